@@ -1,0 +1,1 @@
+"""What runs: one file, one flow, one command line."""

@@ -1,0 +1,1 @@
+"""The stages of Vitrina, one file each; see design in CONTRIBUTING.md."""

@@ -1,0 +1,1 @@
+"""Torch code of training, evaluation and embedding; never Prefect."""

@@ -1,0 +1,321 @@
+"""Where artifacts live: a local folder or S3. The only file that knows which.
+
+Files are written aside and put in place whole. An artifact is a folder; it is finished when its
+manifest, written last, stands in it and every file the manifest lists is there in its full size.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from upath import UPath
+
+from tasks.config import Parameters
+from tasks.errors import UserError
+
+S3_OPTIONS: dict[str, Any] = {
+    "use_listings_cache": False,  # another run may have written since we looked
+    "config_kwargs": {
+        "retries": {"max_attempts": 8, "mode": "adaptive"},
+        "connect_timeout": 10,
+        "read_timeout": 60,
+        "max_pool_connections": 64,
+    },
+}
+
+
+def location(path: str | os.PathLike[str]) -> UPath:
+    """The place that a user's text names: an absolute local path or an s3:// address."""
+    if isinstance(path, UPath):
+        return path
+    text = os.fspath(path)
+    if text.startswith("s3://"):
+        place: UPath = UPath(text.rstrip("/"), **S3_OPTIONS)
+        return place
+    if "://" in text:
+        scheme = text.split("://", 1)[0]
+        raise UserError(f"{text!r}: no such kind of place, {scheme}://. Give a local path or s3://")
+    return UPath(Path(text).expanduser().absolute())
+
+
+def is_local(path: UPath) -> bool:
+    """Whether a path is on this machine's file system."""
+    return path.protocol in ("", "file", "local")
+
+
+@contextmanager
+def explained(path: UPath) -> Iterator[None]:
+    """Turn what a store answers to a wrong name or missing right into a UserError that says so."""
+    from botocore.exceptions import NoCredentialsError, ProfileNotFound
+
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise UserError(f"{path} does not exist.") from error
+    except (PermissionError, NoCredentialsError, ProfileNotFound) as error:
+        raise UserError(
+            f"{path}: access denied ({error}). Check the folder's rights or, for s3://, "
+            "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_PROFILE and AWS_ENDPOINT_URL."
+        ) from error
+
+
+# --- files -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """Size in bytes, and a stamp that changes when the content does (mtime locally, ETag on S3)."""
+
+    size: int
+    stamp: str
+
+
+def listing(folder: UPath) -> dict[str, FileInfo]:
+    """Every file below a folder by its relative path, in one sweep; empty if there is none."""
+    if is_local(folder):
+        return dict(_local_listing(Path(folder.path)))
+    with explained(folder):
+        prefix = folder.path.rstrip("/") + "/"
+        try:
+            found = folder.fs.find(folder.path, detail=True)
+        except FileNotFoundError:
+            if not folder.fs.exists(folder.path.split("/", 1)[0]):
+                raise
+            return {}
+        return {
+            name.removeprefix(prefix): FileInfo(info["size"], str(info["ETag"]).strip('"'))
+            for name, info in found.items()
+        }
+
+
+def _local_listing(folder: Path, prefix: str = "") -> Iterator[tuple[str, FileInfo]]:
+    try:
+        entries = list(os.scandir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in entries:
+        if entry.is_dir():
+            yield from _local_listing(Path(entry.path), f"{prefix}{entry.name}/")
+        else:
+            with suppress(FileNotFoundError):  # replaced or removed while we list
+                stat = entry.stat()
+                stamp = f"{stat.st_size}-{stat.st_mtime_ns}"
+                yield prefix + entry.name, FileInfo(stat.st_size, stamp)
+
+
+@contextmanager
+def reading(path: UPath) -> Iterator[Path]:
+    """A local file with the content of ``path``: itself, or a copy that is gone afterwards."""
+    if is_local(path):
+        if not Path(path.path).is_file():
+            raise UserError(f"{path} does not exist or is not a file.")
+        yield Path(path.path)
+        return
+    with tempfile.TemporaryDirectory(prefix="vitrina-") as scratch, explained(path):
+        local = Path(scratch) / path.name
+        path.fs.get_file(path.path, str(local))
+        yield local
+
+
+@contextmanager
+def writing(path: UPath) -> Iterator[Path]:
+    """A local file to write; it becomes ``path`` whole when the block ends well, or not at all."""
+    if is_local(path):
+        target = Path(path.path)
+        with explained(path):
+            target.parent.mkdir(parents=True, exist_ok=True)
+        aside = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
+        try:
+            yield aside
+            aside.replace(target)
+        finally:
+            aside.unlink(missing_ok=True)
+        return
+    with tempfile.TemporaryDirectory(prefix="vitrina-") as scratch:
+        local = Path(scratch) / path.name
+        yield local
+        with explained(path):
+            path.fs.put_file(str(local), path.path)
+
+
+def read_bytes(path: UPath) -> bytes:
+    """The content of a file; UserError if it is missing or denied."""
+    with explained(path):
+        content: bytes = path.fs.cat_file(path.path)
+        return content
+
+
+def write_bytes(path: UPath, content: bytes) -> None:
+    """Put a small file in place whole, replacing one that is there."""
+    if is_local(path):
+        with writing(path) as aside:
+            aside.write_bytes(content)
+    else:
+        with explained(path):
+            path.fs.pipe_file(path.path, content)
+
+
+def copy(source: UPath, target: UPath) -> None:
+    """Copy one file between any two places."""
+    with reading(source) as local, writing(target) as aside:
+        shutil.copyfile(local, aside)
+
+
+def remove(paths: Iterable[UPath]) -> None:
+    """Remove files; one that is gone already is fine."""
+    for path in paths:
+        with suppress(FileNotFoundError):
+            path.fs.rm_file(path.path)
+
+
+def check_writable(folder: UPath) -> None:
+    """Refuse a folder that cannot be written, before any work is done for it."""
+    probe = folder / f".vitrina-{uuid.uuid4().hex[:8]}"
+    try:
+        write_bytes(probe, b"")
+    except (OSError, UserError) as error:
+        raise UserError(f"{folder} cannot be written: {error}") from error
+    remove([probe])
+
+
+# --- fingerprints ----------------------------------------------------------------------------
+
+
+def fingerprint(*parts: object) -> str:
+    """A short hash of plain values and pydantic models: equal values, equal fingerprint."""
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, default=_plain)
+    return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    raise TypeError(f"{type(value).__name__} has no fingerprint")
+
+
+def file_fingerprint(path: UPath) -> str:
+    """A hash of a file's content: read locally, the store's own ETag on S3."""
+    with explained(path):
+        if not is_local(path):
+            info = path.fs.info(path.path)
+            return fingerprint(info["size"], str(info["ETag"]))
+        with Path(path.path).open("rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=10)).hexdigest()
+
+
+# --- artifacts -------------------------------------------------------------------------------
+
+
+class Manifest(BaseModel):
+    """What an artifact is, how it was made and which files it consists of."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stage: str
+    key: str
+    created: datetime
+    parameters: dict[str, Any]
+    result: dict[str, Any]
+    files: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A folder that a stage fills; finished once :meth:`publish` has written its manifest."""
+
+    path: UPath
+    manifest_name: str = "manifest.json"
+
+    def manifest(self) -> Manifest | None:
+        """The manifest if the artifact is finished and whole, else None."""
+        path = self.path / self.manifest_name
+        try:
+            manifest = Manifest.model_validate_json(path.fs.cat_file(path.path))
+        except (FileNotFoundError, NotADirectoryError, ValidationError):
+            return None
+        present = listing(self.path)
+        whole = all(
+            name in present and present[name].size == size for name, size in manifest.files.items()
+        )
+        return manifest if whole else None
+
+    def publish(
+        self,
+        stage: str,
+        key: str,
+        files: Iterable[str],
+        *,
+        parameters: dict[str, Any],
+        result: dict[str, Any],
+    ) -> Manifest:
+        """Declare the named files, all written before, to be the finished artifact ``key``."""
+        present = listing(self.path)
+        manifest = Manifest(
+            stage=stage,
+            key=key,
+            created=datetime.now(UTC),
+            parameters=parameters,
+            result=result,
+            files={name: present[name].size for name in sorted(files)},
+        )
+        content = manifest.model_dump_json(indent=2).encode()
+        write_bytes(self.path / self.manifest_name, content)
+        return manifest
+
+
+class Store(Parameters):
+    """Artifacts below one root, ``<root>/<stage>/<key>/``.
+
+    With ``keyed`` off the root itself is the artifact of one stage: the folder that the user of a
+    script named. ``manifest_name`` tells apart several such artifacts in one folder.
+    """
+
+    root: str
+    keyed: bool = True
+    manifest_name: str = "manifest.json"
+
+    @property
+    def path(self) -> UPath:
+        """The root as a place."""
+        return location(self.root)
+
+    def artifact(self, stage: str, key: str) -> Artifact:
+        """The artifact of a stage and key, finished or not."""
+        folder = self.path / stage / key if self.keyed else self.path
+        return Artifact(folder, self.manifest_name)
+
+    def point_latest(self, stage: str, key: str) -> None:
+        """Make ``<stage>/latest`` name this key: a link locally, an object with the key on S3."""
+        if not self.keyed:
+            return
+        latest = self.path / stage / "latest"
+        if not is_local(latest):
+            write_bytes(latest, key.encode())
+            return
+        aside = Path(latest.path).with_name(f".latest.{uuid.uuid4().hex[:8]}")
+        aside.symlink_to(key)
+        aside.replace(latest.path)
+
+    def latest(self, stage: str) -> Artifact | None:
+        """The artifact that ``latest`` names, if it is whole."""
+        pointer = self.path / stage / "latest"
+        if is_local(pointer):
+            if not Path(pointer.path).is_symlink():
+                return None
+            key = str(Path(pointer.path).readlink())
+        elif pointer.fs.exists(pointer.path):
+            key = read_bytes(pointer).decode()
+        else:
+            return None
+        artifact = self.artifact(stage, key)
+        return artifact if artifact.manifest() else None

@@ -1,0 +1,65 @@
+"""The processed table: a row per listing with its text and the path of its resized picture.
+
+Columns: ``title`` (str) and ``image_path`` (str, local or s3://) first, ``nm`` (int64 or str), then
+whatever the catalogue carries. A CSV of another tool needs only the first two.
+"""
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+import pandas as pd
+import pyarrow.parquet as pq
+from upath import UPath
+
+from tasks.errors import UserError
+from tasks.storage import reading
+
+REQUIRED = ("title", "image_path")
+
+
+def read_batches(path: UPath, rows: int) -> Iterator[pd.DataFrame]:
+    """The table in frames of at most ``rows`` rows, in order; memory holds one frame.
+
+    Raises UserError if the file is missing, is no CSV or Parquet, or lacks a required column.
+    """
+    with reading(path) as local:
+        try:
+            if path.suffix == ".parquet":
+                parquet = pq.ParquetFile(local)
+                frames: Iterator[pd.DataFrame] = (
+                    batch.to_pandas() for batch in parquet.iter_batches(rows)
+                )
+            else:
+                frames = pd.read_csv(
+                    local,
+                    chunksize=rows,
+                    keep_default_na=False,  # a product may be called None
+                    dtype={"title": str, "image_path": str, "description": str, "category": str},
+                )
+            for frame in frames:
+                yield _checked(frame, path)
+        except (ValueError, OSError) as error:
+            if isinstance(error, UserError):
+                raise
+            raise UserError(f"{path} cannot be read as a table: {error}") from error
+
+
+def read_table(path: UPath) -> pd.DataFrame:
+    """The whole table, rows numbered from 0."""
+    frames = list(read_batches(path, 100_000))
+    if not frames:
+        raise UserError(f"{path} has no rows.")
+    return pd.concat(frames, ignore_index=True)
+
+
+def _checked(frame: pd.DataFrame, path: UPath) -> pd.DataFrame:
+    missing = [name for name in REQUIRED if name not in frame.columns]
+    if missing:
+        raise UserError(
+            f"{path} has no column {missing[0]!r}; it has: {', '.join(map(str, frame.columns))}. "
+            "Make it with flows/data_preprocessing.py."
+        )
+    if "nm" not in frame.columns:
+        stems = [PurePosixPath(name).stem for name in frame["image_path"]]
+        frame = frame.assign(nm=stems)
+    return frame

@@ -1,7 +1,5 @@
 """Which failures may pass on another try: the network, the store, a lost worker; not bad input."""
 
-import errno
-
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ProfileNotFound
 
@@ -22,7 +20,6 @@ PASSING = (
     httpx.TransportError,
     BotoCoreError,
 )
-LASTING_ERRNO = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
 def may_pass(error: BaseException) -> bool:
@@ -32,7 +29,7 @@ def may_pass(error: BaseException) -> bool:
     if isinstance(error, ClientError):
         status: int = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
         return bool(status >= 500 or status == 429)
-    if isinstance(error, OSError) and not isinstance(error, PASSING):
-        # s3fs turns a store's answer into an OSError that is caused by botocore's own.
-        return error.errno not in LASTING_ERRNO and error.__cause__ is not None
-    return isinstance(error, PASSING)
+    if isinstance(error, PASSING):
+        return True
+    # s3fs turns a store's answer into an OSError that is caused by botocore's own.
+    return isinstance(error, OSError) and error.__cause__ is not None and may_pass(error.__cause__)

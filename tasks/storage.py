@@ -178,6 +178,20 @@ def remove(paths: Iterable[UPath]) -> None:
             path.fs.rm_file(path.path)
 
 
+def exists(path: UPath) -> bool:
+    """Whether a file or folder is there; one request on S3. UserError if access is denied."""
+    with explained(path):
+        return bool(path.fs.exists(path.path))
+
+
+def check_folder(folder: UPath) -> None:
+    """Refuse a folder to read from that is not there."""
+    if is_local(folder) and not Path(folder.path).is_dir():
+        raise UserError(f"{folder} does not exist or is not a folder.")
+    if not exists(folder):
+        raise UserError(f"{folder} does not exist or holds no files.")
+
+
 def check_writable(folder: UPath) -> None:
     """Refuse a folder that cannot be written, before any work is done for it."""
     probe = folder / f".vitrina-{uuid.uuid4().hex[:8]}"

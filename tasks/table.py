@@ -52,6 +52,11 @@ def read_table(path: UPath) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
+def check_table(path: UPath) -> None:
+    """Refuse a file that is no processed table, after a look at its first row."""
+    next(read_batches(path, 1), None)
+
+
 def _checked(frame: pd.DataFrame, path: UPath) -> pd.DataFrame:
     missing = [name for name in REQUIRED if name not in frame.columns]
     if missing:

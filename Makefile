@@ -1,0 +1,45 @@
+# Two commands do everything: `make run` sets up and runs the demo, `make test` sets up and tests.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: help run test lint bench clean
+help:
+	@echo 'make run    set up, then run the whole pipeline on the embedded demo (ARGS="--help" for options)'
+	@echo 'make test   set up, then lint, type-check and test'
+	@echo 'make bench  set up, then measure every speed claim and write docs/benchmarks.md'
+	@echo 'make clean  remove the environment'
+
+run: $(VENV)/.installed
+	$(BIN)/python flows/pipeline.py $(ARGS)
+
+test: $(VENV)/.installed-test
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	$(BIN)/python -m pytest $(ARGS)
+
+bench: $(VENV)/.installed-bench
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean:
+	rm -rf $(VENV)
+
+# youtokentome, which ruclip needs, is source only and does not say what it builds with.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; v == (3, 11) or sys.exit(f"Vitrina needs Python 3.11, $(PYTHON) is {v[0]}.{v[1]}: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+	@echo 'Installing into $(VENV) (some minutes the first time) ...'
+	$(PIP) cython setuptools wheel
+	$(PIP) --no-build-isolation youtokentome
+	$(PIP) --editable .
+	$(BIN)/pip check
+	touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(PIP) --editable '.[test]'
+	$(BIN)/pip check
+	touch $@
+
+$(VENV)/.installed-bench: $(VENV)/.installed
+	$(PIP) --editable '.[bench]'
+	touch $@

@@ -1,0 +1,157 @@
+"""The front of every command line: options from a pydantic model, short errors, exit codes.
+
+0 is success, 1 a failed run, 2 wrong use or wrong input, answered in one or two lines.
+"""
+
+import argparse
+import io
+import logging
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import tyro
+import yaml
+from prefect.logging.configuration import setup_logging
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_LOGGING_EXTRA_LOGGERS,
+    PREFECT_SERVER_ANALYTICS_ENABLED,
+    PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
+    PREFECT_SERVER_LOGGING_LEVEL,
+    temporary_settings,
+)
+from pydantic import ValidationError
+
+from tasks.config import Parameters
+from tasks.errors import UserError
+from tasks.storage import location, read_bytes
+
+Config = TypeVar("Config", bound=Parameters)
+Result = TypeVar("Result")
+
+
+def parse(
+    model: type[Config], description: str | None, arguments: Sequence[str] | None = None
+) -> Config:
+    """The model that the command line describes; exits with 2 and a short message on wrong use.
+
+    Options are written with underscores, as in the seed's scripts; hyphens work too. Of an option
+    that is given twice the last one counts.
+    """
+    message = io.StringIO()
+    try:
+        with redirect_stderr(message):
+            return tyro.cli(model, args=arguments, description=description, use_underscores=True)
+    except SystemExit as stop:
+        if not stop.code:  # --help
+            raise
+        refuse(_reason(stop, message.getvalue()))
+
+
+def with_config_file(arguments: Sequence[str], default: Path) -> list[str]:
+    """The arguments with those of ``--config FILE.yaml`` before them, so that they win over it.
+
+    ``default`` is read when neither a file nor a catalogue is named.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--config")
+    named, rest = parser.parse_known_args(arguments)
+    if named.config is None and any(given.split("=")[0] == "--catalog" for given in rest):
+        return rest
+    path = location(named.config or default)
+    try:
+        content = yaml.safe_load(read_bytes(path)) or {}
+        if not isinstance(content, dict):
+            raise UserError(f"{path} holds no parameters: expected lines such as 'catalog: x'.")
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        refuse(f"{path} is not YAML: {str(error).splitlines()[0]}")
+    except UserError as error:
+        refuse(str(error))
+    return [*options(content), *rest]
+
+
+def options(content: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """A nested mapping as command-line options: {"train": {"lr": 1}} as --train.lr 1."""
+    for name, value in content.items():
+        match value:
+            case dict():
+                yield from options(value, f"{prefix}{name}.")
+            case bool():
+                yield f"--{prefix}{'' if value else 'no_'}{name}"
+            case list():
+                yield from (f"--{prefix}{name}", *map(str, value))
+            case _:
+                yield from (f"--{prefix}{name}", str(value))
+
+
+def run(
+    flow: Callable[[Config], Result], config: Config, check: Callable[[Config], None]
+) -> Result:
+    """Check the input, then run the flow; wrong input exits with 2, a failed run with 1."""
+    try:
+        check(config)
+        with quiet_prefect():
+            return flow(config)
+    except UserError as error:
+        refuse(str(error))
+    except KeyboardInterrupt:
+        print("interrupted: run the same command again to go on.", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+def refuse(message: str) -> NoReturn:
+    """Say on standard error what is wrong, and exit with 2."""
+    print(f"error: {message}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+@contextmanager
+def quiet_prefect() -> Iterator[None]:
+    """Prefect with our logs beside its own and, where no server is set, a quiet one of its own."""
+    settings: dict[Any, Any] = {PREFECT_LOGGING_EXTRA_LOGGERS: "tasks"}
+    if not PREFECT_API_URL.value():
+        settings |= {
+            PREFECT_SERVER_ANALYTICS_ENABLED: False,
+            PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: 120,
+            PREFECT_SERVER_LOGGING_LEVEL: "CRITICAL",
+        }
+    with temporary_settings(settings):
+        setup_logging(incremental=False)
+        logging.getLogger("tasks").setLevel(logging.INFO)
+        for handler in logging.getLogger("prefect").handlers:
+            handler.addFilter(_without_users_traceback)
+        yield
+
+
+def _without_users_traceback(record: logging.LogRecord) -> bool:
+    """A wrong input is told by its message; a traceback helps only with our own mistakes."""
+    if record.exc_info and isinstance(record.exc_info[1], UserError):
+        record.exc_info = None
+    return True
+
+
+def _reason(stop: SystemExit, printed: str) -> str:
+    """What tyro refused, in a line: pydantic's words by option, or its own without their frame."""
+    cause: BaseException | None = stop
+    while cause is not None and not isinstance(cause, ValidationError):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:
+        return _without_frame(printed)
+    group = re.search(r"Error parsing ([a-z_.]+):", printed)
+    prefix = f"{group[1]}." if group else ""
+    return "; ".join(
+        f"--{prefix}{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}, got {wrong['input']!r}"
+        for wrong in cause.errors(include_url=False)
+    )
+
+
+def _without_frame(printed: str) -> str:
+    """tyro's message on one line, without its box, the options' descriptions and the last hint."""
+    inside = [line[2:].rstrip(" │") for line in printed.splitlines()[1:]]
+    told = [line.strip() for line in inside if not line.startswith(("─", "-----", " " * 8))]
+    message = " ".join(told).split("Argument helptext:")[0].split("For full helptext")[0]
+    return f"{message.strip()} (--help lists the options)"

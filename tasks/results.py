@@ -56,6 +56,17 @@ class EvaluateResult(Parameters):
     after: dict[str, float]
 
 
+class PromoteResult(Parameters):
+    """Which model embeds from now on, and why."""
+
+    model: ModelResult
+    promoted: bool = Field(description="Whether the new model is the present one now.")
+    reason: str
+    metric: str
+    candidate: float = Field(description="The new model's held-out figure.")
+    present: float = Field(description="That of the model that was present before.")
+
+
 class EmbedResult(Parameters):
     """A vector of each row's text and picture, in the order of the table."""
 
@@ -64,3 +75,14 @@ class EmbedResult(Parameters):
     rows: int
     embed_dim: int
     rows_embedded: int = Field(description="Rows computed in this run; the rest were taken over.")
+
+
+class PipelineResult(Parameters):
+    """What a run of the whole way came to."""
+
+    resized: ResizeResult
+    trained: TrainResult
+    evaluated: EvaluateResult
+    promoted: PromoteResult
+    embedded: EmbedResult
+    report: str = Field(description="report.html")

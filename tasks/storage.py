@@ -165,6 +165,32 @@ def write_bytes(path: UPath, content: bytes) -> None:
             path.fs.pipe_file(path.path, content)
 
 
+def create_bytes(path: UPath, content: bytes) -> bool:
+    """Put a new small file in place whole; False, and nothing is changed, if one is there.
+
+    Of several writers at once exactly one succeeds.
+    """
+    if not is_local(path):
+        try:
+            with explained(path):
+                path.fs.pipe_file(path.path, content, mode="create")
+        except FileExistsError:
+            return read_bytes(path) == content  # our own, whose answer was lost and tried again
+        return True
+    target = Path(path.path)
+    with explained(path):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    aside = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        aside.write_bytes(content)
+        os.link(aside, target)  # unlike a rename, it refuses a name that is taken
+    except FileExistsError:
+        return False
+    finally:
+        aside.unlink(missing_ok=True)
+    return True
+
+
 def copy(source: UPath, target: UPath) -> None:
     """Copy one file between any two places."""
     with reading(source) as local, writing(target) as aside:

@@ -1,0 +1,45 @@
+"""Clean a catalogue and resize its pictures.
+
+python flows/data_preprocessing.py --file_path catalog.parquet --base_image_path images
+    --processed_data_path processed --processed_images_path resized --default_image_size 384 384
+"""
+
+from prefect import flow
+
+from flows.cli import parse, run
+from tasks.clean import check_catalog, clean
+from tasks.config import CleanConfig, DataPreprocessingConfig, ResizeConfig
+from tasks.report import rows_section, show_sections
+from tasks.resize import resize
+from tasks.results import ResizeResult
+from tasks.storage import Store, check_folder, check_writable, location
+
+
+@flow(name="data-preprocessing")
+def data_preprocessing(config: DataPreprocessingConfig) -> ResizeResult:
+    """Clean the table, bring the pictures to size, and name every row that was rejected."""
+    output = config.processed_data_path.rstrip("/")
+    cleaned = clean.submit(
+        config.file_path, Store(root=f"{output}/.vitrina"), config.part(CleanConfig)
+    ).result()
+    return resize.submit(
+        cleaned,
+        config.base_image_path,
+        config.processed_images_path,
+        Store(root=output, keyed=False),
+        config.part(ResizeConfig),
+    ).result()
+
+
+def check(config: DataPreprocessingConfig) -> None:
+    """Refuse what cannot work, before anything is written."""
+    check_catalog(location(config.file_path), config.part(CleanConfig))
+    check_folder(location(config.base_image_path))
+    check_writable(location(config.processed_data_path))
+    check_writable(location(config.processed_images_path))
+
+
+if __name__ == "__main__":
+    show_sections(
+        rows_section(run(data_preprocessing, parse(DataPreprocessingConfig, __doc__), check))
+    )

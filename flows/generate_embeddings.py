@@ -1,0 +1,60 @@
+"""Embed the texts and pictures of a processed table with ruCLIP or a fine-tuned checkpoint of it.
+
+python flows/generate_embeddings.py --fine_tuned_model_path model/ruCLIP_model_epoch2.pth
+    --processed_data_csv processed/processed_data.csv --output_path embeddings.npz --batch_size 32
+"""
+
+from prefect import flow
+from tasks.learning.embedding_pipeline import EmbeddingPipeline
+
+from flows.cli import parse, run
+from tasks.config import EmbedConfig, GenerateEmbeddingsConfig
+from tasks.embed import embed
+from tasks.model import check_model, open_checkpoint, prepare_checkpoint, prepare_model
+from tasks.report import embeddings_section, show_sections
+from tasks.results import EmbedResult, ModelResult
+from tasks.storage import Store, check_writable, file_fingerprint, location
+from tasks.table import check_table
+
+__all__ = ["EmbeddingPipeline", "generate_embeddings"]
+
+
+@flow(name="generate-embeddings")
+def generate_embeddings(config: GenerateEmbeddingsConfig) -> EmbedResult:
+    """Embed every row's title and picture: the NPZ holds text, img and nm in the table's order."""
+    table, output = location(config.processed_data_csv), location(config.output_path)
+    fingerprint = file_fingerprint(table)
+    place = Store(
+        root=str(output.parent), keyed=False, manifest_name=f"{output.stem}.manifest.json"
+    )
+    model = embedding_model(config, fingerprint)
+    return embed.submit(str(table), fingerprint, model, place, config.part(EmbedConfig)).result()
+
+
+def embedding_model(config: GenerateEmbeddingsConfig, table_fingerprint: str) -> ModelResult:
+    """The fine-tuned checkpoint if one is given, else the base model, as a ruCLIP folder."""
+    own = Store(root=str(location(config.output_path).parent / ".vitrina"))
+    checkpoint = config.fine_tuned_model_path
+    if checkpoint is not None:
+        return prepare_checkpoint.submit(checkpoint, config.model, own).result()
+    return prepare_model.submit(
+        config.model, config.processed_data_csv, table_fingerprint, own
+    ).result()
+
+
+def check(config: GenerateEmbeddingsConfig) -> None:
+    """Refuse what cannot work, before anything is written."""
+    check_table(location(config.processed_data_csv))
+    if config.fine_tuned_model_path is None:
+        check_model(config.model)
+    else:
+        open_checkpoint(config.fine_tuned_model_path, config.model)
+    check_writable(location(config.output_path).parent)
+
+
+if __name__ == "__main__":
+    show_sections(
+        embeddings_section(
+            run(generate_embeddings, parse(GenerateEmbeddingsConfig, __doc__), check)
+        )
+    )

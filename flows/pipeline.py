@@ -1,0 +1,98 @@
+"""The whole way: clean, resize, train, evaluate, promote, embed.
+
+python flows/pipeline.py                        the embedded demo, offline, in two minutes
+python flows/pipeline.py --catalog catalog.parquet --images images --output s3://bucket/shop
+python flows/pipeline.py --config shop.yaml --train.lr 3e-6
+"""
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from prefect import Task, flow
+from rich.console import Console
+
+from flows.cli import parse, run, with_config_file
+from flows.remote_stages import embed_remotely, train_remotely
+from tasks.clean import check_catalog, clean
+from tasks.config import PipelineConfig
+from tasks.demo import draw_demo
+from tasks.embed import embed
+from tasks.evaluate import evaluate
+from tasks.model import check_model, prepare_model
+from tasks.promote import promote
+from tasks.report import report, summary
+from tasks.resize import pictures_folder, resize
+from tasks.results import PipelineResult
+from tasks.storage import Store, check_folder, check_writable, location
+from tasks.train import train
+
+DEMO = Path(__file__).with_name("demo.yaml")
+
+
+class Steps:
+    """Runs tasks one after another as task runs of the flow, and keeps how long each took."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def run(self, task: Task[..., Any], *arguments: object, **options: object) -> Any:
+        """The task's result; its failure is raised here."""
+        started = time.perf_counter()
+        result = task.submit(*arguments, **options).result()
+        self.seconds[task.name] = time.perf_counter() - started
+        return result
+
+
+@flow(name="pipeline")
+def pipeline(config: PipelineConfig) -> PipelineResult:
+    """Fine-tune ruCLIP on a catalogue and embed every listing's text and picture."""
+    steps, store, refresh = Steps(), Store(root=config.output), config.refresh
+    catalog, images = config.catalog, config.images
+    if catalog == "demo":
+        drawn = steps.run(draw_demo, store, config.demo_products, refresh=refresh)
+        catalog, images = drawn.catalog, drawn.images
+    cleaned = steps.run(clean, catalog, store, config.clean, refresh=refresh)
+    pictures = pictures_folder(config.output, config.resize)
+    resized = steps.run(resize, cleaned, images, pictures, store, config.resize, refresh=refresh)
+    table = resized.table, resized.fingerprint
+    base = steps.run(prepare_model, config.model, *table, store, refresh=refresh)
+    trained = steps.run(
+        train_remotely(config) if config.training_deployment else train,
+        *table,
+        base,
+        store,
+        config.train,
+        config.project_name,
+        refresh=refresh,
+    )
+    rivals, measuring = (base, trained.model, store), (config.evaluate, config.train)
+    evaluated = steps.run(evaluate, *table, *rivals, *measuring, refresh=refresh)
+    promoted = steps.run(promote, *table, *rivals, *measuring, config.gate)
+    embedded = steps.run(
+        embed_remotely(config) if config.embedding_deployment else embed,
+        *table,
+        promoted.model,
+        store,
+        config.embed,
+        refresh=refresh,
+    )
+    results = resized, trained, evaluated, promoted, embedded
+    result = report.submit(*results, steps.seconds, store, refresh=refresh).result()
+    Console().print(summary(result, steps.seconds))
+    return result
+
+
+def check(config: PipelineConfig) -> None:
+    """Refuse what cannot work, before anything is written."""
+    if config.catalog != "demo":
+        check_catalog(location(config.catalog), config.clean)
+        check_folder(location(config.images))
+    check_model(config.model)
+    check_writable(location(config.output))
+
+
+if __name__ == "__main__":
+    arguments = with_config_file(sys.argv[1:], default=DEMO)
+    run(pipeline, parse(PipelineConfig, __doc__, arguments), check)

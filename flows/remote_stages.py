@@ -1,0 +1,100 @@
+"""The stages that may run on another work pool: same name, key and artifact as in this process.
+
+The child is a run of the stage's own flow that writes into the artifact's folder; what it published
+there is the result.
+"""
+
+from typing import TypeVar
+
+from prefect import Task
+
+from flows.remote import run_remotely
+from tasks import embed as embedding
+from tasks import train as training
+from tasks.config import (
+    EmbedConfig,
+    GenerateEmbeddingsConfig,
+    Parameters,
+    PipelineConfig,
+    TrainConfig,
+    TrainModelConfig,
+)
+from tasks.model import TINY
+from tasks.results import EmbedResult, ModelResult, TrainResult
+from tasks.stage import retried
+from tasks.storage import Artifact, Store
+
+Result = TypeVar("Result", bound=Parameters)
+
+
+def train_remotely(settings: PipelineConfig) -> Task[..., TrainResult]:
+    """The task ``train``, done by a run of ``settings.training_deployment``."""
+
+    def train(
+        table: str,
+        table_fingerprint: str,
+        model: ModelResult,
+        store: Store,
+        config: TrainConfig,
+        project_name: str,
+        refresh: bool = False,
+    ) -> TrainResult:
+        def make(artifact: Artifact) -> tuple[TrainResult, list[str]]:
+            child = TrainModelConfig(
+                processed_data_path=table,
+                model_save_path=str(artifact.path),
+                project_name=project_name,
+                # A name is looked up by the worker: its cache of models is its own.
+                model=model.folder if settings.model == TINY else settings.model,
+                overwrite=refresh,
+                **config.model_dump(),
+            )
+            run_remotely(settings.training_deployment, child)
+            return published(artifact, TrainResult)
+
+        inputs = training.training_inputs(table_fingerprint, model, config)
+        return training.STAGE.run(store, inputs, make, refresh=refresh)
+
+    return retried(train)
+
+
+def embed_remotely(settings: PipelineConfig) -> Task[..., EmbedResult]:
+    """The task ``embed``, done by a run of ``settings.embedding_deployment``."""
+
+    def embed(
+        table: str,
+        table_fingerprint: str,
+        model: ModelResult,
+        store: Store,
+        config: EmbedConfig,
+        refresh: bool = False,
+    ) -> EmbedResult:
+        def make(artifact: Artifact) -> tuple[EmbedResult, list[str]]:
+            child = GenerateEmbeddingsConfig(
+                processed_data_csv=table,
+                output_path=str(artifact.path / "embeddings.npz"),
+                model=model.folder,
+                **config.model_dump(),
+            )
+            run_remotely(settings.embedding_deployment, child)
+            made = Artifact(artifact.path, "embeddings.manifest.json")
+            return published(made, EmbedResult)
+
+        inputs = embedding.embedding_inputs(table_fingerprint, model, config)
+        return embedding.STAGE.run(store, inputs, make, refresh=refresh)
+
+    return retried(embed)
+
+
+def published(artifact: Artifact, kind: type[Result]) -> tuple[Result, list[str]]:
+    """The result and files of an artifact that another run has just finished.
+
+    Raises FileNotFoundError if it is not there: the two runs do not see the same storage.
+    """
+    manifest = artifact.manifest()
+    if manifest is None:
+        raise FileNotFoundError(
+            f"{artifact.path} was made by another run and is not there: give an output that both "
+            "workers see, an s3:// address or a shared folder."
+        )
+    return kind.model_validate(manifest.result), list(manifest.files)

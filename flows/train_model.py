@@ -1,0 +1,74 @@
+"""Fine-tune ruCLIP on a processed table.
+
+python flows/train_model.py --processed_data_path processed/processed_data.csv
+    --model_save_path model --num_epochs 2 --batch_size 32 --lr 1e-6
+"""
+
+from prefect import flow
+
+from flows.cli import parse, run
+from flows.data_preprocessing import check as check_preprocessing
+from flows.data_preprocessing import data_preprocessing
+from tasks.config import DataPreprocessingConfig, TrainConfig, TrainModelConfig
+from tasks.errors import UserError
+from tasks.model import check_model, prepare_model
+from tasks.report import show_sections, training_section
+from tasks.results import TrainResult
+from tasks.storage import Store, check_writable, copy, exists, file_fingerprint, location
+from tasks.table import check_table
+from tasks.train import train
+
+
+@flow(name="train-model")
+def train_model(config: TrainModelConfig) -> TrainResult:
+    """Train, with a checkpoint after every epoch; make the processed table first if need be."""
+    table = location(config.processed_data_path)
+    if not exists(table):
+        made = location(data_preprocessing(preprocessing(config)).csv)
+        if made != table:
+            copy(made, table)
+    fingerprint = file_fingerprint(table)
+    output = config.model_save_path.rstrip("/")
+    base = prepare_model.submit(
+        config.model, str(table), fingerprint, Store(root=f"{output}/.vitrina")
+    ).result()
+    return train.submit(
+        str(table),
+        fingerprint,
+        base,
+        Store(root=output, keyed=False),
+        config.part(TrainConfig),
+        config.project_name,
+        overwrite=config.overwrite,
+    ).result()
+
+
+def preprocessing(config: TrainModelConfig) -> DataPreprocessingConfig:
+    """How the processed table is made from --file_path and --base_image_path: beside its name."""
+    folder = location(config.processed_data_path).parent
+    if config.file_path is None or config.base_image_path is None:
+        raise UserError(
+            f"{config.processed_data_path} does not exist. Make it with "
+            "flows/data_preprocessing.py, or give --file_path and --base_image_path too."
+        )
+    return DataPreprocessingConfig(
+        file_path=config.file_path,
+        base_image_path=config.base_image_path,
+        processed_data_path=str(folder),
+        processed_images_path=str(folder / "images"),
+    )
+
+
+def check(config: TrainModelConfig) -> None:
+    """Refuse what cannot work, before anything is written."""
+    table = location(config.processed_data_path)
+    if exists(table):
+        check_table(table)
+    else:
+        check_preprocessing(preprocessing(config))
+    check_model(config.model)
+    check_writable(location(config.model_save_path))
+
+
+if __name__ == "__main__":
+    show_sections(training_section(run(train_model, parse(TrainModelConfig, __doc__), check)))

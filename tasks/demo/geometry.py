@@ -1,0 +1,103 @@
+"""Outlines are polygons, float64 of shape (points, 2), in a square from -1 to 1, y downwards."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Outline = NDArray[np.float64]
+Point = tuple[float, float]
+
+
+def polygon(*points: Point) -> Outline:
+    """Straight lines from point to point."""
+    return np.array(points, dtype=np.float64)
+
+
+def ellipse(x: float, y: float, rx: float, ry: float, corners: int = 40) -> Outline:
+    """A whole ellipse around (x, y)."""
+    return _arc_points(x, y, rx, ry, 0, 360, corners)
+
+
+def arc(
+    x: float, y: float, rx: float, ry: float, start: float, stop: float, width: float
+) -> Outline:
+    """A band along an ellipse from one angle to another; degrees, 0 right, 90 down."""
+    outer = _arc_points(x, y, rx + width / 2, ry + width / 2, start, stop, 28)
+    inner = _arc_points(x, y, rx - width / 2, ry - width / 2, start, stop, 28)
+    return np.concatenate([outer, inner[::-1]])
+
+
+def half_disc(x: float, y: float, rx: float, ry: float) -> Outline:
+    """The upper half of an ellipse around (x, y)."""
+    return _arc_points(x, y, rx, ry, 180, 360, 28)
+
+
+def box(left: float, top: float, right: float, bottom: float, radius: float = 0.05) -> Outline:
+    """A rectangle with rounded corners."""
+    centres = (
+        (right - radius, top + radius, 270),
+        (right - radius, bottom - radius, 0),
+        (left + radius, bottom - radius, 90),
+        (left + radius, top + radius, 180),
+    )
+    return np.concatenate(
+        [_arc_points(x, y, radius, radius, angle, angle + 90, 6) for x, y, angle in centres]
+    )
+
+
+def line(start: Point, stop: Point, width: float) -> Outline:
+    """A straight bar."""
+    a, b = np.array(start), np.array(stop)
+    along = (b - a) / np.hypot(*(b - a))
+    across = np.array([-along[1], along[0]]) * width / 2
+    return np.array([a + across, b + across, b - across, a - across])
+
+
+def smooth(points: Sequence[Point], closed: bool = True, steps: int = 7) -> Outline:
+    """A Catmull-Rom curve through the points."""
+    knots = np.array(points, dtype=np.float64)
+    if closed:
+        knots = np.concatenate([knots[-1:], knots, knots[:2]])
+    else:
+        knots = np.concatenate([knots[:1], knots, knots[-1:]])
+    p0, p1, p2, p3 = knots[:-3, None], knots[1:-2, None], knots[2:-1, None], knots[3:, None]
+    t = np.linspace(0, 1, steps, endpoint=False)[None, :, None]
+    curve = p1 + 0.5 * t * (
+        p2 - p0 + t * (2 * p0 - 5 * p1 + 4 * p2 - p3 + t * (3 * (p1 - p2) + p3 - p0))
+    )
+    flat: Outline = curve.reshape(-1, 2)
+    return flat if closed else np.concatenate([flat, knots[-1:]])
+
+
+def symmetric(profile: Outline) -> Outline:
+    """The shape whose right half, from top to bottom, is the profile."""
+    return np.concatenate([profile, profile[::-1] * (-1, 1)])
+
+
+def moved(outline: Outline, x: float, y: float) -> Outline:
+    """The outline, x to the right and y down."""
+    shifted: Outline = outline + np.array([x, y])
+    return shifted
+
+
+def star(size: float) -> Outline:
+    """A star with five points around (0, 0)."""
+    angles = np.deg2rad(np.arange(10) * 36 - 90)
+    radii = np.where(np.arange(10) % 2 == 0, size, size * 0.45)
+    return np.stack([radii * np.cos(angles), radii * np.sin(angles)], axis=1)
+
+
+def heart(size: float) -> Outline:
+    """A heart around (0, 0): the well known curve of 16 sin³ t."""
+    t = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    across = 16 * np.sin(t) ** 3
+    down = -(13 * np.cos(t) - 5 * np.cos(2 * t) - 2 * np.cos(3 * t) - np.cos(4 * t))
+    return np.stack([across, down], axis=1) * size / 16
+
+
+def _arc_points(
+    x: float, y: float, rx: float, ry: float, start: float, stop: float, count: int
+) -> Outline:
+    angles = (start + (stop - start) / (count - 1) * np.arange(count)) * (np.pi / 180)
+    return np.stack([x + rx * np.cos(angles), y + ry * np.sin(angles)], axis=1)

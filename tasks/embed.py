@@ -1,0 +1,246 @@
+"""Stage "embed": a vector of each row's title and picture, shard by shard.
+
+A shard's name holds the hash of all that decides its content, so one that is there is right: a
+killed run goes on with the next. A title or picture that an earlier embedding by the same model and
+settings holds is taken over from it.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from tqdm import tqdm
+from upath import UPath
+
+from tasks.code_version import code_version
+from tasks.config import EmbedConfig
+from tasks.embedding_rows import Rows, Survey, survey, table_rows
+from tasks.embedding_shards import Vectors, read_column, read_vectors, write_shard
+from tasks.errors import UserError
+from tasks.npz import Pieces, write_npz
+from tasks.results import EmbedResult, ModelResult
+from tasks.stage import Stage, retried
+from tasks.storage import (
+    Artifact,
+    Manifest,
+    Store,
+    fingerprint,
+    listing,
+    location,
+    remove,
+    writing,
+)
+from tasks.take_over import COLUMNS, Column, Index
+
+if TYPE_CHECKING:
+    from tasks.learning.embedder import Embedder
+    from tasks.learning.model import RuCLIP
+
+logger = logging.getLogger(__name__)
+
+STAGE = Stage("embed", EmbedResult, __name__)
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the outputs are called in their folder."""
+
+    npz: str
+    shards: str
+
+    @staticmethod
+    def of(store: Store) -> "Names":
+        """``X.npz`` and ``X.parquet/`` beside ``X.manifest.json``; X is embeddings if keyed."""
+        stem = "embeddings" if store.keyed else store.manifest_name.removesuffix(".manifest.json")
+        return Names(f"{stem}.npz", f"{stem}.parquet")
+
+
+def settings_of(model_fingerprint: str, config: EmbedConfig) -> str:
+    """Hash of what decides the vector of a text or picture, beside the text or picture."""
+    version = code_version("tasks.learning.embedder")
+    return fingerprint(model_fingerprint, config.content(), version)
+
+
+def earlier_shards(store: Store, settings: str) -> list[UPath]:
+    """The shards of the latest finished embedding with these settings; none if there is none."""
+    found: list[tuple[Manifest, Artifact]] = []
+    for key in _keys(store):
+        artifact = store.artifact(STAGE.name, key)
+        manifest = artifact.manifest()
+        if manifest and manifest.parameters.get("settings") == settings:
+            found.append((manifest, artifact))
+    if not found:
+        return []
+    manifest, artifact = max(found, key=lambda one: one[0].created)
+    return [artifact.path / name for name in manifest.files if name.endswith(".parquet")]
+
+
+def _keys(store: Store) -> list[str]:
+    if not store.keyed:
+        return [""]  # the root is the one artifact, whatever its key
+    ending = f"/{store.manifest_name}"
+    names = listing(store.path / STAGE.name)
+    keys = [name.removesuffix(ending) for name in names if name.endswith(ending)]
+    return [key for key in keys if "/" not in key and key != "latest"]
+
+
+def embed_table(
+    table: UPath,
+    model: "RuCLIP",
+    artifact: Artifact,
+    names: Names,
+    config: EmbedConfig,
+    settings: str,
+    *,
+    earlier: Sequence[UPath] = (),
+    refresh: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[EmbedResult, list[str]]:
+    """Embed the table's rows into the artifact's folder; the result and its files.
+
+    ``settings`` is :func:`settings_of` the model and the config; ``earlier`` are shards to take
+    vectors over from; with ``refresh`` shards of a killed run are made again. ``progress`` is
+    called with the rows done and in all. Raises UserError naming a picture that cannot be read.
+    """
+    folder = artifact.path / names.shards
+    if folder.is_file():
+        raise UserError(f"{folder} is a file; the shards need a folder of that name. Move it away.")
+    embedder = make_embedder(model, config)
+    extent = survey(table)
+    present = {} if refresh else listing(folder)
+    known = {column: Index.of(earlier, column) for column in COLUMNS}
+    shards, done, computed = [], 0, 0
+    for number, rows in enumerate(table_rows(table, config.shard_rows, extent)):
+        shard = folder / f"part-{number:05d}-{rows.fingerprint(settings)}.parquet"
+        if shard.name not in present:
+            text, img, fresh = embed_rows(rows, embedder, known)
+            write_shard(shard, rows, text, img)
+            computed += fresh
+        shards.append(shard)
+        done += len(rows)
+        if progress:
+            progress(done, extent.rows)
+    write_embeddings(artifact.path / names.npz, shards, extent, model.embed_dim)
+    ours = {shard.name for shard in shards}
+    remove(folder / name for name in listing(folder) if name not in ours)
+    result = EmbedResult(
+        npz=str(artifact.path / names.npz),
+        parquet=str(folder),
+        rows=extent.rows,
+        embed_dim=model.embed_dim,
+        rows_embedded=computed,
+    )
+    return result, [names.npz, *(f"{names.shards}/{name}" for name in sorted(ours))]
+
+
+def make_embedder(model: "RuCLIP", config: EmbedConfig) -> "Embedder":
+    """The embedder that the parameters describe."""
+    # torch costs seconds; help and wrong arguments answer without it
+    from tasks.learning.device import choose
+    from tasks.learning.embedder import Embedder
+
+    return Embedder(
+        model,
+        choose(config.device),
+        config.batch_size,
+        config.templates,
+        config.precision,
+        find_batch_size=config.find_batch_size,
+        compiled=config.compile,
+    )
+
+
+def embed_rows(
+    rows: Rows, embedder: "Embedder", known: Mapping[Column, Index]
+) -> tuple[Vectors, Vectors, int]:
+    """The rows' text and picture vectors, and for how many rows something was computed.
+
+    A vector is computed once for equal keys, and not at all for a known one.
+    """
+    dim = embedder.model.embed_dim
+    text, has_text = known["text"].take(rows.text_keys, dim)
+    img, has_img = known["img"].take(rows.picture_keys, dim)
+    _fill(text, has_text, rows.text_keys, rows.titles, embedder.texts)
+    _fill(img, has_img, rows.picture_keys, rows.paths, embedder.pictures)
+    return text, img, int((~(has_text & has_img)).sum())
+
+
+def _fill(
+    vectors: Vectors,
+    known: np.ndarray,
+    keys: Sequence[str],
+    values: Sequence[str],
+    compute: Callable[[Sequence[str]], Vectors],
+) -> None:
+    """Put the vectors of the unknown rows in place, computing each key's once."""
+    missing = np.flatnonzero(~known).tolist()
+    first = {keys[row]: row for row in reversed(missing)}
+    order = {key: number for number, key in enumerate(first)}
+    if first:
+        made = compute([values[row] for row in first.values()])
+        vectors[missing] = made[[order[keys[row]] for row in missing]]
+
+
+def write_embeddings(npz: UPath, shards: Sequence[UPath], extent: Survey, dim: int) -> None:
+    """Join the shards to an NPZ with ``text``, ``img`` and ``nm``, one shard in memory."""
+
+    def vectors(column: Column) -> Pieces:
+        return Pieces(np.float32, (extent.rows, dim), (read_vectors(one, column) for one in shards))
+
+    numbers = (np.array(read_column(one, "nm"), dtype=extent.nm_dtype) for one in shards)
+    arrays = {
+        "text": vectors("text"),
+        "img": vectors("img"),
+        "nm": Pieces(extent.nm_dtype, (extent.rows,), numbers),
+    }
+    with writing(npz) as aside:
+        write_npz(aside, arrays)
+
+
+def embedding_inputs(
+    table_fingerprint: str, model: ModelResult, config: EmbedConfig
+) -> dict[str, Any]:
+    """All that decides the vectors and how they lie in files, as plain values."""
+    settings = settings_of(model.fingerprint, config)
+    return {"table": table_fingerprint, "settings": settings, "shard_rows": config.shard_rows}
+
+
+@retried
+def embed(
+    table: str,
+    table_fingerprint: str,
+    model: ModelResult,
+    store: Store,
+    config: EmbedConfig,
+    refresh: bool = False,
+) -> EmbedResult:
+    """Prefect's face of :func:`embed_table`: the stored embedding, a resumed or a new one."""
+    inputs = embedding_inputs(table_fingerprint, model, config)
+    settings = inputs["settings"]
+
+    def make(artifact: Artifact) -> tuple[EmbedResult, list[str]]:
+        # torch costs seconds; a stored embedding answers without it
+        from tasks.learning.model import load_folder
+        from tasks.model import local_model
+
+        with tqdm(desc="embed", unit="row", disable=None) as bar:
+
+            def show(done: int, total: int) -> None:
+                bar.total = total
+                bar.update(done - bar.n)
+
+            return embed_table(
+                location(table),
+                load_folder(local_model(model.folder)),
+                artifact,
+                Names.of(store),
+                config,
+                settings,
+                earlier=[] if refresh else earlier_shards(store, settings),
+                refresh=refresh,
+                progress=show,
+            )
+
+    return STAGE.run(store, inputs, make, refresh=refresh)

@@ -1,0 +1,103 @@
+"""Steps of training as tensors: step number in, batch out, the same in any process.
+
+Order, texts and augmentation follow from the seed, the epoch and the row. Neither the number of
+worker processes nor a restart in mid-epoch changes a batch.
+"""
+
+import functools
+import os
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from tasks.config import TrainConfig
+from tasks.learning import augment, sampler
+from tasks.learning.distributed import World
+from tasks.learning.model import RuCLIP
+from tasks.learning.pairs import Pairs, training_text
+from tasks.learning.pixels import Pixels
+from tasks.learning.text import pad, tokenize
+
+TEXT, PICTURE = 1, 2  # streams of random numbers, so that one choice does not shift the other
+MOST_WORKERS = 8
+
+
+class Batch(NamedTuple):
+    """One step: tensors of this process's part of it, and what the whole of it consists of."""
+
+    pixels: Tensor  # uint8 (part, 3, R, R); none (0,) when the image tower is frozen
+    ids: Tensor  # int64 (part, longest)
+    rows: Tensor  # int64 (batch,): which of the pairs, those of all processes
+    products: Tensor  # int64 (batch, 2): by what two rows are one product
+
+
+class Steps(Dataset[Batch]):
+    """The batches of all epochs by global step, from 0."""
+
+    def __init__(
+        self, pairs: Pairs, pixels: Pixels, model: RuCLIP, config: TrainConfig, world: World
+    ) -> None:
+        self.pairs, self.pixels, self.model = pairs, pixels, model
+        self.config, self.world = config, world
+        self.per_epoch = sampler.steps_per_epoch(len(pairs), config.batch_size)
+        self.order = functools.lru_cache(maxsize=2)(self._order)
+
+    def __len__(self) -> int:
+        return self.per_epoch * self.config.num_epochs
+
+    def __getitem__(self, step: int) -> Batch:
+        epoch, within = divmod(step, self.per_epoch)
+        rows = sampler.batch(self.order(epoch), within, self.per_epoch)
+        own = rows[self.world.span(len(rows))].tolist()
+        return Batch(
+            pixels=self._pictures(own, epoch),
+            ids=pad(tokenize(self.model, [self._text(row, epoch) for row in own])),
+            rows=torch.from_numpy(rows),
+            products=torch.from_numpy(self.pairs.products[rows]),
+        )
+
+    def _order(self, epoch: int) -> sampler.Indices:
+        if self.config.same_products == "apart":
+            return sampler.spread(self.pairs.groups, self.config.seed, epoch)
+        return sampler.shuffled(len(self.pairs), self.config.seed, epoch)
+
+    def _random(self, epoch: int, row: int, stream: int) -> np.random.Generator:
+        return np.random.default_rng((self.config.seed, epoch, row, stream))
+
+    def _text(self, row: int, epoch: int) -> str:
+        title, description = self.pairs.title.iat[row], self.pairs.description.iat[row]
+        random = self._random(epoch, row, TEXT)
+        return training_text(str(title), str(description), self.config, random)
+
+    def _pictures(self, rows: Sequence[int], epoch: int) -> Tensor:
+        if self.config.freeze == "image":
+            return torch.empty(0, dtype=torch.uint8)
+        if self.config.augment == "none":
+            return self.pixels.stack(rows)
+        return torch.stack(
+            [augment.light(self.pixels[row], self._random(epoch, row, PICTURE)) for row in rows]
+        )
+
+
+def loader(
+    dataset: Dataset[Batch], steps: Sequence[int], workers: int, *, pin: bool = False
+) -> Iterable[Batch]:
+    """The batches of these steps in order, made ahead by worker processes when there are any."""
+    return DataLoader(
+        dataset,
+        batch_size=None,  # a step is a batch already
+        sampler=steps,
+        num_workers=workers,
+        pin_memory=pin,
+    )
+
+
+def worker_count(num_workers: int, device: torch.device) -> int:
+    """Loading processes: as asked, or one per core beside a GPU and none beside a busy CPU."""
+    if num_workers >= 0:
+        return num_workers
+    return min(MOST_WORKERS, os.cpu_count() or 1) if device.type == "cuda" else 0

@@ -1,0 +1,41 @@
+"""The contrastive loss of CLIP, with listings of one product taken for no negatives."""
+
+import math
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - torch's own name for it
+from torch import Tensor
+
+# CLIP's bound on logit_scale: cosines are multiplied by 100 at most (Radford et al. 2021, 2.5).
+MAX_LOGIT_SCALE = math.log(100)
+
+
+def contrastive_loss(
+    image_features: Tensor, text_features: Tensor, logit_scale: Tensor, same: Tensor | None = None
+) -> Tensor:
+    """InfoNCE both ways over a batch: the mean of image→text and text→image cross-entropy.
+
+    Args:
+        image_features: float (batch, dim), of unit length; row i belongs to text i.
+        text_features: float (batch, dim), of unit length.
+        logit_scale: float scalar that cosines are multiplied by (the exponential of CLIP's).
+        same: bool (batch, batch), symmetric; a pair i ≠ j that is true is left out of both
+            softmax denominators. None: every other row is a negative.
+
+    Returns:
+        The loss in nats, a float32 scalar.
+    """
+    logits = logit_scale * image_features @ text_features.T
+    own = torch.arange(len(logits), device=logits.device)
+    if same is not None:
+        others = same & (own[:, None] != own)
+        logits = logits.masked_fill(others, -torch.inf)
+    return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
+
+
+def same_product(products: Tensor) -> Tensor:
+    """Which rows are listings of one product: bool (batch, batch), of int64 (batch, keys).
+
+    Two rows are the same when they agree in any key: the title's, the picture's.
+    """
+    return (products[:, None, :] == products[None, :, :]).any(-1)

@@ -1,0 +1,62 @@
+"""Pictures by row as uint8 pixels: from the cache, or decoded and kept there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from tasks.learning.images import Fit, fit_picture, read_picture
+from tasks.learning.model import RuCLIP
+from tasks.learning.pairs import Pairs
+from tasks.learning.pixel_cache import PixelCache, open_cache, user_cache
+from tasks.storage import listing, location
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """The picture of each row, uint8 (3, resolution, resolution)."""
+
+    paths: "pd.Series[str]"
+    resolution: int
+    fit: Fit
+    cache: PixelCache | None = None
+
+    def __getitem__(self, row: int) -> Tensor:
+        kept = self.cache.get(row) if self.cache else None
+        if kept is None:
+            kept = fit_picture(read_picture(str(self.paths.iat[row])), self.resolution, self.fit)
+            if self.cache:
+                self.cache.put(row, kept)
+        return torch.from_numpy(kept)
+
+    def stack(self, rows: Sequence[int]) -> Tensor:
+        """The pictures of these rows, uint8 (rows, 3, resolution, resolution)."""
+        return torch.stack([self[row] for row in rows])
+
+
+def pixels_of(pairs: Pairs, model: RuCLIP, cache_gb: float) -> Pixels:
+    """The pictures of the pairs as the model sees them, with up to ``cache_gb`` kept decoded."""
+    fit = cast(Fit, model.fit)
+    cache = None
+    if cache_gb:
+        keys = picture_keys(pairs)
+        cache = open_cache(user_cache() / "pixels", keys, model.resolution, fit, cache_gb)
+    return Pixels(pairs.image_path, model.resolution, fit, cache)
+
+
+def picture_keys(pairs: Pairs) -> list[str]:
+    """What each row's picture is known by: its hash, or else its path and time or ETag."""
+    hashes, paths = pairs.picture_hash.tolist(), pairs.image_path.tolist()
+    unhashed = [location(path) for path, hashed in zip(paths, hashes, strict=True) if not hashed]
+    folders = {str(path.parent): path.parent for path in unhashed}
+    found = {name: listing(folder) for name, folder in folders.items()}
+
+    def stamped(path: str) -> str:
+        place = location(path)
+        info = found[str(place.parent)].get(place.name)
+        return f"{place} {info.stamp if info else ''}"
+
+    return [hashed or stamped(path) for path, hashed in zip(paths, hashes, strict=True)]

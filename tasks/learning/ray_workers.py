@@ -1,0 +1,38 @@
+"""A training on the workers of a Ray cluster, with the code that torchrun runs."""
+
+import tempfile
+
+from tasks.learning.distributed import TIMEOUT
+from tasks.learning.job import Job, run_job
+
+
+def launch(job: Job) -> None:
+    """Run the job on ``config.processes`` Ray workers, one GPU each where there are any.
+
+    Ray must be installed (``pip install 'vitrina[ray]'``); the job's places must be reachable from
+    its workers. Raises what a worker raised.
+    """
+    from ray.train import RunConfig, ScalingConfig
+    from ray.train.torch import TorchConfig, TorchTrainer
+
+    with tempfile.TemporaryDirectory(prefix="vitrina-ray-") as scratch:
+        TorchTrainer(
+            _work,
+            train_loop_config={"job": job.model_dump_json()},
+            scaling_config=ScalingConfig(
+                num_workers=job.config.processes, use_gpu=job.config.device != "cpu" and _gpus()
+            ),
+            torch_config=TorchConfig(timeout_s=int(TIMEOUT.total_seconds())),
+            run_config=RunConfig(storage_path=scratch),
+        ).fit()
+
+
+def _work(config: dict[str, str]) -> None:
+    run_job(Job.model_validate_json(config["job"]))
+
+
+def _gpus() -> bool:
+    import ray
+
+    resources = ray.cluster_resources()  # type: ignore[no-untyped-call]  # ray leaves it untyped
+    return bool(resources.get("GPU"))

@@ -1,0 +1,39 @@
+"""Which rows make which step: a pure function of seed, epoch and step; nothing is to be saved."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+Indices = npt.NDArray[np.int64]
+
+
+def steps_per_epoch(rows: int, batch_size: int) -> int:
+    """Steps in which every row is seen once."""
+    return math.ceil(rows / batch_size)
+
+
+def shuffled(rows: int, seed: int, epoch: int) -> Indices:
+    """The rows in a random order, int64 (rows,)."""
+    return np.random.default_rng((seed, epoch)).permutation(rows)
+
+
+def spread(groups: Indices, seed: int, epoch: int) -> Indices:
+    """The rows in a random order in which those of one group stand far apart, int64 (rows,).
+
+    The members of a group of n are put evenly, n-th parts of the epoch apart, from a random start;
+    a group fits in batches without meeting itself while n is well below the number of batches.
+    """
+    random = np.random.default_rng((seed, epoch))
+    order = random.permutation(len(groups))
+    order = order[np.argsort(groups[order], kind="stable")]
+    _, first, counts = np.unique(groups[order], return_index=True, return_counts=True)
+    rank = np.arange(len(groups)) - np.repeat(first, counts)
+    start = np.repeat(random.random(len(counts)), counts)
+    return order[np.argsort((rank + start) / np.repeat(counts, counts), kind="stable")]
+
+
+def batch(order: Indices, step: int, steps: int) -> Indices:
+    """The rows of one step of an epoch; batches differ by one row at most, so none is tiny."""
+    rows = len(order)
+    return order[step * rows // steps : (step + 1) * rows // steps]

@@ -1,0 +1,21 @@
+"""The learning rate over training, a pure function of the step."""
+
+import math
+
+
+def learning_rate(step: int, steps: int, warmup: float, peak: float) -> float:
+    """Linear warm-up to ``peak``, then a half cosine to zero (Loshchilov and Hutter 2017).
+
+    Args:
+        step: optimiser steps taken so far, from 0.
+        steps: steps of the whole training.
+        warmup: part of the steps, in [0, 1), in which the rate rises.
+        peak: the highest rate; reached at the last step of the warm-up.
+
+    The first step already moves (rate ``peak / warm-up steps``) and the last one still does.
+    """
+    rising = round(warmup * steps)
+    if step < rising:
+        return peak * (step + 1) / rising
+    done = (step - rising) / max(1, steps - rising)
+    return peak * 0.5 * (1 + math.cos(math.pi * done))

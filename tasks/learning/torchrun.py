@@ -1,0 +1,43 @@
+"""The entry of a process that torchrun starts: ``torchrun … -m tasks.learning.torchrun JOB.json``.
+
+On one machine :mod:`tasks.learning.launch` does it. On several, the same command runs on each, with
+the job's places on S3 or a shared disk::
+
+    torchrun --nnodes 2 --nproc-per-node 8 --rdzv-backend c10d --rdzv-endpoint HOST:29500 \
+        -m tasks.learning.torchrun s3://bucket/job.json
+"""
+
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from tasks.errors import UserError
+from tasks.learning.job import Job, run_job
+from tasks.storage import location, read_bytes
+
+ERROR_FILE = "VITRINA_ERROR_FILE"
+
+
+def main(arguments: list[str]) -> None:
+    """Run the job of the file named by the only argument."""
+    leads = os.environ.get("RANK", "0") == "0"
+    logging.basicConfig(level=logging.INFO if leads else logging.WARNING)
+    # These processes are ours alone: ended from outside, they save before they go.
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        run_job(Job.model_validate_json(read_bytes(location(arguments[0]))))
+    except UserError as error:
+        if file := os.environ.get(ERROR_FILE):
+            Path(file).write_text(str(error), encoding="utf-8")
+        raise
+
+
+def _stop(_signal: int, _frame: object) -> NoReturn:
+    raise SystemExit(128 + signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,76 @@
+"""Recall on held-out rows while a model is being trained."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from tasks.learning.distributed import World
+from tasks.learning.frozen import image_features, text_features
+from tasks.learning.metrics import DEPTHS, retrieval_metrics
+from tasks.learning.model import RuCLIP
+from tasks.learning.pairs import Pairs
+from tasks.learning.pixels import Pixels
+from tasks.learning.text import pad, tokenize
+from tasks.learning.towers import Towers
+
+CHUNK = 64
+Metrics = dict[str, float]
+
+
+def sampled(table: pd.DataFrame, rows: int, seed: int) -> pd.DataFrame:
+    """At most ``rows`` rows of a table, the same for a seed, in the table's order."""
+    if len(table) <= rows:
+        return table
+    chosen = np.random.default_rng(seed).choice(len(table), rows, replace=False)
+    return table.iloc[np.sort(chosen)]
+
+
+def better(one: Metrics, other: Metrics) -> bool:
+    """Whether one validation beats another: by mean recall, ties by mean reciprocal rank."""
+    return (one["mean_recall"], one["mean_mrr"]) > (other["mean_recall"], other["mean_mrr"])
+
+
+class Validation:
+    """Held-out rows, and how well their texts and pictures find each other."""
+
+    def __init__(self, pairs: Pairs, pixels: Pixels, model: RuCLIP, world: World) -> None:
+        self.titles = pairs.products[:, 0]
+        self.pixels, self.world = pixels, world
+        self.ids = tokenize(model, pairs.title.tolist())
+        self._frozen: Tensor | None = None
+
+    def run(self, towers: Towers, device: torch.device) -> Metrics:
+        """Retrieval figures of the towers as they are; each picture of a title counts as right.
+
+        ``mean_recall`` is the mean of recall at 1, 5 and 10 both ways. The processes share the
+        work, and each gets the figures.
+        """
+        rows = len(self.titles)
+        own = range(rows)[self.world.span(rows)]
+        image = self._image(towers, own, device)
+        text = torch.cat([text_features(towers, self._texts(one), device) for one in _parts(own)])
+        everything = [
+            self.world.gather(one.to(device), rows).cpu().numpy() for one in (image, text)
+        ]
+        metrics = retrieval_metrics(everything[0], everything[1], self.titles)
+        recalls = [metrics[f"mean_recall_at_{depth}"] for depth in DEPTHS]
+        return {**metrics, "mean_recall": float(np.mean(recalls))}
+
+    def _image(self, towers: Towers, own: range, device: torch.device) -> Tensor:
+        if self._frozen is not None:
+            return self._frozen
+        parts = [image_features(towers, self.pixels.stack(one), device) for one in _parts(own)]
+        features = torch.cat(parts)
+        if towers.frozen == "image":
+            self._frozen = features
+        return features
+
+    def _texts(self, rows: Sequence[int]) -> Tensor:
+        return pad([self.ids[row] for row in rows])
+
+
+def _parts(rows: range) -> list[range]:
+    return [rows[first : first + CHUNK] for first in range(0, len(rows), CHUNK)]

@@ -1,0 +1,183 @@
+"""Stage "model": find the ruCLIP to start from, whatever names it.
+
+A source is a name in ``ruclip.MODELS``, a local folder, an ``s3://`` folder, or ``tiny``.
+"""
+
+import difflib
+import logging
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from upath import UPath
+
+from tasks.errors import UserError
+from tasks.results import ModelResult
+from tasks.stage import Stage, retried
+from tasks.storage import (
+    Artifact,
+    Store,
+    copy,
+    explained,
+    file_fingerprint,
+    fingerprint,
+    is_local,
+    location,
+)
+from tasks.table import read_batches
+
+if TYPE_CHECKING:
+    from tasks.learning.model import RuCLIP
+
+logger = logging.getLogger(__name__)
+
+TINY = "tiny"
+STAGE = Stage("model", ModelResult, __name__)
+
+
+def cache_folder() -> Path:
+    """Where downloaded models are kept: ``$VITRINA_CACHE/models``, else in the user's cache."""
+    root = os.environ.get("VITRINA_CACHE") or "~/.cache/vitrina"
+    return Path(root).expanduser().absolute() / "models"
+
+
+def check_model(source: str) -> None:
+    """Refuse a source that names no model, without downloading one."""
+    # torch costs seconds; help and wrong arguments answer without it
+    from tasks.learning.model import ruclip
+
+    if source != TINY and source not in ruclip.MODELS:
+        find_model(source, cache_folder())
+
+
+def find_model(source: str, cache: Path) -> UPath:
+    """The ruCLIP folder that a name, a local or an ``s3://`` folder stands for.
+
+    A published name is downloaded into ``cache`` unless it is there. Raises UserError if there is
+    no such name or folder.
+    """
+    # torch costs seconds; help and wrong arguments answer without it
+    from tasks.learning.hub import Hub, download
+    from tasks.learning.model import FILES, ruclip
+
+    if source in ruclip.MODELS:
+        return UPath(download(source, cache, Hub.from_environment()))
+    if source == TINY:
+        raise UserError(f"{TINY!r} is made anew for each table and is no model to look up.")
+    place = location(source)
+    with explained(place):
+        missing = [name for name in FILES if not (place / name).is_file()]
+    if len(missing) == len(FILES):
+        raise UserError(_no_such_model(source, list(ruclip.MODELS)))
+    if missing:
+        raise UserError(f"{place} is no ruCLIP folder: {missing[0]} is missing in it.")
+    return place
+
+
+def _no_such_model(source: str, names: list[str]) -> str:
+    near = difflib.get_close_matches(source.rsplit("/", 1)[-1], [*names, TINY], n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return (
+        f"There is no model {source!r}: it is no ruCLIP folder and no known name.{hint} "
+        f"Names: {', '.join(names)}, {TINY}."
+    )
+
+
+def local_model(folder: str) -> Path:
+    """A local ruCLIP folder for :attr:`ModelResult.folder`; one on S3 is copied into the cache."""
+    # torch costs seconds; help and wrong arguments answer without it
+    from tasks.learning.model import FILES
+
+    return _local_copy(location(folder), FILES)
+
+
+def local_checkpoint(path: str) -> Path:
+    """A local ``.pth`` for one that may be on S3, with the ``bpe.model`` beside it if there is."""
+    place = location(path)
+    if is_local(place):
+        return Path(place.path)
+    tokenizer = place.parent / "bpe.model"
+    names = [place.name, *([tokenizer.name] if tokenizer.exists() else [])]
+    return _local_copy(place.parent, names) / place.name
+
+
+def _local_copy(folder: UPath, names: Iterable[str]) -> Path:
+    """The folder itself if it is local, else a copy of the named files, kept in the cache.
+
+    Its name is their fingerprint and each file arrives whole, so copies never go stale, a killed
+    one goes on and several at once do no harm.
+    """
+    if is_local(folder):
+        return Path(folder.path)
+    key = fingerprint({name: file_fingerprint(folder / name) for name in names})
+    target = cache_folder() / "s3" / key
+    for name in names:
+        if not (target / name).is_file():
+            copy(folder / name, UPath(target / name))
+    return target
+
+
+def texts(table: UPath) -> Iterator[str]:
+    """Titles and descriptions of the processed table, for a tokenizer to learn from."""
+    for frame in read_batches(table, 10_000):
+        for column in ("title", "description"):
+            if column in frame.columns:
+                yield from (text for text in frame[column] if isinstance(text, str))
+
+
+@retried
+def prepare_model(
+    source: str, table: str, table_fingerprint: str, store: Store, refresh: bool = False
+) -> ModelResult:
+    """The model to start from, as a folder; ``tiny`` is made of the table's own texts."""
+    # torch costs seconds; help and wrong arguments answer without it
+    from tasks.learning.model import FILES, folder_fingerprint
+    from tasks.learning.tiny import make_tiny
+
+    if source != TINY:
+        folder = find_model(source, cache_folder())
+        return ModelResult(folder=str(folder), fingerprint=folder_fingerprint(folder))
+
+    def make(artifact: Artifact) -> tuple[ModelResult, Iterable[str]]:
+        with tempfile.TemporaryDirectory(prefix="vitrina-") as scratch:
+            make_tiny(texts(location(table)), Path(scratch))
+            for name in FILES:
+                copy(UPath(scratch) / name, artifact.path / name)
+            made = folder_fingerprint(UPath(scratch))
+        return ModelResult(folder=str(artifact.path), fingerprint=made), FILES
+
+    return STAGE.run(store, {"source": source, "table": table_fingerprint}, make, refresh=refresh)
+
+
+def open_checkpoint(checkpoint: str, base: str) -> "RuCLIP":
+    """The ruCLIP of a ``.pth``; ``base`` names its model, for one that does not say what it is."""
+    # torch costs seconds; help and wrong arguments answer without it
+    from tasks.learning import weights
+    from tasks.learning.model import load_checkpoint, load_folder
+
+    path = local_checkpoint(checkpoint)
+    if "config" in weights.read(path):
+        return load_checkpoint(path, None)
+    return load_checkpoint(path, load_folder(local_model(str(find_model(base, cache_folder())))))
+
+
+@retried
+def prepare_checkpoint(
+    checkpoint: str, base: str, store: Store, refresh: bool = False
+) -> ModelResult:
+    """A checkpoint as a ruCLIP folder."""
+
+    def make(artifact: Artifact) -> tuple[ModelResult, Iterable[str]]:
+        # torch costs seconds; help and wrong arguments answer without it
+        from tasks.learning.model import FILES, folder_fingerprint
+        from tasks.learning.model_files import put_model
+
+        model = open_checkpoint(checkpoint, base)
+        put_model(model, model.clip.state_dict(), artifact.path)
+        made = folder_fingerprint(artifact.path)
+        return ModelResult(folder=str(artifact.path), fingerprint=made), FILES
+
+    inputs = {"checkpoint": file_fingerprint(location(checkpoint)), "base": base}
+    return STAGE.run(store, inputs, make, refresh=refresh)

@@ -1,0 +1,216 @@
+"""What a run came to: a table on the terminal, a page, and what the Prefect UI shows.
+
+All three are written from the same sections; the page holds its pictures and needs nothing else.
+"""
+
+import json
+from collections.abc import Mapping
+
+from rich.console import Console, Group
+
+from tasks.artifacts import show_markdown, show_picture, show_table
+from tasks.evaluate import CONTACT_SHEET
+from tasks.results import (
+    EmbedResult,
+    EvaluateResult,
+    PipelineResult,
+    PromoteResult,
+    ResizeResult,
+    TrainResult,
+)
+from tasks.stage import Stage, retried
+from tasks.storage import Artifact, Store, location, read_bytes, write_bytes
+from tasks.views import Section, html_page, markdown, terminal_table
+
+STAGE = Stage("report", PipelineResult, __name__)
+PAGE, CURVE = "report.html", "training.png"
+
+FIGURES = {
+    "text_to_image_recall_at_1": "recall@1, text → image",
+    "text_to_image_recall_at_5": "recall@5, text → image",
+    "text_to_image_recall_at_10": "recall@10, text → image",
+    "image_to_text_recall_at_1": "recall@1, image → text",
+    "image_to_text_recall_at_5": "recall@5, image → text",
+    "image_to_text_recall_at_10": "recall@10, image → text",
+    "text_to_image_median_rank": "median rank, text → image",
+    "image_to_text_median_rank": "median rank, image → text",
+    "mean_mrr": "MRR, both ways",
+    "mean_ndcg_at_10": "nDCG@10, both ways",
+    "duplicate_pr_auc_text": "duplicates by text, PR-AUC",
+    "duplicate_pr_auc_image": "duplicates by picture, PR-AUC",
+    "duplicate_pr_auc_both": "duplicates by both, PR-AUC",
+    "zero_shot_accuracy": "category by its name alone, accuracy",
+    "probe_text_accuracy": "linear probe on text, accuracy",
+    "probe_text_macro_f1": "linear probe on text, macro F1",
+    "probe_image_accuracy": "linear probe on pictures, accuracy",
+    "probe_image_macro_f1": "linear probe on pictures, macro F1",
+    "probe_both_accuracy": "linear probe on both, accuracy",
+    "probe_both_macro_f1": "linear probe on both, macro F1",
+}
+
+
+def sections(result: PipelineResult, seconds: Mapping[str, float]) -> list[Section]:
+    """Everything a reader wants to know first; ``seconds`` by stage, in their order."""
+    return [
+        rows_section(result.resized),
+        figures_section(result.evaluated),
+        model_section(result),
+        times_section(seconds),
+        places_section(result),
+    ]
+
+
+def rows_section(resized: ResizeResult) -> Section:
+    """Rows in, rejected by reason, kept."""
+    rejected = sorted(resized.reasons.items(), key=lambda one: (-one[1], one[0]))
+    rows = [
+        ("in the catalogue", f"{resized.rows_in:,}"),
+        *((f"rejected: {reason}", f"{count:,}") for reason, count in rejected),
+        ("kept", f"{resized.rows_kept:,}"),
+    ]
+    return Section("Rows", ("", "rows"), rows)
+
+
+def figures_section(evaluated: EvaluateResult) -> Section:
+    """Held-out figures before and after fine-tuning; those that were not measured are left out."""
+    before, after = evaluated.before, evaluated.after
+    rows = [
+        (words, _guess(name, after), _number(name, before), _number(name, after))
+        for name, words in FIGURES.items()
+        if name in before and name in after
+    ]
+    return Section("Held-out products", ("", "guessing", "before", "after"), rows)
+
+
+def model_section(result: PipelineResult) -> Section:
+    """The best epoch, and whether the new model embeds."""
+    trained, promoted = result.trained, result.promoted
+    rows = [
+        ("best epoch", f"{trained.best_epoch} of {trained.epochs}"),
+        ("new model", "promoted" if promoted.promoted else "not promoted"),
+        ("because", promoted.reason),
+    ]
+    return Section("Model", ("", ""), rows)
+
+
+def times_section(seconds: Mapping[str, float]) -> Section:
+    """How long each stage took."""
+    rows = [(stage, f"{time:,.1f} s") for stage, time in seconds.items()]
+    return Section("Time", ("", ""), [*rows, ("all stages", f"{sum(seconds.values()):,.1f} s")])
+
+
+def places_section(result: PipelineResult) -> Section:
+    """Where everything is."""
+    rows = [
+        ("processed table", result.resized.csv),
+        ("rejected rows", result.resized.rejected),
+        ("checkpoint", result.trained.checkpoint),
+        ("fine-tuned ruCLIP", result.trained.model.folder),
+        ("ruCLIP that embeds", result.promoted.model.folder),
+        ("embeddings", result.embedded.npz),
+        ("figures", result.evaluated.report),
+        ("this report", result.report),
+    ]
+    return Section("Places", ("", ""), rows)
+
+
+def training_section(trained: TrainResult) -> Section:
+    """The best epoch, its validation figures, and where the model lies."""
+    rows = [
+        ("best epoch", f"{trained.best_epoch} of {trained.epochs}"),
+        *((name, f"{value:.3f}") for name, value in trained.metrics.items()),
+        ("checkpoint", trained.checkpoint),
+        ("fine-tuned ruCLIP", trained.model.folder),
+    ]
+    return Section("Training", ("", ""), rows)
+
+
+def embeddings_section(embedded: EmbedResult) -> Section:
+    """How many vectors there are, and where."""
+    rows = [
+        ("rows", f"{embedded.rows:,}"),
+        ("computed in this run", f"{embedded.rows_embedded:,}"),
+        ("length of a vector", str(embedded.embed_dim)),
+        ("NPZ: text, img, nm", embedded.npz),
+        ("Parquet", embedded.parquet),
+    ]
+    return Section("Embeddings", ("", ""), rows)
+
+
+def show_sections(*sections: Section) -> None:
+    """Print sections on the terminal."""
+    Console().print(*map(terminal_table, sections))
+
+
+def _guess(name: str, figures: Mapping[str, float]) -> str:
+    if "_recall_at_" not in name:
+        return ""
+    return _number(f"chance_recall_at_{name.rsplit('_', 1)[1]}", figures)
+
+
+def _number(name: str, figures: Mapping[str, float]) -> str:
+    return f"{figures[name]:,.1f}" if "rank" in name else f"{figures[name]:.3f}"
+
+
+def summary(result: PipelineResult, seconds: Mapping[str, float]) -> Group:
+    """All of it for ``rich.console.Console.print``."""
+    return Group(*(terminal_table(section) for section in sections(result, seconds)))
+
+
+@retried
+def report(
+    resized: ResizeResult,
+    trained: TrainResult,
+    evaluated: EvaluateResult,
+    promoted: PromoteResult,
+    embedded: EmbedResult,
+    seconds: dict[str, float],
+    store: Store,
+    refresh: bool = False,
+) -> PipelineResult:
+    """Write ``report.html`` and show its content in the Prefect UI; all results as one."""
+    results = {
+        "resized": resized,
+        "trained": trained,
+        "evaluated": evaluated,
+        "promoted": promoted,
+        "embedded": embedded,
+    }
+    sheet = read_bytes(location(evaluated.report).parent / CONTACT_SHEET)
+
+    def make(artifact: Artifact) -> tuple[PipelineResult, tuple[str, ...]]:
+        result = PipelineResult(**results, report=str(artifact.path / PAGE))
+        curve = draw_training(trained)
+        pictures = {"Training": curve, "What held-out titles find, after": sheet}
+        page = html_page("Vitrina: a run", sections(result, seconds), pictures)
+        write_bytes(artifact.path / CURVE, curve)
+        write_bytes(artifact.path / PAGE, page.encode())
+        return result, (PAGE, CURVE)
+
+    done = STAGE.run(store, results, make, refresh=refresh)
+    result = done if isinstance(done, PipelineResult) else done.data
+    show(result, seconds, sheet)
+    return done
+
+
+def draw_training(trained: TrainResult) -> bytes:
+    """PNG of the training's curves."""
+    # torch and matplotlib cost seconds; help and wrong arguments answer without them
+    from tasks.learning.state import METRICS
+    from tasks.plots import training_curve
+
+    lines = read_bytes(location(trained.folder) / METRICS).decode().splitlines()
+    return training_curve([json.loads(line) for line in lines])
+
+
+def show(result: PipelineResult, seconds: Mapping[str, float], sheet: bytes) -> None:
+    """The run's artifacts in the Prefect UI."""
+    rows = rows_section(result.resized).rows
+    show_table(
+        "rows", [{"": name, "rows": count} for name, count in rows], "Rows kept and rejected"
+    )
+    parts = [figures_section(result.evaluated), model_section(result), times_section(seconds)]
+    show_markdown("figures", markdown(parts), "Held-out figures before and after fine-tuning")
+    curve = read_bytes(location(result.report).parent / CURVE)
+    show_picture("training", curve, "Loss and recall over the steps")
+    show_picture("contact-sheet", sheet, "What held-out titles find; right pictures framed green")

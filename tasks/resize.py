@@ -1,0 +1,163 @@
+"""Bring every listing's picture to size, and write the processed table.
+
+The folder of resized pictures fills up over runs: a picture is opened when it is new or changed.
+"""
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from tqdm import tqdm
+from upath import UPath
+
+from tasks import artifacts
+from tasks.config import ResizeConfig
+from tasks.errors import UserError
+from tasks.memory import flat_memory
+from tasks.picture_index import Outcome
+from tasks.picture_plan import UNSEEN, Job, Survey, target_name
+from tasks.picture_pool import PicturePool
+from tasks.processed import CSV, REJECTED, TABLE, ProcessedTable, writing_processed
+from tasks.results import CleanResult, ResizeResult
+from tasks.stage import Stage, retried
+from tasks.storage import Artifact, Store, fingerprint, location, reading
+
+logger = logging.getLogger(__name__)
+
+STAGE = Stage("resize", ResizeResult, __name__)
+BATCH_ROWS = 2_000
+
+
+def pictures_folder(output: str, config: ResizeConfig) -> str:
+    """Where the pipeline keeps pictures resized with these settings, shared by all its runs."""
+    return str(location(output) / "pictures" / fingerprint(config.picture()))
+
+
+def look(cleaned: CleanResult, survey: Survey) -> tuple[str, int]:
+    """A fingerprint of the pictures that the rows refer to, and how many must be resized.
+
+    Raises UserError if none of them is there.
+    """
+    stamps = hashlib.blake2b(digest_size=10)
+    found = to_resize = 0
+    for batch in _batches(cleaned.table, ["nm"]):
+        plan = survey.plan(_ids(batch))
+        stamps.update(np.array([step.stamp for step in plan], np.uint64).tobytes())
+        found += sum(step.stamp != UNSEEN for step in plan)
+        to_resize += sum(isinstance(step, Job) for step in plan)
+    if cleaned.rows_kept and not found:
+        raise UserError(
+            f"{survey.images} has the picture of none of {cleaned.rows_kept} rows, for instance no "
+            f"{survey.source_name(plan[0].nm)}. Set another folder, or resize.picture_pattern."
+        )
+    return stamps.hexdigest(), to_resize
+
+
+def resize_catalog(
+    cleaned: CleanResult, survey: Survey, artifact: Artifact, progress: Callable[[int], None]
+) -> tuple[ResizeResult, list[str]]:
+    """Write the processed table, and those of its pictures that are not there yet.
+
+    ``progress`` hears how many rows are done. Rows of the catalogue = rows kept + rows rejected. A
+    run that was killed goes on from where it was when it is started again.
+    """
+    done = opened = 0
+    with (
+        flat_memory(),
+        writing_processed(artifact.path, _schema(cleaned.table)) as processed,
+        survey.index.recording() as record,
+        PicturePool.open(survey) as pool,
+        tqdm(total=cleaned.rows_kept, desc="resize", unit="row", disable=None) as bar,
+    ):
+        for batch in _batches(cleaned.rejected):
+            processed.reject(zip(*batch.to_pydict().values(), strict=True))
+        for batch in _batches(cleaned.table):
+            plan = survey.plan(_ids(batch))
+            outcomes: dict[int, Outcome] = {}
+            for row, outcome in pool.carry_out(plan):
+                outcomes[row] = outcome
+                done += 1
+                bar.update()
+                progress(done)
+                if isinstance(plan[row], Job):
+                    opened += 1
+                    record(outcome)
+            _add(batch, [outcomes[row] for row in range(len(plan))], survey.pictures, processed)
+    result = ResizeResult(
+        table=str(artifact.path / TABLE),
+        csv=str(artifact.path / CSV),
+        rejected=str(artifact.path / REJECTED),
+        pictures=str(survey.pictures),
+        fingerprint=processed.content.hexdigest(),
+        rows_in=cleaned.rows_in,
+        rows_kept=processed.rows_kept,
+        reasons=dict(sorted(processed.reasons.items())),
+        pictures_resized=opened,
+    )
+    logger.info(
+        "resize: %d rows = %d kept + %d rejected %s; %d pictures opened",
+        result.rows_in,
+        result.rows_kept,
+        sum(result.reasons.values()),
+        result.reasons,
+        opened,
+    )
+    return result, [TABLE, CSV, REJECTED]
+
+
+def _add(
+    batch: pa.RecordBatch, outcomes: list[Outcome], pictures: UPath, processed: ProcessedTable
+) -> None:
+    kept = [row for row, outcome in enumerate(outcomes) if not outcome.reason]
+    processed.keep(
+        batch.take(pa.array(kept, pa.int64())),
+        [f"{pictures}/{target_name(outcomes[row].nm)}" for row in kept],
+        [outcomes[row].hash for row in kept],
+    )
+    processed.reject((outcome.nm, outcome.reason) for outcome in outcomes if outcome.reason)
+
+
+def _batches(table: str, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    with reading(location(table)) as local, pq.ParquetFile(local) as file:
+        yield from file.iter_batches(BATCH_ROWS, columns=columns)
+
+
+def _schema(table: str) -> pa.Schema:
+    with reading(location(table)) as local:
+        return pq.read_schema(local)
+
+
+def _ids(batch: pa.RecordBatch) -> list[str]:
+    return [str(nm) for nm in batch.column("nm").to_pylist()]
+
+
+@retried
+def resize(
+    cleaned: CleanResult,
+    images: str,
+    pictures: str,
+    store: Store,
+    config: ResizeConfig,
+    refresh: bool = False,
+) -> ResizeResult:
+    """Prefect's face of :func:`resize_catalog`: the stored table of these pictures, or a new one.
+
+    A stored table whose pictures are gone is made again.
+    """
+    survey = Survey.make(location(images), location(pictures), config, refresh=refresh)
+    seen, to_resize = look(cleaned, survey)
+
+    def make(artifact: Artifact) -> tuple[ResizeResult, list[str]]:
+        with artifacts.progress("resize", cleaned.rows_kept, "Pictures brought to size") as show:
+            return resize_catalog(cleaned, survey, artifact, show)
+
+    inputs = {
+        "cleaned": cleaned.fingerprint,
+        "pictures": seen,
+        "folder": str(survey.pictures),
+        "parameters": config.picture(),
+    }
+    return STAGE.run(store, inputs, make, refresh=refresh or to_resize > 0)

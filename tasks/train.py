@@ -1,0 +1,93 @@
+"""Stage "train": fine-tune ruCLIP on a processed table and keep the best epoch."""
+
+from typing import Any
+
+from tasks.config import TrainConfig
+from tasks.results import ModelResult, TrainResult
+from tasks.stage import Stage, retried
+from tasks.storage import Artifact, Store, fingerprint, listing
+
+STAGE = Stage("train", TrainResult, __name__)
+PASSING = ("wandb/", "resume.pth", "manifest", ".")  # may change without the model changing
+
+
+@retried
+def train(
+    table: str,
+    table_fingerprint: str,
+    model: ModelResult,
+    store: Store,
+    config: TrainConfig,
+    project_name: str,
+    refresh: bool = False,
+    overwrite: bool = False,
+) -> TrainResult:
+    """The stored training of these inputs, an interrupted one brought to its end, or a new one.
+
+    With an unkeyed store the folder is the user's: another training in it is refused unless
+    ``overwrite``.
+    """
+    inputs = training_inputs(table_fingerprint, model, config)
+
+    def make(artifact: Artifact) -> tuple[TrainResult, list[str]]:
+        return train_model(
+            table, model, artifact, config, project_name, inputs, overwrite=refresh or overwrite
+        )
+
+    return STAGE.run(store, inputs, make, refresh=refresh)
+
+
+def training_inputs(
+    table_fingerprint: str, model: ModelResult, config: TrainConfig
+) -> dict[str, Any]:
+    """All that decides the weights, as plain values."""
+    return {
+        "table": table_fingerprint,
+        "model": model.fingerprint,
+        "parameters": config.content(),
+    }
+
+
+def train_model(
+    table: str,
+    model: ModelResult,
+    artifact: Artifact,
+    config: TrainConfig,
+    project_name: str,
+    inputs: dict[str, Any],
+    *,
+    overwrite: bool = False,
+) -> tuple[TrainResult, list[str]]:
+    """Fine-tune into the artifact's folder; the result and the files it consists of.
+
+    A training begun there with the same ``inputs`` goes on from its last checkpoint. Raises
+    UserError if the folder holds another training and ``overwrite`` is off.
+    """
+    # torch costs seconds; help and wrong arguments answer without it
+    from tasks.learning.job import Job
+    from tasks.learning.launch import launch
+    from tasks.learning.model import folder_fingerprint
+    from tasks.learning.state import MODEL_FOLDER
+
+    job = Job(
+        table=table,
+        model=model.folder,
+        folder=str(artifact.path),
+        key=fingerprint(inputs),
+        inputs=inputs,
+        config=config,
+        project_name=project_name,
+    )
+    job.place.claim(overwrite=overwrite)
+    launch(job)
+    _, progress = job.place.last()
+    folder = artifact.path / MODEL_FOLDER
+    result = TrainResult(
+        folder=str(artifact.path),
+        model=ModelResult(folder=str(folder), fingerprint=folder_fingerprint(folder)),
+        checkpoint=str(artifact.path / progress.best_checkpoint),
+        epochs=progress.epoch,
+        best_epoch=progress.best_epoch,
+        metrics=progress.best,
+    )
+    return result, [name for name in listing(artifact.path) if not name.startswith(PASSING)]

@@ -1,0 +1,96 @@
+"""A catalogue of coloured squares and a very small ruCLIP: a training in a second."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import youtokentome as yttm
+from PIL import Image
+
+from tasks.config import TrainConfig
+from tasks.learning.distributed import World
+from tasks.learning.fit import Run, fit
+from tasks.learning.model import RuCLIP, build, load_folder, save_folder
+from tasks.learning.state import Place, Progress
+from tasks.storage import location
+
+COLOURS = {
+    "красный": (200, 30, 30),
+    "синий": (30, 30, 200),
+    "зелёный": (30, 160, 50),
+    "жёлтый": (230, 210, 40),
+    "чёрный": (20, 20, 20),
+    "белый": (245, 245, 245),
+}
+THINGS = ("платье", "рубашка", "сумка", "чашка", "лампа")
+ARCHITECTURE = {
+    "embed_dim": 16,
+    "image_resolution": 32,
+    "vision_layers": 2,
+    "vision_width": 64,
+    "vision_patch_size": 16,
+    "context_length": 20,
+    "vocab_size": 120,
+    "transformer_width": 32,
+    "transformer_heads": 2,
+    "transformer_layers": 2,
+}
+
+
+def catalogue(folder: Path, rows: int = 40, seed: int = 0) -> pd.DataFrame:
+    """A processed table whose pictures show what its titles say: a colour, and a thing's place."""
+    random = np.random.default_rng(seed)
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    found = []
+    for nm in range(rows):
+        colour, thing = list(COLOURS)[random.integers(6)], int(random.integers(5))
+        pixels = np.full((40, 30, 3), 128, np.uint8)
+        pixels[thing * 8 : thing * 8 + 8, 3:27] = COLOURS[colour]
+        path = folder / "images" / f"{nm}.jpg"
+        Image.fromarray(pixels).save(path, quality=95)
+        found.append(
+            {
+                "title": f"{colour} {THINGS[thing]} {nm}",
+                "image_path": str(path),
+                "nm": nm,
+                "description": f"{THINGS[thing]} номер {nm}. Цвет этой вещи {colour}. Новая.",
+                "picture_hash": f"{nm:032x}",
+            }
+        )
+    return pd.DataFrame(found)
+
+
+def small_model(folder: Path, table: pd.DataFrame, seed: int = 0, **changes: Any) -> RuCLIP:
+    """A ruCLIP folder of the small architecture with random weights, loaded."""
+    folder.mkdir(parents=True, exist_ok=True)
+    corpus, tokenizer = folder / "corpus.txt", folder / "trained.model"
+    corpus.write_text("\n".join([*table["title"], *table["description"]]), encoding="utf-8")
+    config = {**ARCHITECTURE, **changes}
+    yttm.BPE.train(str(corpus), str(tokenizer), config["vocab_size"], n_threads=1)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        clip = build(config)
+    save_folder(RuCLIP(clip, tokenizer, config), folder / "model")
+    return load_folder(folder / "model")
+
+
+def small_fit(
+    table: pd.DataFrame,
+    held_out: pd.DataFrame,
+    model: RuCLIP,
+    folder: Path,
+    config: TrainConfig,
+    **run: Any,
+) -> Progress:
+    """A training into a folder of this machine."""
+    place = Place(location(folder), "key", {"parameters": config.content()})
+    return fit(table, held_out, model, config, Run(place, world=World(), **run))
+
+
+def weights_of(folder: Path, name: str) -> dict[str, torch.Tensor]:
+    """The weights in a checkpoint."""
+    content = torch.load(folder / name, weights_only=True)
+    weights: dict[str, torch.Tensor] = content["model_state_dict"]
+    return weights

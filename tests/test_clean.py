@@ -1,0 +1,267 @@
+"""Cleaning a catalogue: which rows stay, what they look like, and what wrong input is told."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from prefect.logging import disable_run_logger
+from prefect.states import State
+from upath import UPath
+
+from tasks.clean import check_catalog, clean, clean_catalog
+from tasks.config import CleanConfig
+from tasks.errors import UserError
+from tasks.results import CleanResult
+from tasks.storage import Artifact, Store, location, reading, write_bytes, writing
+
+GOOD = {"title": "Платье", "description": "Летнее платье"}
+
+
+def write_catalog(path: UPath, **columns: Any) -> UPath:
+    """A Parquet table of the columns; texts that are not given are good ones."""
+    rows = max(len(values) for values in columns.values())
+    arrays = {name: pa.array([value] * rows) for name, value in GOOD.items()}
+    arrays |= {n: v if isinstance(v, pa.Array) else pa.array(v) for n, v in columns.items()}
+    with writing(path) as aside:
+        pq.write_table(pa.table(arrays), aside)
+    return path
+
+
+def cleaned(catalog: UPath, **config: Any) -> tuple[CleanResult, pd.DataFrame, list[Any]]:
+    """The result, the cleaned table, and the rejected rows as pairs."""
+    artifact = Artifact(catalog.parent / "cleaned")
+    result, files = clean_catalog(catalog, artifact, CleanConfig(**config))
+    assert files == ["cleaned.parquet", "rejected.parquet"]
+    with reading(location(result.table)) as table, reading(location(result.rejected)) as rejected:
+        rows = pq.read_table(rejected).to_pylist()
+        return result, pq.read_table(table).to_pandas(), [(r["nm"], r["reason"]) for r in rows]
+
+
+@pytest.mark.parametrize("dirt", [None, "", " \t\n", "nan", "None", "NULL", "\u200b\ufeff", "<br>"])
+@pytest.mark.parametrize("column", ["title", "description"])
+def test_a_row_without_a_text_is_rejected_by_name(
+    tmp_path: Path, column: str, dirt: str | None
+) -> None:
+    """Null, blank, the literal nan, zero-width characters and bare mark-up are all no text."""
+    catalog = write_catalog(location(tmp_path / "c.parquet"), nm=[1, 2], **{column: ["ok", dirt]})
+    result, table, rejected = cleaned(catalog)
+    assert table["nm"].tolist() == [1]
+    assert rejected == [("2", f"missing_{column}")]
+    assert result.reasons == {f"missing_{column}": 1}
+
+
+def test_texts_are_normalised(tmp_path: Path) -> None:
+    """HTML, zero-width and decomposed characters are gone from both texts."""
+    catalog = write_catalog(
+        location(tmp_path / "c.parquet"),
+        nm=[1],
+        title=["<b>Пла</b>тье\u200b  летнее"],
+        description=["Размер &lt; 42<br>и\u0306од"],
+    )
+    _, table, _ = cleaned(catalog)
+    assert table.loc[0, ["title", "description"]].tolist() == ["Платье летнее", "Размер < 42 йод"]
+
+
+def test_of_rows_with_one_id_the_first_valid_one_is_kept(tmp_path: Path) -> None:
+    """A row without a title does not take the id from a later row that has one."""
+    catalog = write_catalog(
+        location(tmp_path / "c.parquet"), nm=[7, 7, 7, 8], title=[None, "второй", "третий", "др."]
+    )
+    _, table, rejected = cleaned(catalog)
+    assert table["title"].tolist() == ["второй", "др."]
+    assert rejected == [("7", "missing_title"), ("7", "duplicate_id")]
+
+
+@pytest.mark.parametrize(
+    ("raw", "kept", "reasons"),
+    [
+        ([3, 1, None], [3, 1], ["missing_id"]),
+        ([1.0, float("nan"), 2.5, 2.0**60], [1], ["missing_id", "invalid_id", "invalid_id"]),
+        ([Decimal("5.00"), Decimal("5.50"), None], [5], ["invalid_id", "missing_id"]),
+        (pa.array([1, 2**63], pa.uint64()), [1], ["invalid_id"]),
+        (["a", " a ", "nan", " ", None], ["a"], ["duplicate_id", *["missing_id"] * 3]),
+        (["007", "7"], ["007", "7"], []),
+        (pa.array(["a", "b"]).dictionary_encode(), ["a", "b"], []),
+        (pa.array(["a", "b"], pa.large_string()), ["a", "b"], []),
+        (pa.array([None, None]), [], ["missing_id", "missing_id"]),
+    ],
+)
+def test_ids_are_integers_or_text(
+    tmp_path: Path, raw: Any, kept: list[Any], reasons: list[str]
+) -> None:
+    """Floats that are integers become integers, texts keep their zeros, the rest is rejected."""
+    result, table, rejected = cleaned(write_catalog(location(tmp_path / "c.parquet"), nm=raw))
+    assert table["nm"].tolist() == kept
+    assert [reason for _, reason in rejected] == reasons
+    assert result.rows_in == len(raw) == result.rows_kept + sum(result.reasons.values())
+
+
+ROWS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "nm": st.one_of(st.none(), st.integers(-3, 3).map(str), st.text(max_size=3)),
+            "title": st.one_of(st.none(), st.sampled_from(["nan", " ", "Платье"]), st.text()),
+            "description": st.one_of(st.none(), st.just("текст"), st.text(max_size=3)),
+        }
+    ),
+    min_size=1,
+)
+
+
+@given(rows=ROWS, batch_rows=st.integers(1, 7))
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_no_row_is_lost_and_batches_do_not_show(
+    tmp_path: Path, rows: list[dict[str, Any]], batch_rows: int
+) -> None:
+    """Rows in = kept + rejected for any table, and its content does not depend on batch_rows."""
+    columns = {name: pa.array([row[name] for row in rows], pa.string()) for name in rows[0]}
+    catalog = write_catalog(location(tmp_path / "c.parquet"), **columns)
+    small, table, rejected = cleaned(catalog, batch_rows=batch_rows)
+    assert small.rows_in == len(rows) == len(table) + len(rejected)
+    assert table["nm"].is_unique
+    whole, _, _ = cleaned(catalog)
+    assert whole == small
+
+
+def test_other_columns_are_carried_along(tmp_path: Path) -> None:
+    """Every other column keeps its values, whatever its type."""
+    catalog = write_catalog(
+        location(tmp_path / "c.parquet"),
+        nm=[1, 2, 3],
+        title=["а", None, "в"],
+        price=[1.5, 2.5, None],
+        tags=[["x"], [], None],
+        kind=pa.array(["p", "q", "p"]).dictionary_encode(),
+    )
+    _, table, _ = cleaned(catalog)
+    assert list(table) == ["nm", "title", "description", "price", "tags", "kind"]
+    assert table["kind"].tolist() == ["p", "p"]
+    assert list(table.loc[0, "tags"]) == ["x"]
+    assert table["price"].iloc[0] == 1.5
+
+
+def test_columns_may_have_other_names(tmp_path: Path) -> None:
+    """Configured columns get the canonical names; one that had such a name gives way."""
+    catalog = write_catalog(
+        location(tmp_path / "c.parquet"),
+        article=["a"],
+        name=["Платье"],
+        nm=["чужой"],
+        title=["тоже чужой"],
+        image_path=["x.jpg"],
+        catalog_nm=["занято"],
+    )
+    _, table, _ = cleaned(catalog, nm_column="article", title_column="name")
+    assert table.iloc[0].to_dict() == {
+        "nm": "a",
+        "title": "Платье",
+        "description": "Летнее платье",
+        "catalog_title": "тоже чужой",
+        "catalog_nm": "чужой",
+        "catalog_image_path": "x.jpg",
+        "catalog_catalog_nm": "занято",
+    }
+
+
+def test_a_text_that_is_not_required_may_be_missing(tmp_path: Path) -> None:
+    """With only titles required a catalogue needs no descriptions; they become empty texts."""
+    catalog = location(tmp_path / "c.parquet")
+    with writing(catalog) as aside:
+        pq.write_table(pa.table({"nm": [1], "title": ["Платье"]}), aside)
+    _, table, _ = cleaned(catalog, required=("title",))
+    assert table.loc[0, "description"] == ""
+
+
+def test_texts_stored_as_bytes_are_read(tmp_path: Path) -> None:
+    """Some writers store text as bytes; what is no UTF-8 in it costs the letter, not the run."""
+    catalog = write_catalog(
+        location(tmp_path / "c.parquet"), nm=[1], title=["Платье".encode() + b"\xff"]
+    )
+    _, table, _ = cleaned(catalog)
+    assert table.loc[0, "title"] == "Платье\ufffd"
+
+
+def test_a_catalogue_without_usable_rows_gives_an_empty_table(tmp_path: Path) -> None:
+    """Nothing is kept, everything is named."""
+    result, table, _ = cleaned(
+        write_catalog(location(tmp_path / "c.parquet"), nm=[1, 2], title=["", None])
+    )
+    assert len(table) == 0
+    assert result.reasons == {"missing_title": 2}
+
+
+@pytest.mark.parametrize(
+    ("columns", "config", "message"),
+    [
+        ({"id": [1]}, {}, "no column 'nm'; it has: title, description, id. Set clean.nm_column"),
+        ({"nm": [1]}, {"title_column": "name"}, "no column 'name'.*Set clean.title_column"),
+        ({"nm": [True]}, {}, "column 'nm' is bool; ids are integers or text"),
+        ({"nm": [1], "title": [["a"]]}, {}, "column 'title' is list.*not text"),
+    ],
+)
+def test_a_catalogue_with_the_wrong_columns_is_refused(
+    tmp_path: Path, columns: Any, config: Any, message: str
+) -> None:
+    """The message names the column, what there is, and the setting; nothing is written."""
+    catalog = write_catalog(location(tmp_path / "c.parquet"), **columns)
+    with pytest.raises(UserError, match=message):
+        check_catalog(catalog, CleanConfig(**config))
+    with pytest.raises(UserError, match=message):
+        cleaned(catalog, **config)
+    assert not (tmp_path / "cleaned").exists()
+
+
+def test_what_is_no_parquet_file_is_refused(place: UPath) -> None:
+    """A CSV, a damaged file, a folder or nothing at all: a message that names the file."""
+    write_bytes(place / "c.csv", b"nm,title\n1,a\n")
+    whole = write_catalog(place / "whole.parquet", nm=list(range(5_000)))
+    with reading(whole) as local:
+        write_bytes(place / "cut.parquet", local.read_bytes()[:5_000])
+    for name, message in (
+        ("c.csv", "is not a Parquet file"),
+        ("cut.parquet", "is not a Parquet file"),
+        ("none.parquet", "does not exist"),
+        (".", "does not exist or is not a file"),
+    ):
+        with pytest.raises(UserError, match=message):
+            check_catalog(place / name, CleanConfig())
+    with pytest.raises(UserError, match="is not a Parquet file"):
+        cleaned(place / "cut.parquet")
+
+
+def test_local_and_s3_give_the_same(place: UPath) -> None:
+    """The catalogue and the tables may be in a bucket."""
+    result, table, _ = cleaned(write_catalog(place / "c.parquet", nm=[1, 2]))
+    assert len(table) == 2
+    assert result.table == str(place / "cleaned" / "cleaned.parquet")
+
+
+def test_the_task_runs_once_per_content(tmp_path: Path) -> None:
+    """A second run is cached, also with another batch size; another column or row is not."""
+    catalog = str(write_catalog(location(tmp_path / "c.parquet"), nm=[1, 2]))
+    store = Store(root=str(tmp_path / "store"))
+    with disable_run_logger():
+        first = clean.fn(catalog, store, CleanConfig())
+        assert isinstance(clean.fn(catalog, store, CleanConfig(batch_rows=1)), State)
+        other = clean.fn(catalog, store, CleanConfig(title_column="description"))
+        write_catalog(location(catalog), nm=[1, 3])
+        changed = clean.fn(catalog, store, CleanConfig())
+    assert clean.name == "clean"
+    assert len({first.fingerprint, other.fingerprint, changed.fingerprint}) == 3
+
+
+def test_a_changed_reject_changes_the_fingerprint(tmp_path: Path) -> None:
+    """Else the next stage would go on to report the rejects of an earlier catalogue."""
+    path = location(tmp_path / "c.parquet")
+    first, _, _ = cleaned(write_catalog(path, nm=[1, 2], title=["а", None]))
+    second, _, _ = cleaned(write_catalog(path, nm=[1, 3], title=["а", None]))
+    assert first.reasons == second.reasons
+    assert first.fingerprint != second.fingerprint

@@ -1,0 +1,188 @@
+"""Pictures to pixels, against the ruclip package itself."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from upath import UPath
+
+from tasks.errors import UserError
+from tasks.learning.images import fit_picture, normalize, read_picture
+from tasks.learning.model import RuCLIP, load_folder
+from tasks.learning.tiny import make_tiny
+from tasks.storage import location, write_bytes
+
+SQUARE = [(64, 64), (384, 384), (1, 1)]
+OBLONG = [(200, 90), (90, 200), (1000, 3), (3, 1000), (1, 7), (65, 63), (384, 512), (37, 1023)]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> RuCLIP:
+    """A tiny real ruCLIP."""
+    folder: Path = tmp_path_factory.mktemp("model")
+    make_tiny(["кружка"], folder)
+    return load_folder(folder)
+
+
+def noise(width: int, height: int) -> Image.Image:
+    """A picture in which every pixel matters."""
+    rng = np.random.default_rng(width * 10_000 + height)
+    return Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
+
+
+def as_the_package(model: RuCLIP, image: Image.Image) -> torch.Tensor:
+    """float32 (1, 3, R, R) from RuCLIPProcessor."""
+    pixels: torch.Tensor = model.processor()(images=[image])["pixel_values"]
+    return pixels
+
+
+def as_we(model: RuCLIP, image: Image.Image) -> torch.Tensor:
+    """float32 (1, 3, R, R) from our two steps."""
+    pixels = torch.from_numpy(fit_picture(image, model.resolution, "crop"))
+    return normalize(pixels[None], model.mean, model.std)
+
+
+@pytest.mark.parametrize("size", SQUARE + OBLONG, ids=str)
+def test_pixels_are_those_of_the_package(model: RuCLIP, size: tuple[int, int]) -> None:
+    """Wide, tall, square, tiny and odd pictures give bit for bit ruclip's pixel values."""
+    image = noise(*size)
+    assert torch.equal(as_we(model, image), as_the_package(model, image))
+
+
+@pytest.mark.parametrize("size", [(100, 101), (101, 100)], ids=str)
+def test_one_pixel_off_square_is_one_of_the_packages_two_answers(
+    model: RuCLIP, size: tuple[int, int]
+) -> None:
+    """Only there ruclip's crop is random, by one pixel; ours is always the same one of the two."""
+    image = noise(*size)
+    ours = as_we(model, image)
+    theirs = [as_the_package(model, image) for _ in range(40)]
+    equal = [torch.equal(ours, pixels) for pixels in theirs]
+    assert any(equal)
+    assert not all(equal)
+
+
+def test_another_mean_and_deviation_are_used(model: RuCLIP) -> None:
+    """A config.json with its own mean and std is obeyed as the package obeys it."""
+    config = {**model.config, "mean": [0.5, 0.4, 0.3], "std": [0.2, 0.3, 0.4]}
+    other = RuCLIP(model.clip, model.tokenizer_path, config)
+    image = noise(80, 70)
+    assert torch.equal(as_we(other, image), as_the_package(other, image))
+    assert not torch.equal(as_we(other, image), as_we(model, image))
+
+
+def test_pad_keeps_the_whole_picture_on_white() -> None:
+    """A wide red picture becomes a red band with white above and below it, centred."""
+    pixels = fit_picture(Image.new("RGB", (200, 100), (255, 0, 0)), 64, "pad")
+    assert pixels.shape == (3, 64, 64)
+    assert pixels.dtype == np.uint8
+    assert (pixels[:, :16] == 255).all()
+    assert (pixels[:, 48:] == 255).all()
+    assert (pixels[0, 16:48] == 255).all()
+    assert (pixels[1:, 16:48] == 0).all()
+
+
+def test_squash_keeps_all_four_corners() -> None:
+    """A picture with a colour in each corner has them in its corners after squashing."""
+    image = Image.new("RGB", (300, 100))
+    colours = {
+        (0, 0): (255, 0, 0),
+        (200, 0): (0, 255, 0),
+        (0, 60): (0, 0, 255),
+        (200, 60): (9, 9, 9),
+    }
+    for corner, colour in colours.items():
+        image.paste(colour, (*corner, corner[0] + 100, corner[1] + 40))
+    pixels = fit_picture(image, 32, "squash")
+    assert pixels.shape == (3, 32, 32)
+    found = [tuple(map(int, pixels[:, y, x])) for y, x in [(0, 0), (0, -1), (-1, 0), (-1, -1)]]
+    assert found == list(colours.values())
+
+
+@pytest.mark.parametrize("fit", ["crop", "pad", "squash"])
+def test_extreme_shapes_fit(fit: str) -> None:
+    """One pixel and a hair's breadth come out square, whatever the fit."""
+    for size in [(1, 1), (1, 4000), (4000, 1)]:
+        assert fit_picture(noise(*size), 16, fit).shape == (3, 16, 16)  # type: ignore[arg-type]  # parametrised
+
+
+def test_a_picture_is_read_from_either_place(place: UPath, tmp_path: Path) -> None:
+    """A PNG in a folder or a bucket is read as RGB, from a path or from its text."""
+    Image.new("RGB", (5, 4), (10, 20, 30)).save(tmp_path / "a.png")
+    write_bytes(place / "a.png", (tmp_path / "a.png").read_bytes())
+    for name in (place / "a.png", str(place / "a.png")):
+        image = read_picture(name)
+        assert (image.mode, image.size, image.getpixel((0, 0))) == ("RGB", (5, 4), (10, 20, 30))
+
+
+def _rotated(image: Image.Image) -> tuple[Image.Image, dict[str, object]]:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be shown turned clockwise
+    return image.transpose(Image.Transpose.ROTATE_90), {"exif": exif}
+
+
+def _see_through(image: Image.Image) -> tuple[Image.Image, dict[str, object]]:
+    picture = image.convert("RGBA")
+    picture.putalpha(Image.new("L", image.size, 0))
+    return picture, {}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (_rotated, ((200, 30, 30), (30, 30, 200))),
+        (_see_through, ((255, 255, 255), (255, 255, 255))),
+        (lambda image: (image.convert("CMYK"), {}), ((200, 30, 30), (30, 30, 200))),
+        (lambda image: (image.convert("L"), {}), ((81, 81, 81), (49, 49, 49))),
+        (lambda image: (image.quantize(8), {}), ((200, 30, 30), (30, 30, 200))),
+    ],
+    ids=["rotated", "transparent", "CMYK", "greyscale", "palette"],
+)
+def test_pictures_that_were_not_resized_look_as_they_are_meant(
+    tmp_path: Path,
+    change: Callable[[Image.Image], tuple[Image.Image, dict[str, object]]],
+    expected: tuple[tuple[int, ...], tuple[int, ...]],
+) -> None:
+    """A CSV of another tool may name any picture: it comes upright, on white, in its colours."""
+    image = Image.new("RGB", (80, 40), (200, 30, 30))
+    image.paste((30, 30, 200), (0, 0, 40, 40))
+    changed, options = change(image)
+    path = tmp_path / ("a.png" if changed.mode in ("RGBA", "P") else "a.jpg")
+    changed.save(path, **options)
+    seen = read_picture(path)
+    assert (seen.mode, seen.size) == ("RGB", (80, 40))
+    for x, colour in zip((70, 10), expected, strict=True):
+        assert np.abs(np.subtract(seen.getpixel((x, 20)), colour)).max() <= 6
+
+
+@pytest.mark.parametrize("content", [b"", b"not a picture", None], ids=["empty", "text", "missing"])
+def test_what_is_no_picture_is_named(tmp_path: Path, content: bytes | None) -> None:
+    """An empty, a foreign and a missing file raise a UserError with the file's name."""
+    path = tmp_path / "broken.jpg"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=r"broken\.jpg"):
+        read_picture(path)
+
+
+def test_a_truncated_picture_is_refused(tmp_path: Path) -> None:
+    """Half a JPEG is an error, not a picture that is half grey."""
+    whole = tmp_path / "whole.jpg"
+    noise(64, 64).save(whole)
+    half = tmp_path / "half.jpg"
+    half.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    with pytest.raises(UserError, match=r"half\.jpg"):
+        read_picture(location(half))
+
+
+def test_the_crop_is_random_free() -> None:
+    """The same picture gives the same pixels, whatever the state of the random generators."""
+    image = noise(101, 100)
+    first = fit_picture(image, 32, "crop")
+    random.seed(1)
+    torch.manual_seed(1)
+    assert np.array_equal(first, fit_picture(image, 32, "crop"))

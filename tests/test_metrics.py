@@ -1,0 +1,234 @@
+"""Retrieval and duplicate figures against plain, slow references."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score
+
+from tasks.learning import ranks
+from tasks.learning.metrics import chance_recall, duplicate_pr_auc, retrieval_metrics
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+def random_pairs(rows: int, dim: int, seed: int, noise: float = 1.0) -> tuple[np.ndarray, ...]:
+    rng = np.random.default_rng(seed)
+    base = rng.standard_normal((rows, dim))
+    return unit(base + noise * rng.standard_normal((rows, dim))), unit(base)
+
+
+def slow_metrics(query: np.ndarray, item: np.ndarray, group: np.ndarray) -> dict[str, float]:
+    """Recall, rank, MRR and nDCG by sorting each query's scores; only right without ties."""
+    recalls: dict[int, list[bool]] = {1: [], 5: [], 10: []}
+    firsts, ndcgs = [], []
+    for row, scores in enumerate(query.astype(np.float64) @ item.T.astype(np.float64)):
+        right = group[np.argsort(-scores)] == group[row]
+        places = np.flatnonzero(right) + 1
+        firsts.append(places[0])
+        for k, hits in recalls.items():
+            hits.append(bool(right[:k].any()))
+        gain = sum(1 / math.log2(place + 1) for place in places if place <= 10)
+        ideal = sum(1 / math.log2(place + 1) for place in range(1, min(len(places), 10) + 1))
+        ndcgs.append(gain / ideal)
+    return {f"recall_at_{k}": float(np.mean(hits)) for k, hits in recalls.items()} | {
+        "median_rank": float(np.median(firsts)),
+        "mrr": float(np.mean(1 / np.array(firsts))),
+        "ndcg_at_10": float(np.mean(ndcgs)),
+    }
+
+
+def slow_tied_metrics(scores: np.ndarray, right: np.ndarray) -> dict[str, float]:
+    """One query's recall and nDCG, averaged over every order that its scores allow."""
+    orders = [
+        order
+        for order in itertools.permutations(range(len(scores)))
+        if all(scores[a] >= scores[b] for a, b in itertools.pairwise(order))
+    ]
+    recall_1, first, ndcg = [], [], []
+    ideal = sum(1 / math.log2(place + 1) for place in range(1, right.sum() + 1))
+    for order in orders:
+        places = np.flatnonzero(right[list(order)]) + 1
+        recall_1.append(places[0] == 1)
+        first.append(places[0])
+        ndcg.append(sum(1 / math.log2(place + 1) for place in places) / ideal)
+    return {
+        "recall_at_1": float(np.mean(recall_1)),
+        "rank": float(np.mean(first)),
+        "ndcg_at_10": float(np.mean(ndcg)),
+    }
+
+
+@pytest.mark.parametrize("groups", [None, 180, 40, 6, 1])
+def test_metrics_equal_those_of_a_full_sort(groups: int | None) -> None:
+    """Every figure, both ways, is that of sorting all scores, however many items are right."""
+    image, text = random_pairs(301, 24, seed=1)
+    rng = np.random.default_rng(2)
+    group = None if groups is None else rng.integers(0, groups, 301) * 7
+    found = retrieval_metrics(image, text, group)
+    own = np.arange(301) if group is None else group
+    expected = {"text_to_image": (text, image), "image_to_text": (image, text)}
+    for way, (query, item) in expected.items():
+        for name, value in slow_metrics(query, item, own).items():
+            assert found[f"{way}_{name}"] == pytest.approx(value, abs=1e-9), (way, name)
+    assert found["mean_mrr"] == pytest.approx(
+        (found["text_to_image_mrr"] + found["image_to_text_mrr"]) / 2
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 6), st.integers(0, 10_000))
+def test_ties_count_as_the_mean_of_all_orders(rows: int, seed: int) -> None:
+    """With few different vectors, each figure is its mean over every order of the tied items."""
+    rng = np.random.default_rng(seed)
+    axes = np.eye(4, dtype=np.float32)
+    image, text = axes[rng.integers(0, 3, rows)], axes[rng.integers(0, 3, rows)]
+    group = rng.integers(0, 3, rows)
+    found = retrieval_metrics(image, text, group)
+    single = [slow_tied_metrics(text[i] @ image.T, group == group[i]) for i in range(rows)]
+    for name in ("recall_at_1", "ndcg_at_10"):
+        expected = np.mean([one[name] for one in single])
+        assert found[f"text_to_image_{name}"] == pytest.approx(expected), name
+    assert found["text_to_image_median_rank"] == pytest.approx(
+        np.median([one["rank"] for one in single])
+    )
+
+
+def test_a_collapsed_model_scores_chance() -> None:
+    """When all embeddings are equal, recall is that of guessing, not 1."""
+    same = unit(np.ones((200, 16)))
+    group = np.arange(200) // 2
+    found = retrieval_metrics(same, same, group)
+    assert found["mean_recall_at_1"] == pytest.approx(2 / 200)
+    assert found["mean_recall_at_1"] == pytest.approx(
+        chance_recall(200, group)["chance_recall_at_1"]
+    )
+    assert found["text_to_image_median_rank"] == pytest.approx(201 / 3)
+    assert retrieval_metrics(same, same)["mean_recall_at_10"] == pytest.approx(10 / 200)
+
+
+def test_a_nearly_collapsed_model_scores_chance() -> None:
+    """Differences below float32's precision decide nothing."""
+    rng = np.random.default_rng(0)
+    image, text = (unit(np.ones((500, 64)) + 1e-5 * rng.random((500, 64))) for _ in range(2))
+    assert retrieval_metrics(image, text)["mean_recall_at_1"] == pytest.approx(1 / 500, rel=0.05)
+
+
+def test_random_embeddings_score_about_chance() -> None:
+    """Unrelated vectors find one pair in as many as there are, within chance's own spread."""
+    rng = np.random.default_rng(5)
+    image, text = (unit(rng.standard_normal((2_000, 32))) for _ in range(2))
+    expected = chance_recall(2_000)["chance_recall_at_10"]
+    found = retrieval_metrics(image, text)["mean_recall_at_10"]
+    assert found == pytest.approx(expected, abs=4 * math.sqrt(expected / 4_000))
+
+
+def test_a_title_that_occurs_twice_is_right_for_both_pictures() -> None:
+    """The text of one listing that finds the picture of its twin has found a right one."""
+    image = unit(np.array([[1, 0.1, 0], [1, 0, 0], [0, 0, 1.0]]))
+    text = unit(np.array([[1, 0, 0], [1, 0, 0], [0, 0, 1.0]]))
+    alone = retrieval_metrics(image, text)
+    together = retrieval_metrics(image, text, np.array([0, 0, 1]))
+    assert alone["text_to_image_recall_at_1"] == pytest.approx(2 / 3)
+    assert together["text_to_image_recall_at_1"] == 1
+    assert together["image_to_text_ndcg_at_10"] == pytest.approx(1)
+
+
+def test_many_equal_texts_that_are_all_right_lose_nothing() -> None:
+    """An image whose 15 right texts tie at the top has a perfect nDCG."""
+    text = unit(np.repeat(np.eye(3), 15, axis=0))
+    image = unit(text + 0.01 * np.random.default_rng(0).standard_normal(text.shape))
+    found = retrieval_metrics(image, text, np.repeat(np.arange(3), 15))
+    assert found["image_to_text_ndcg_at_10"] == pytest.approx(1)
+    assert found["image_to_text_recall_at_1"] == 1
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(2, 60), st.integers(1, 20), st.integers(0, 10_000))
+def test_order_of_rows_changes_nothing_and_bounds_hold(rows: int, groups: int, seed: int) -> None:
+    """Figures do not depend on the rows' order; recall grows with k and stays within 0 and 1."""
+    image, text = random_pairs(rows, 8, seed)
+    rng = np.random.default_rng(seed)
+    group, order = rng.integers(0, groups, rows), rng.permutation(rows)
+    found = retrieval_metrics(image, text, group)
+    assert retrieval_metrics(image[order], text[order], group[order]) == pytest.approx(found)
+    for way in ("text_to_image", "image_to_text", "mean"):
+        one, five, ten = (found[f"{way}_recall_at_{k}"] for k in (1, 5, 10))
+        assert 0 <= one <= five <= ten <= 1
+        assert one <= found[f"{way}_mrr"] <= 1 <= found[f"{way}_median_rank"] <= rows
+        assert 0 <= found[f"{way}_ndcg_at_10"] <= 1 + 1e-12
+
+
+@pytest.mark.parametrize("tile", [(1, 8), (7, 24), (64, 16), (300, 1_000)])
+def test_tiles_do_not_change_the_figures(
+    tile: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However the score matrix is cut, the figures are the same."""
+    image, text = random_pairs(150, 16, seed=3)
+    group = np.random.default_rng(4).integers(0, 60, 150)
+    whole = retrieval_metrics(image, text, group)
+    monkeypatch.setattr(ranks, "TILE", tile)
+    assert retrieval_metrics(image, text, group) == pytest.approx(whole)
+
+
+def test_more_rows_than_one_lane_holds_are_counted() -> None:
+    """Counts beyond 255 along both sides of a tile are exact."""
+    rng = np.random.default_rng(0)
+    flags = rng.random((1_000, 4_803)) < 0.9
+    for axis in (0, 1):
+        found = ranks._count(flags, axis)
+        np.testing.assert_array_equal(found, np.count_nonzero(flags, axis=axis))
+
+
+def test_tensors_are_taken_too() -> None:
+    """The training loop hands its tensors over as they are."""
+    image, text = random_pairs(20, 8, seed=0)
+    found = retrieval_metrics(torch.from_numpy(image), torch.from_numpy(text))
+    assert found == retrieval_metrics(image, text)
+
+
+@pytest.mark.parametrize("fault", ["nan", "length", "shape", "group"])
+def test_vectors_that_cannot_be_ranked_are_refused(fault: str) -> None:
+    """NaN, other lengths or shapes raise: a comparison with NaN would count as a perfect rank."""
+    image, text = random_pairs(10, 8, seed=0)
+    group = np.arange(10)
+    if fault == "nan":
+        image[3, 2] = np.nan
+    if fault == "length":
+        text = text * 2
+    if fault == "shape":
+        text = text[:9]
+    if fault == "group":
+        group = group[:9]
+    with pytest.raises(ValueError, match=r"unit length|pairs|label"):
+        retrieval_metrics(image, text, group)
+
+
+def test_duplicates_are_scored_as_sklearn_scores_all_pairs() -> None:
+    """The PR-AUC is scikit-learn's average precision over every pair of rows."""
+    vectors, _ = random_pairs(80, 12, seed=6)
+    group = np.random.default_rng(1).integers(0, 30, 80)
+    left, right = np.triu_indices(80, k=1)
+    expected = average_precision_score(
+        group[left] == group[right], np.einsum("nd,nd->n", vectors[left], vectors[right])
+    )
+    assert duplicate_pr_auc(vectors, group) == pytest.approx(expected)
+
+
+def test_duplicates_of_a_large_table_are_scored_on_whole_groups() -> None:
+    """A cap on rows keeps pairs together: twins of equal vectors still score 1."""
+    base, _ = random_pairs(500, 32, seed=7)
+    twins = np.repeat(base, 2, axis=0)
+    assert duplicate_pr_auc(twins, np.repeat(np.arange(500), 2), max_rows=100) == pytest.approx(1)
+
+
+def test_a_table_without_duplicates_has_no_duplicate_figure() -> None:
+    """Nothing to find is no figure, not 0 or 1."""
+    vectors, _ = random_pairs(10, 8, seed=0)
+    assert duplicate_pr_auc(vectors, np.arange(10)) is None

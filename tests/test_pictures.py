@@ -1,0 +1,298 @@
+"""One picture: what comes out looks like what went in, or the reason why not is named."""
+
+import io
+import struct
+import tracemalloc
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import simplejpeg
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageCms, ImageOps
+
+from tasks.config import ResizeConfig
+from tasks.pictures import RejectedPictureError, shrink
+
+CONFIG = ResizeConfig()
+SMALL = ResizeConfig(default_image_size=(96, 96))
+SIZE = (360, 240)
+
+
+def scene(size: tuple[int, int] = SIZE) -> Image.Image:
+    """Soft colours that differ in every corner, so that a turn, a swap or an inversion shows."""
+    across = np.linspace(0, 1, size[0])[None, :]
+    down = np.linspace(0, 1, size[1])[:, None]
+    red, green = 220 * across + 0 * down, 200 * down + 0 * across
+    blue = 128 + 90 * np.sin(9 * across) * np.cos(7 * down)
+    return Image.fromarray(np.stack([red, green, blue], -1).astype(np.uint8))
+
+
+def encoded(image: Image.Image, kind: str = "JPEG", **options: Any) -> bytes:
+    """The file of an image."""
+    file = io.BytesIO()
+    image.save(file, kind, **({"quality": 95} if kind == "JPEG" else {}) | options)
+    return file.getvalue()
+
+
+def shrunk(data: bytes, config: ResizeConfig = SMALL) -> Image.Image:
+    """The resized picture, decoded; an RGB JPEG."""
+    image = Image.open(io.BytesIO(shrink(data, config)))
+    assert (image.format, image.mode) == ("JPEG", "RGB")
+    return image
+
+
+def difference(image: Image.Image, reference: Image.Image) -> float:
+    """Mean absolute difference in grey levels, the reference brought to the image's size."""
+    reference = reference.convert("RGB").resize(image.size, Image.Resampling.LANCZOS)
+    return float(np.abs(np.asarray(image, float) - np.asarray(reference, float)).mean())
+
+
+def reason(data: bytes, config: ResizeConfig = CONFIG) -> str:
+    """Why the picture is rejected."""
+    with pytest.raises(RejectedPictureError) as caught:
+        shrink(data, config)
+    return caught.value.reason
+
+
+def half_transparent(mode: str) -> tuple[bytes, Image.Image]:
+    """A picture whose left half is transparent black, and how it looks on white."""
+    colours = scene().convert("L" if mode == "LA" else "RGB")
+    alpha = Image.new("L", SIZE, 255)
+    alpha.paste(0, (0, 0, SIZE[0] // 2, SIZE[1]))
+    hidden = Image.composite(colours, Image.new(colours.mode, SIZE, "black"), alpha)
+    hidden.putalpha(alpha)
+    seen = Image.composite(colours, Image.new(colours.mode, SIZE, "white"), alpha)
+    return encoded(hidden, "PNG"), seen
+
+
+def palette() -> tuple[bytes, Image.Image]:
+    """A palette picture with one transparent colour, and how it looks on white."""
+    indexed = scene().quantize(64)
+    clear = indexed.getpixel((5, 5))
+    looks = indexed.convert("RGB")
+    looks.paste(
+        "white", mask=Image.fromarray((np.asarray(indexed) == clear).astype(np.uint8) * 255)
+    )
+    return encoded(indexed, "PNG", transparency=clear), looks
+
+
+def sixteen_bits(kind: str) -> tuple[bytes, Image.Image]:
+    """A grey ramp of 16 bits, and the same of 8."""
+    ramp = np.linspace(0, 65535, SIZE[0] * SIZE[1]).reshape(SIZE[1], SIZE[0]).astype(np.uint16)
+    return encoded(Image.fromarray(ramp), kind), Image.fromarray((ramp >> 8).astype(np.uint8))
+
+
+def plain_cmyk() -> bytes:
+    """A CMYK JPEG without Adobe's marker, its ink not inverted."""
+    ink = np.asarray(scene().convert("CMYK"))
+    adobe = encoded(Image.fromarray(255 - ink, "CMYK"))
+    start = adobe.index(b"\xff\xee")
+    (length,) = struct.unpack(">H", adobe[start + 2 : start + 4])
+    return adobe[:start] + adobe[start + 2 + length :]
+
+
+def animation(kind: str) -> bytes:
+    """Three frames, the scene first."""
+    rest = [Image.new("RGB", SIZE, colour) for colour in ("black", "white")]
+    return encoded(scene(), kind, save_all=True, append_images=rest, duration=100)
+
+
+KINDS: dict[str, Callable[[], tuple[bytes, Image.Image]]] = {
+    "JPEG": lambda: (encoded(scene()), scene()),
+    "progressive JPEG": lambda: (encoded(scene(), progressive=True), scene()),
+    "JPEG 4:4:4": lambda: (encoded(scene(), subsampling=0), scene()),
+    "PNG": lambda: (encoded(scene(), "PNG"), scene()),
+    "WebP": lambda: (encoded(scene(), "WEBP", quality=95), scene()),
+    "BMP": lambda: (encoded(scene(), "BMP"), scene()),
+    "TIFF": lambda: (encoded(scene(), "TIFF"), scene()),
+    "AVIF": lambda: (encoded(scene(), "AVIF", quality=95), scene()),
+    "RGBA": lambda: half_transparent("RGBA"),
+    "LA": lambda: half_transparent("LA"),
+    "palette": palette,
+    "greyscale JPEG": lambda: (encoded(scene().convert("L")), scene().convert("L")),
+    "greyscale PNG": lambda: (encoded(scene().convert("L"), "PNG"), scene().convert("L")),
+    "one bit": lambda: (encoded(scene().convert("1"), "PNG"), scene().convert("1")),
+    "16-bit PNG": lambda: sixteen_bits("PNG"),
+    "16-bit TIFF": lambda: sixteen_bits("TIFF"),
+    "Adobe CMYK JPEG": lambda: (encoded(scene().convert("CMYK")), scene()),
+    "plain CMYK JPEG": lambda: (plain_cmyk(), scene()),
+    "CMYK TIFF": lambda: (encoded(scene().convert("CMYK"), "TIFF"), scene()),
+    "animated GIF": lambda: (animation("GIF"), scene()),
+    "animated WebP": lambda: (animation("WEBP"), scene()),
+    "animated PNG": lambda: (animation("PNG"), scene()),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_picture_of_any_kind_looks_like_itself(kind: str) -> None:
+    """Colours, brightness and transparency come through; nothing is black, inverted or clipped."""
+    data, reference = KINDS[kind]()
+    image = shrunk(data)
+    assert image.size == (96, 64)
+    assert difference(image, reference) < 4
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_exif_orientation_is_applied(kind: str, orientation: int) -> None:
+    """A picture is upright whichever way the camera was held, and fits the box as it is seen."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(scene(), kind, exif=exif)
+    box = ResizeConfig(default_image_size=(120, 60))
+    upright = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
+    image = shrunk(data, box)
+    assert image.size == ((90, 60) if orientation < 5 else (40, 60))
+    assert difference(image, upright) < 4
+
+
+def test_a_damaged_exif_does_not_cost_the_picture() -> None:
+    """Metadata that cannot be read are left aside."""
+    broken = encoded(scene(), exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")
+    assert difference(shrunk(broken), scene()) < 4
+
+
+def test_an_embedded_profile_is_converted_to_srgb() -> None:
+    """With a profile whose red is sRGB's green and the other way, the colours change places."""
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    swapped = srgb.replace("sRGB".encode("utf-16-be"), "swap".encode("utf-16-be"))
+    swapped = swapped.replace(b"rXYZ", b"?XYZ").replace(b"gXYZ", b"rXYZ").replace(b"?XYZ", b"gXYZ")
+    red, green, blue = scene().split()
+    image = shrunk(encoded(scene(), icc_profile=swapped))
+    assert difference(image, Image.merge("RGB", (green, red, blue))) < 5
+
+
+@pytest.mark.parametrize("profile", ["not one", "of another colour space", "sRGB"])
+def test_a_profile_that_does_not_apply_is_ignored(profile: str) -> None:
+    """A damaged profile, one of another kind of picture, and sRGB itself change nothing."""
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    content = {"not one": b"no profile at all", "of another colour space": lab, "sRGB": srgb}
+    assert difference(shrunk(encoded(scene(), icc_profile=content[profile])), scene()) < 4
+
+
+@pytest.mark.parametrize(
+    ("size", "box", "expected"),
+    [
+        ((900, 1200), (384, 384), (288, 384)),
+        ((1200, 900), (384, 384), (384, 288)),
+        ((900, 1200), (224, 384), (224, 299)),
+        ((100, 50), (384, 384), (100, 50)),
+        ((384, 384), (384, 384), (384, 384)),
+        ((1, 1), (384, 384), (1, 1)),
+        ((2000, 1), (384, 384), (384, 1)),
+        ((3, 4000), (384, 384), (1, 384)),
+    ],
+)
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_picture_fits_within_the_box(
+    size: tuple[int, int], box: tuple[int, int], expected: tuple[int, int], kind: str
+) -> None:
+    """The aspect is kept, nothing is enlarged, and no side becomes nothing."""
+    data = encoded(scene().resize(size), kind)
+    assert shrunk(data, ResizeConfig(default_image_size=box)).size == expected
+
+
+@pytest.mark.parametrize("size", [(900, 1200), (1000, 700), (1536, 2048), (640, 640)])
+@pytest.mark.parametrize("box", [(384, 384), (224, 224)])
+def test_scaled_decoding_is_as_good_as_a_full_one(
+    size: tuple[int, int], box: tuple[int, int]
+) -> None:
+    """Within two grey levels of Lanczos after a full decode, on a picture full of detail."""
+    noise = np.random.default_rng(0).normal(0, 25, (*size[::-1], 3))
+    picture = (np.asarray(scene(size), float) + noise).clip(0, 255).astype(np.uint8)
+    data = encoded(Image.fromarray(picture), quality=92)
+    image = shrunk(data, ResizeConfig(default_image_size=box, quality=95))
+    assert difference(image, Image.open(io.BytesIO(data))) < 2.5
+
+
+def test_48_megapixels_are_no_bomb() -> None:
+    """8,000 × 6,000 comes out right, and as a JPEG in a few megabytes of memory."""
+    data = simplejpeg.encode_jpeg(np.asarray(scene((8000, 6000))), 80)
+    assert difference(shrunk(data, CONFIG), scene((384, 288))) < 4
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that promises many pixels and holds none."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    data = b"IDAT" + zlib.compress(b"")
+    chunks = [header, data, b"IEND"]
+    framed = [struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in chunks]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(framed)
+
+
+@pytest.mark.parametrize("size", [(10_001, 10_000), (12_000, 12_000), (60_000, 60_000)])
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_a_bomb_is_rejected_by_its_header(size: tuple[int, int]) -> None:
+    """More pixels than max_pixels are never decoded, however few bytes hold them."""
+    tracemalloc.start()
+    assert reason(png_header(*size)) == "too_large_picture"
+    assert tracemalloc.get_traced_memory()[1] < 2**20
+    tracemalloc.stop()
+
+
+def test_the_limit_of_pixels_is_a_setting() -> None:
+    """One pixel more than max_pixels is too many; as many are not."""
+    data = encoded(scene((100, 100)))
+    assert reason(data, ResizeConfig(max_pixels=9_999)) == "too_large_picture"
+    assert shrunk(data, ResizeConfig(max_pixels=10_000)).size == (100, 100)
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"", "empty_picture"),
+        (b"<html>404 Not Found</html>", "unreadable_picture"),
+        (bytes(2_000), "unreadable_picture"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "unreadable_picture"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "unreadable_picture"),
+        (b"\xff\xd8\xff", "truncated_picture"),
+    ],
+)
+def test_what_is_no_picture_is_named(data: bytes, expected: str) -> None:
+    """No bytes, an error page, zeros, and formats that run programs or scripts."""
+    assert reason(data) == expected
+
+
+@pytest.mark.parametrize("part", [0.02, 0.3, 0.5, 0.9, 0.99])
+@pytest.mark.parametrize("kind", ["JPEG", "progressive JPEG", "Adobe CMYK JPEG", "PNG", "WebP"])
+def test_a_truncated_picture_is_rejected(kind: str, part: float) -> None:
+    """However much of it is there, it is not finished in grey."""
+    data, _ = KINDS[kind]()
+    assert reason(data[: int(part * len(data))]) == "truncated_picture"
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "progressive JPEG", "Adobe CMYK JPEG"])
+def test_a_truncated_jpeg_with_an_end_marker_is_rejected(kind: str) -> None:
+    """A broken download that was closed properly; Pillow takes it for a whole picture."""
+    data, _ = KINDS[kind]()
+    assert reason(data[: len(data) // 2] + b"\xff\xd9") == "truncated_picture"
+    zeros = data[: len(data) // 2] + bytes(len(data) // 2 - 2) + b"\xff\xd9"
+    assert reason(zeros) == "truncated_picture"
+
+
+def test_bytes_after_the_picture_do_no_harm() -> None:
+    """Phones and editors append data to JPEGs."""
+    assert difference(shrunk(encoded(scene()) + b"appended" * 99), scene()) < 4
+
+
+@given(
+    kind=st.sampled_from(["JPEG", "progressive JPEG", "PNG", "palette", "animated GIF", "WebP"]),
+    place=st.floats(0, 1, exclude_max=True),
+    junk=st.binary(min_size=1, max_size=40),
+)
+@settings(max_examples=150, deadline=None)
+@pytest.mark.filterwarnings("ignore")
+def test_damage_never_crashes(kind: str, place: float, junk: bytes) -> None:
+    """Any bytes overwritten anywhere: a picture or a named reason, no other error."""
+    data, _ = KINDS[kind]()
+    start = int(place * len(data))
+    damaged = data[:start] + junk + data[start + len(junk) :]
+    try:
+        shrunk(damaged)
+    except RejectedPictureError as error:
+        assert error.reason.endswith("_picture")

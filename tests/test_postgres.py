@@ -1,0 +1,87 @@
+"""The server on PostgreSQL with a password on its door, as docker/compose.yaml runs it."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from servers import Server, eventually, free_port, running, running_server, running_worker
+
+SECRET = "team:not-a-real-secret"
+PROGRAMS = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(PROGRAMS is None, reason="Debian's postgresql is not installed"),
+]
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[str]:
+    """The address of an empty database of a PostgreSQL of its own."""
+    assert PROGRAMS is not None
+    folder = Path(tempfile.mkdtemp(prefix="vitrina-postgres-"))
+    password = folder / "password"
+    password.write_text("secret")
+    # PostgreSQL refuses to run as root.
+    user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    if user:
+        for path in (folder, password):
+            shutil.chown(path, "postgres")
+    initdb = [PROGRAMS / "initdb", "-D", folder / "data", "-U", "prefect", "--no-sync"]
+    subprocess.run(
+        [*user, *initdb, "--auth=scram-sha-256", f"--pwfile={password}"],
+        check=True,
+        capture_output=True,
+    )
+    port = free_port()
+    server = [PROGRAMS / "postgres", "-D", folder / "data", "-p", str(port), "-k", folder]
+    options = ["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
+    ready = [PROGRAMS / "pg_isready", "-h", "127.0.0.1", "-p", str(port)]
+    command = [str(part) for part in [*user, *server, *options]]
+    with running(command, dict(os.environ), folder.with_suffix(".log")):
+        eventually(
+            lambda: subprocess.run(ready, check=False, capture_output=True).returncode == 0,
+            30,
+            "PostgreSQL",
+        )
+        yield f"postgresql+asyncpg://prefect:secret@127.0.0.1:{port}/postgres"
+    shutil.rmtree(folder)
+    folder.with_suffix(".log").unlink()
+
+
+@pytest.fixture(scope="module")
+def guarded(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A Prefect server on that database which asks for a name and a password."""
+    with running_server(
+        tmp_path_factory.mktemp("guarded"),
+        PREFECT_API_DATABASE_CONNECTION_URL=database,
+        PREFECT_SERVER_API_AUTH_STRING=SECRET,
+        PREFECT_API_AUTH_STRING=SECRET,
+    ) as server:
+        yield server
+
+
+def test_nobody_gets_in_without_the_password(guarded: Server) -> None:
+    """The API answers 401 to no credentials and to wrong ones."""
+    flows = f"{guarded.api}/flows/filter"
+    assert httpx.post(flows, json={}).status_code == 401
+    assert httpx.post(flows, json={}, auth=("team", "wrong")).status_code == 401
+    assert httpx.post(flows, json={}, auth=("team", "not-a-real-secret")).status_code == 200
+
+
+def test_deployments_are_applied_and_a_worker_runs_them(guarded: Server, tmp_path: Path) -> None:
+    """Applied, taken by a worker and completed, all with the password; the run is in PostgreSQL."""
+    applied = guarded.run("deployments/apply.py")
+    assert applied.returncode == 0, applied.stderr
+    guarded.deploy_standin("child", "cpu")
+    with running_worker(guarded, "cpu", "guarded-1"):
+        run = guarded.start("child/cpu", config={"end": "complete", "folder": str(tmp_path)})
+        assert guarded.final(run.id, 90).is_completed()
+    assert (tmp_path / "done").exists()
+    assert SECRET.split(":")[1] not in (applied.stdout + applied.stderr)
+    assert not list(Path(guarded.variables["PREFECT_HOME"]).glob("*.db"))

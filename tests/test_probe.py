@@ -1,0 +1,93 @@
+"""Linear probe and zero-shot against scikit-learn used plainly."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score
+from sklearn.preprocessing import StandardScaler
+
+from tasks.learning.probe import Features, linear_probe, probe_rows, zero_shot
+
+
+def embeddings(labels: np.ndarray, seed: int, signal: float) -> np.ndarray:
+    """Unit vectors that lean towards their class's own direction."""
+    centres = np.random.default_rng(99).standard_normal((10, 16))
+    noise = np.random.default_rng(seed).standard_normal((len(labels), 16))
+    vectors = signal * centres[labels] + noise
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def data() -> tuple[Features, list[str], Features, list[str]]:
+    """Four classes that pictures show better than texts do."""
+    rng = np.random.default_rng(0)
+    parts: list[tuple[Features, list[str]]] = []
+    for rows, seed in ((300, 1), (200, 2)):
+        labels = rng.integers(0, 4, rows)
+        features = Features(embeddings(labels, seed, 0.5), embeddings(labels, seed + 9, 1.0))
+        parts.append((features, [f"класс {label}" for label in labels]))
+    return (*parts[0], *parts[1])
+
+
+def test_the_probe_is_a_logistic_regression_on_standardised_training_rows(
+    data: tuple[Features, list[str], Features, list[str]],
+) -> None:
+    """Accuracy and both F1 equal those of scikit-learn, put together by hand."""
+    train, train_labels, test, test_labels = data
+    scores = linear_probe(train, train_labels, test, test_labels)
+    for kind in ("text", "image", "both"):
+        scaler = StandardScaler().fit(train.kinds()[kind])
+        model = LogisticRegression(C=0.1, max_iter=1_000)
+        model.fit(scaler.transform(train.kinds()[kind]), train_labels)
+        found = model.predict(scaler.transform(test.kinds()[kind]))
+        assert scores[f"probe_{kind}_accuracy"] == pytest.approx(
+            np.mean(found == np.array(test_labels))
+        )
+        for average in ("macro", "weighted"):
+            expected = f1_score(test_labels, found, average=average)
+            assert scores[f"probe_{kind}_{average}_f1"] == pytest.approx(expected)
+
+
+def test_a_probe_learns_more_from_better_embeddings(
+    data: tuple[Features, list[str], Features, list[str]],
+) -> None:
+    """Text, image and both come out in the order of what they know, all above chance."""
+    scores = linear_probe(*data)
+    text, image, both = (scores[f"probe_{kind}_accuracy"] for kind in ("text", "image", "both"))
+    assert 0.4 < text < image <= both + 0.02
+
+
+def test_rare_classes_and_missing_labels_are_left_out_and_counted() -> None:
+    """A class with two training rows teaches nothing; its test rows are counted as dropped."""
+    train = ["а"] * 5 + ["б"] * 4 + ["в"] * 2 + ["", ""]
+    test = ["а", "б", "в", "", "г"]
+    rows = probe_rows(train, test)
+    assert rows.train.tolist() == [True] * 9 + [False] * 4
+    assert rows.test.tolist() == [True, True, False, False, False]
+    assert rows.counts == {
+        "probe_classes": 2,
+        "probe_classes_dropped": 2,
+        "probe_train_rows": 9,
+        "probe_test_rows": 2,
+        "probe_test_rows_dropped": 3,
+    }
+    assert rows.enough
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [(["а"] * 9, ["а"]), (["а"] * 9 + ["б"], ["б"]), (["а", "б"] * 5, ["в"]), ([], [])],
+)
+def test_too_little_to_probe_is_said_so(train: list[str], test: list[str]) -> None:
+    """One class, or nothing to test on, is no probe."""
+    assert not probe_rows(train, test).enough
+
+
+def test_zero_shot_takes_the_nearest_class_name() -> None:
+    """Accuracy counts pictures whose nearest name is theirs; rows without a label do not count."""
+    names = np.eye(3, 8, dtype=np.float32)
+    image = names[[0, 1, 2, 2, 0]]
+    scores = zero_shot(image, names, ["дом", "обувь", "посуда"], ["дом", "обувь", "дом", "", "дом"])
+    assert scores["zero_shot_accuracy"] == pytest.approx(3 / 4)
+    expected = f1_score([0, 1, 0, 0], [0, 1, 2, 0], average="macro", zero_division=0)
+    assert scores["zero_shot_macro_f1"] == pytest.approx(expected)

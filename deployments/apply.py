@@ -22,6 +22,7 @@ from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+from prefect.events.schemas.events import ResourceSpecification
 from prefect.exceptions import ObjectNotFound
 from prefect.flows import load_flow_from_entrypoint
 from prefect.settings import PREFECT_API_URL
@@ -34,6 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "VITRINA_"
 PIPELINE = ("flows/pipeline.py:pipeline", "pipeline/cpu")
 TRAINING = "train-model/gpu"
+TAG = "vitrina"
 CRASH_WATCH = "vitrina: a run without a heartbeat has crashed"
 
 
@@ -138,15 +140,19 @@ def apply_pool(client: SyncPrefectClient, name: str, settings: Settings, slots: 
 
 
 def crash_watch(seconds: int) -> AutomationCore:
-    """Once a run has given a sign of life, silence for ``seconds`` marks it Crashed.
+    """A run of ours that is silent for ``seconds`` while it runs is marked Crashed.
 
-    Without it a run whose machine died stays Running for ever, and keeps its slots.
+    Without it a run whose machine died stays Running for ever, and keeps its slots. Only runs with
+    our tag are watched: others may send a heartbeat every three minutes, Prefect's default.
     """
     return AutomationCore(
         name=CRASH_WATCH,
         description="Marks a run whose process or machine is gone, which frees its slots.",
         trigger=EventTrigger(
-            after={"prefect.flow-run.heartbeat"},
+            match_related=ResourceSpecification.model_validate(
+                {"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{TAG}"}
+            ),
+            after={"prefect.flow-run.Running", "prefect.flow-run.heartbeat"},
             expect={"prefect.flow-run.*"},
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,

@@ -80,7 +80,7 @@ def _final_state(child: FlowRun, deployment: str, poll_seconds: float) -> State:
     own = runtime.flow_run.id
     with get_client(sync_client=True) as client:
         try:
-            seen = ""
+            seen: str | None = None
             while True:
                 state = _state(client, child.id)
                 if state.is_final():

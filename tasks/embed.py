@@ -16,7 +16,7 @@ from upath import UPath
 
 from tasks.code_version import code_version
 from tasks.config import EmbedConfig
-from tasks.embedding_rows import Rows, Survey, survey, table_rows
+from tasks.embedding_rows import Rows, Survey, naming, survey, table_rows
 from tasks.embedding_shards import Vectors, read_column, read_vectors, write_shard
 from tasks.errors import UserError
 from tasks.npz import Pieces, write_npz
@@ -115,7 +115,8 @@ def embed_table(
     for number, rows in enumerate(table_rows(table, config.shard_rows, extent)):
         shard = folder / f"part-{number:05d}-{rows.fingerprint(settings)}.parquet"
         if shard.name not in present:
-            text, img, fresh = embed_rows(rows, embedder, known)
+            with naming(table):
+                text, img, fresh = embed_rows(rows, embedder, known)
             write_shard(shard, rows, text, img)
             computed += fresh
         shards.append(shard)

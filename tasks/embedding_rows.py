@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from upath import UPath
 
+from tasks.errors import UserError
 from tasks.storage import file_fingerprint, fingerprint, location
 from tasks.table import read_batches
 
@@ -58,7 +60,21 @@ def table_rows(table: UPath, size: int, extent: Survey) -> Iterator[Rows]:
         yield Rows([], [], [], [], [])
     for frame in read_batches(table, size):
         if len(frame):
-            yield rows_of(frame, extent.nm_dtype)
+            with naming(table):
+                rows = rows_of(frame, extent.nm_dtype)
+            yield rows
+
+
+@contextmanager
+def naming(table: UPath) -> Iterator[None]:
+    """Say of a picture that cannot be read which table names it and what to do."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(
+            f"{error} {table} names this picture: put it back, or make the table again with "
+            "flows/data_preprocessing.py, which leaves such rows out."
+        ) from error
 
 
 def rows_of(frame: pd.DataFrame, nm_dtype: npt.DTypeLike) -> Rows:

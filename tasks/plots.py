@@ -128,14 +128,23 @@ def _loss(panel: Axes, records: Sequence[Record]) -> None:
 
 
 def _recall(panel: Axes, records: Sequence[Record]) -> None:
-    _plain(panel, "Recall on the validation rows, both ways")
+    _plain(panel, "Recall, validation rows")
     for depth, colour in LINES.items():
         steps, recall = _series(records, f"validation/mean_recall_at_{depth}")
-        label = f"recall@{depth}  {recall[-1]:.3f}" if recall else None
+        label = f"@{depth} {recall[-1]:.3f}" if recall else None
         panel.plot(
             steps, recall, color=colour, linewidth=1.6, marker="o", markersize=3, label=label
         )
-    panel.legend(fontsize=8, frameon=False, loc="best", labelcolor="linecolor", reverse=True)
+    panel.legend(
+        loc="lower right",
+        bbox_to_anchor=(1.02, 0.98),
+        ncols=len(LINES),
+        fontsize=8,
+        frameon=False,
+        labelcolor="linecolor",
+        handlelength=1.2,
+        columnspacing=1,
+    )
     panel.set_ylim(0, 1.02)
 
 

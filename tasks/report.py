@@ -65,7 +65,7 @@ def rows_section(resized: ResizeResult) -> Section:
     rejected = sorted(resized.reasons.items(), key=lambda one: (-one[1], one[0]))
     rows = [
         ("in the catalogue", f"{resized.rows_in:,}"),
-        *((f"rejected: {reason}", f"{count:,}") for reason, count in rejected),
+        *((f"rejected: {reason.replace('_', ' ')}", f"{count:,}") for reason, count in rejected),
         ("kept", f"{resized.rows_kept:,}"),
     ]
     return Section("Rows", ("", "rows"), rows)

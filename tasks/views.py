@@ -20,6 +20,7 @@ TEMPLATE = Template("""<!doctype html>
 body { font: 15px/1.5 system-ui, sans-serif; color: #333; background: #fff;
        max-width: 1100px; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.05rem; margin: 1.6rem 0 .4rem; }
+main { display: flex; flex-wrap: wrap; gap: 0 3.5rem; }
 table { border-collapse: collapse; }
 td, th { padding: .2rem 1.2rem .2rem 0; text-align: left; vertical-align: top; }
 th { font-weight: 500; color: #777; }
@@ -34,7 +35,9 @@ img { max-width: 100%; height: auto; }
 </head>
 <body>
 <h1>$title</h1>
+<main>
 $tables
+</main>
 $figures
 </body>
 </html>
@@ -53,7 +56,8 @@ class Section:
 def terminal_table(section: Section) -> Table:
     """A section for ``rich.console.Console.print``."""
     named = any(section.header)
-    table = Table(title=section.title, title_justify="left", title_style="bold", box=None)
+    title = f"\n{section.title}"
+    table = Table(title=title, title_justify="left", title_style="bold", box=None)
     table.show_header, table.pad_edge = named, False
     for place, name in enumerate(section.header):
         number = named and place > 0

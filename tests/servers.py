@@ -26,7 +26,7 @@ from prefect.client.schemas.objects import FlowRun, State
 
 # deployments/ is no package: it is run, not imported.
 sys.path.append(str(Path(__file__).resolve().parent.parent / "deployments"))
-from apply import Settings, apply_pool, apply_pools
+from apply import TAG, Settings, apply_pool, apply_pools
 
 ROOT = Path(__file__).resolve().parent.parent
 Value = TypeVar("Value")
@@ -104,6 +104,7 @@ class Server:
                 work_pool_name=pool,
                 pull_steps=[{"prefect.deployments.steps.set_working_directory": home}],
                 concurrency_limit=limit,
+                tags=[TAG],
             )
 
     def state(self, run: UUID) -> State:
@@ -185,10 +186,13 @@ def _healthy(url: str, process: subprocess.Popen[bytes]) -> bool:
 
 
 @contextmanager
-def running_worker(server: Server, pool: str, name: str, **variables: str) -> Iterator[Worker]:
+def running_worker(
+    server: Server, pool: str, name: str, *options: str, **variables: str
+) -> Iterator[Worker]:
     """A worker of the pool, online."""
     log = Path(server.variables["PREFECT_HOME"]) / f"{name}.log"
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--name", name]
+    command += options
     with running(command, server.variables | variables, log) as process, server.client() as client:
 
         def online() -> bool:

@@ -11,9 +11,10 @@ from PIL import Image
 
 from tasks.config import TrainConfig
 from tasks.learning.distributed import World
-from tasks.learning.fit import Run, fit
+from tasks.learning.fit import fit
 from tasks.learning.model import RuCLIP, build, load_folder, save_folder
 from tasks.learning.state import Place, Progress
+from tasks.learning.training import Run
 from tasks.storage import location
 
 COLOURS = {

@@ -52,9 +52,11 @@ def described(server: Server) -> dict[str, Any]:
                     | {"schedules", "global_concurrency_limit"}
                 )
                 | {
+                    "limit": found.global_concurrency_limit
+                    and found.global_concurrency_limit.limit,
                     "schedules": [
                         (one.slug, one.active, one.schedule.model_dump()) for one in found.schedules
-                    ]
+                    ],
                 }
                 for found in client.read_deployments()
                 if found.name in pools
@@ -69,8 +71,9 @@ def nightly(server: Server) -> DeploymentSchedule:
     return schedule
 
 
+@pytest.mark.slow
 def test_applying_again_changes_nothing(applied: Server) -> None:
-    """Pools, deployments, schedules and the crash watch: the same ones, once each."""
+    """Pools, deployments, schedules and the crash watch: the same ones, once each, and told."""
     first = described(applied)
     again = applied.run("deployments/apply.py")
     assert again.returncode == 0, again.stderr
@@ -81,13 +84,8 @@ def test_applying_again_changes_nothing(applied: Server) -> None:
         "cpu": ("process", None),
         "gpu": ("process", 1),
     }
-
-
-def test_it_says_what_stands_on_the_server(applied: Server) -> None:
-    """The command ends with the pools, the deployments and whether the nightly run is on."""
-    said = applied.run("deployments/apply.py").stdout
-    assert "work pool gpu (process), 1 at a time" in said
-    assert "deployment pipeline/cpu on cpu, nightly off" in said
+    assert "work pool gpu (process), 1 at a time" in again.stdout
+    assert "deployment pipeline/cpu on cpu, nightly off" in again.stdout
 
 
 def test_every_deployment_is_labelled_and_runs_one_at_a_time(applied: Server) -> None:
@@ -96,7 +94,7 @@ def test_every_deployment_is_labelled_and_runs_one_at_a_time(applied: Server) ->
         if name in DEPLOYMENTS:
             assert found["tags"][:2] == ["vitrina", name.split("/")[0]]
             assert found["description"]
-            assert found["concurrency_limit"] == 1
+            assert found["limit"] == 1
             assert found["concurrency_options"]["collision_strategy"].value == "ENQUEUE"
             assert found["work_pool_name"] == name.split("/")[1]
             environment = found["job_variables"]["env"]
@@ -104,6 +102,7 @@ def test_every_deployment_is_labelled_and_runs_one_at_a_time(applied: Server) ->
             assert environment["PREFECT_LOGGING_EXTRA_LOGGERS"] == "tasks"
 
 
+@pytest.mark.slow
 def test_the_nightly_run_is_off_until_it_is_switched_on_and_stays_on(applied: Server) -> None:
     """Switched on it really makes runs, at two in the morning in Moscow; applying keeps it on."""
     schedule = nightly(applied)

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from tasks.config import EvaluateConfig, TrainConfig
 from tasks.errors import UserError
 from tasks.evaluate import draw_contact_sheet, evaluate
 from tasks.learning import measure as measuring
+from tasks.learning import tracking
 from tasks.learning.measure import Measurement, choose_rows, measure
 from tasks.learning.metrics import retrieval_metrics
 from tasks.learning.model import load_folder
@@ -232,3 +233,28 @@ def test_right_pictures_are_framed_green(measured: Measurement, table: pd.DataFr
         return int(np.all(np.abs(sheet.astype(int) - (42, 157, 74)) < 8, axis=2).sum())
 
     assert green(right=True) > 15 * 300 > 20 * green(right=False)
+
+
+def test_figures_go_to_wandb_once(
+    run: Callable[..., EvaluateResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a project, both models' figures are one run of it; a stored evaluation sends nothing."""
+    sent: list[tuple[str, dict[str, float]]] = []
+
+    class Recording(tracking.Wandb):
+        def __init__(self, project: str, *_: object) -> None:
+            self.project = project
+
+        def log(self, record: Mapping[str, float]) -> None:
+            sent.append((self.project, dict(record)))
+
+        def finish(self) -> None:
+            pass
+
+    monkeypatch.setattr(tracking, "Wandb", Recording)
+    result = run(project_name="fine-tuning-ruclip")
+    run(project_name="fine-tuning-ruclip")
+    ((project, record),) = sent
+    assert project == "fine-tuning-ruclip"
+    assert record["before/mean_recall_at_1"] == result.before["mean_recall_at_1"]
+    assert record["after/mean_recall_at_1"] == result.after["mean_recall_at_1"]

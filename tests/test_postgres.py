@@ -1,15 +1,19 @@
 """The server on PostgreSQL with a password on its door, as docker/compose.yaml runs it."""
 
+import json
 import os
+import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from servers import Server, eventually, free_port, running, running_server, running_worker
+import yaml
+from servers import ROOT, Server, eventually, free_port, running, running_server, running_worker
 
 SECRET = "team:not-a-real-secret"
 PROGRAMS = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
@@ -66,6 +70,30 @@ def guarded(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield server
 
 
+def healthy(check: list[str], address: str) -> bool:
+    """Whether a health check of the image or of compose.yaml passes at another address."""
+    assert check[0] == "python"
+    moved = [re.sub(r"127\.0\.0\.1:\d+", address, part) for part in check[1:]]
+    return (
+        subprocess.run([sys.executable, *moved], check=False, capture_output=True).returncode == 0
+    )
+
+
+def image_check() -> list[str]:
+    """The Dockerfile's HEALTHCHECK, which is a worker's."""
+    text = (ROOT / "docker" / "Dockerfile").read_text()
+    found: list[str] = json.loads(text.split("HEALTHCHECK")[1].split("CMD", 2)[1])
+    return found
+
+
+def test_composes_check_sees_the_server_from_inside_its_container(guarded: Server) -> None:
+    """The check needs no password, and it fails when nobody answers."""
+    compose = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text())
+    check = compose["services"]["server"]["healthcheck"]["test"][1:]
+    assert healthy(check, guarded.url.removeprefix("http://"))
+    assert not healthy(check, f"127.0.0.1:{free_port()}")
+
+
 def test_nobody_gets_in_without_the_password(guarded: Server) -> None:
     """The API answers 401 to no credentials and to wrong ones."""
     flows = f"{guarded.api}/flows/filter"
@@ -79,9 +107,14 @@ def test_deployments_are_applied_and_a_worker_runs_them(guarded: Server, tmp_pat
     applied = guarded.run("deployments/apply.py")
     assert applied.returncode == 0, applied.stderr
     guarded.deploy_standin("child", "cpu")
-    with running_worker(guarded, "cpu", "guarded-1"):
+    port = str(free_port())
+    with running_worker(
+        guarded, "cpu", "guarded-1", "--with-healthcheck", PREFECT_WORKER_WEBSERVER_PORT=port
+    ):
+        assert healthy(image_check(), f"127.0.0.1:{port}")
         run = guarded.start("child/cpu", config={"end": "complete", "folder": str(tmp_path)})
         assert guarded.final(run.id, 90).is_completed()
+    assert not healthy(image_check(), f"127.0.0.1:{port}")
     assert (tmp_path / "done").exists()
     assert SECRET.split(":")[1] not in (applied.stdout + applied.stderr)
     assert not list(Path(guarded.variables["PREFECT_HOME"]).glob("*.db"))

@@ -15,7 +15,7 @@ from tasks.errors import UserError
 from tasks.promote import compete, decide, promote
 from tasks.promotions import current, read_history, roll_back
 from tasks.results import ModelResult, PromoteResult
-from tasks.storage import Store, location, write_bytes
+from tasks.storage import Store, create_bytes, listing, location, read_bytes, write_bytes
 
 GATE = GateConfig(metric="mean_recall_at_1", margin=0.02)
 DETAILS = {"table": "fp", "split": {"seed": 0}}
@@ -196,6 +196,26 @@ def test_a_lost_race_is_decided_again(
     assert result.present == 0.6
     assert result.model.fingerprint == "faster60"
     assert len(read_history(store).records) == 1
+
+
+def test_a_file_is_created_once(place: UPath) -> None:
+    """Of many writers of one name exactly one succeeds, and its content is there whole."""
+    contents = [f"writer {number}".encode() * 1_000 for number in range(8)]
+    start = threading.Barrier(len(contents))
+    won: list[bytes] = []
+
+    def write(content: bytes) -> None:
+        start.wait()
+        if create_bytes(place / "000001.json", content):
+            won.append(content)
+
+    threads = [threading.Thread(target=write, args=(content,)) for content in contents]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert won == [read_bytes(place / "000001.json")]
+    assert list(listing(place)) == ["000001.json"]
 
 
 def test_the_margin_is_in_the_decision() -> None:

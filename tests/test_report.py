@@ -59,7 +59,7 @@ def results(tmp_path: Path) -> dict[str, object]:
             fingerprint="f",
             rows_in=1_050,
             rows_kept=1_040,
-            reasons={"no title": 3, "broken picture": 7},
+            reasons={"no title": 3, "broken_picture": 7},
             pictures_resized=1_040,
         ),
         "trained": TrainResult(

@@ -88,15 +88,18 @@ def test_what_a_process_refuses_reaches_the_user(tmp_path: Path, table: pd.DataF
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("table")
-def test_ray_workers_give_the_loss_curve_of_one(tmp_path: Path) -> None:
-    """The same code as a Ray TorchTrainer's loop, on a Ray of this machine."""
+def test_ray_workers_give_the_loss_curve_of_one(tmp_path: Path, table: pd.DataFrame) -> None:
+    """The same code as a Ray TorchTrainer's loop, with the same errors, on a local Ray."""
     ray = pytest.importorskip("ray")
     pytest.importorskip("ray.train")
     launch(job(tmp_path, "one"))
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     try:
         launch(job(tmp_path, "ray", processes=2, launcher="ray"))
+        Path(table["image_path"][7]).unlink()
+        everything = {"validation_fraction": 0, "test_fraction": 0, "cache_gb": 0}
+        with pytest.raises(UserError, match=r"7\.jpg"):
+            launch(job(tmp_path, "broken", processes=2, launcher="ray", **everything))
     finally:
         ray.shutdown()
     assert_same_course(tmp_path / "one", tmp_path / "ray")

@@ -11,11 +11,12 @@ from upath import UPath
 
 from tasks.config import TrainConfig
 from tasks.errors import UserError
-from tasks.learning.fit import Run, Training, fit
+from tasks.learning.fit import fit
 from tasks.learning.frozen import image_features, text_features
 from tasks.learning.learner import Learner
 from tasks.learning.model import RuCLIP, load_checkpoint, load_folder, ruclip
 from tasks.learning.state import Place
+from tasks.learning.training import Run, Training
 from tests.small_training import catalogue, small_fit, small_model, weights_of
 
 EPOCHS, ROWS, HELD_OUT = 3, 24, 12

@@ -12,7 +12,7 @@ import torch
 
 from tasks.config import TrainConfig
 from tasks.errors import UserError
-from tasks.learning import fit as fit_module
+from tasks.learning import training as training_module
 from tasks.learning.model import RuCLIP, load_folder
 from tasks.learning.state import Place, Progress
 from tasks.learning.validation import Validation
@@ -215,7 +215,7 @@ def test_time_decides_when_to_save_if_steps_do_not(
     table: pd.DataFrame, model: RuCLIP, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without save_every_steps a checkpoint is written within an epoch once time has passed."""
-    monkeypatch.setattr(fit_module, "SAVE_SECONDS", 0)
+    monkeypatch.setattr(training_module, "SAVE_SECONDS", 0)
     saved: list[str] = []
     save = Place.save
     monkeypatch.setattr(

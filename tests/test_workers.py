@@ -107,14 +107,14 @@ def test_a_run_whose_worker_and_process_died_is_marked_crashed(
     """With the whole machine gone nobody reports: the crash watch does, and the slots come free."""
     server.deploy_standin("child", "doomed", slots=1, limit=1)
     with server.client() as client:
-        apply_crash_watch(client, seconds=10)
+        apply_crash_watch(client, seconds=15)
     try:
         with running_worker(server, "doomed", "doomed-1") as worker:
             run = server.start("child/doomed", config={"end": "wait", "folder": str(tmp_path)})
             process = begun(tmp_path)
             worker.process.kill()
             os.kill(process, signal.SIGKILL)
-            final = server.final(run.id, 60)
+            final = server.final(run.id, 90)
         assert final.is_crashed()
         assert final.message is not None
         assert "No heartbeat" in final.message

@@ -11,7 +11,16 @@ from tasks.demo.colours import BLACK, WHITE, from_hls, towards
 from tasks.demo.goods import draw_goods
 
 SIDES = ((80, 160, 20), (160, 300, 50), (300, 480, 24), (480, 900, 6))  # from, to, weight
-ASPECTS = (1.0, 1.0, 3 / 4, 3 / 4, 2 / 3, 4 / 3, 3 / 2)  # width to height
+ASPECTS = (1.0, 1.0, 1.0, 3 / 4, 3 / 4, 4 / 3)  # width to height
+SCENES = (
+    ("white", 50),
+    ("grey", 10),
+    ("tint", 10),
+    ("gradient", 10),
+    ("table", 10),
+    ("shelf", 10),
+)  # what is behind the goods, weight
+TALLEST = 1.15  # times the width: goods in a portrait may lose their ends to a centre crop
 BOARDS: tuple[RGB, ...] = ((205, 170, 130), (176, 140, 104), (226, 205, 178), (214, 214, 216))
 GRAIN = 1024  # pixels, more than the largest picture by enough to choose a place in it
 SHADOW: RGB = (60, 55, 60)
@@ -22,9 +31,10 @@ def draw_picture(kind: str, colour: str, pattern: str, rng: Random) -> Image.Ima
     """An RGB picture, 80 to 900 pixels long; equal arguments and state of ``rng``, equal pixels."""
     width, height = _size(rng)
     canvas = _background(rng, width, height)
-    goods, cut = draw_goods(kind, colour, pattern, rng, canvas.size)
-    left = round((width - goods.width) * rng.uniform(0.35, 0.65))
-    top = round((height - goods.height) * rng.uniform(0.35, 0.65))
+    room = (width, min(height, round(width * TALLEST)))
+    goods, cut = draw_goods(kind, colour, pattern, rng, room)
+    left = round((width - goods.width) * rng.uniform(0.43, 0.57))
+    top = round((height - goods.height) * rng.uniform(0.43, 0.57))
     canvas.paste(SHADOW, mask=_shadow(cut, left, top, canvas.size))
     canvas.paste(goods, (left, top), cut)
     return _grained(canvas, rng)
@@ -38,7 +48,7 @@ def _size(rng: Random) -> tuple[int, int]:
 
 def _background(rng: Random, width: int, height: int) -> Image.Image:
     """Plain white, grey, a tint or a gradient; or a wall above a table or a shelf."""
-    scene = rng.choice(("white", "white", "grey", "tint", "gradient", "table", "shelf"))
+    scene = rng.choices(*zip(*SCENES, strict=True))[0]
     if scene == "white":
         return Image.new("RGB", (width, height), WHITE)
     if scene == "grey":

@@ -25,12 +25,12 @@ def draw_goods(
     They fill most of the width or of the height of ``room``, in pixels.
     """
     parts = SHAPES[kind](rng)
-    turn = np.deg2rad(rng.gauss(0, 4))
+    turn = np.deg2rad(rng.gauss(0, 2.5))
     rotation = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     corners = np.concatenate([part.outline for part in parts]) @ rotation
     low, extent = corners.min(axis=0), np.ptp(corners, axis=0)
     samples = 2 if min(room) <= SMOOTHED_UP_TO else 1
-    scale = (np.array(room) / extent).min() * rng.uniform(0.74, 0.9) * samples
+    scale = (np.array(room) / extent).min() * rng.uniform(0.84, 0.93) * samples
     width, height = (np.ceil(extent * scale / samples).astype(int) + 2) * samples
 
     def place(outline: Outline) -> list[float]:

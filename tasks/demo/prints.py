@@ -41,11 +41,11 @@ def _motifs(pattern: str, rng: Random) -> Iterator[Outline]:
         upright = rng.random() < 0.5
         yield from _bars(rng.uniform(0.32, 0.44), 0.42, rng.random(), upright)
     elif pattern == "в горошек":
-        yield from _scattered(rng, 0.4, ellipse(0, 0, 0.105, 0.105, 18))
+        yield from _scattered(rng, 0.34, ellipse(0, 0, 0.09, 0.09, 16))
     elif pattern == "с сердечками":
         yield from _scattered(rng, 0.6, heart(0.2))
     elif pattern == "со звёздами":
-        yield from _scattered(rng, 0.6, star(0.25))
+        yield from _scattered(rng, 0.76, star(0.34))
     else:
         raise ValueError(f"no pattern {pattern!r}")
 
@@ -60,7 +60,7 @@ def _bars(period: float, part: float, phase: float, upright: bool) -> Iterator[O
 
 def _scattered(rng: Random, period: float, motif: Outline) -> Iterator[Outline]:
     """The motif on a grid whose every other row is shifted by half a step."""
-    period, x0, y0 = period * rng.uniform(0.92, 1.08), rng.random(), rng.random()
+    period, x0, y0 = period * rng.uniform(0.95, 1.05), rng.random(), rng.random()
     for row, y in enumerate(np.arange(-REACH + y0 * period, REACH, period * 0.87)):
         for x in np.arange(-REACH + (x0 + row % 2 / 2) * period, REACH, period):
             yield moved(motif, x, y)

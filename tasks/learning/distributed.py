@@ -16,6 +16,10 @@ from torch.nn.parallel import DistributedDataParallel
 TIMEOUT = timedelta(hours=2)
 
 
+class LostProcessError(ConnectionError):
+    """A process of the training died; another try goes on from the last checkpoint."""
+
+
 @dataclass(frozen=True)
 class World:
     """This process among those of the training; ``World()`` is one process alone."""

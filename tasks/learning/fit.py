@@ -1,53 +1,13 @@
-"""Fine-tuning, top to bottom: start or resume, steps, validation, checkpoints, the best epoch."""
-
-import copy
-import dataclasses
-import logging
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+"""Fine-tuning: the training from start to end, and what becomes of what goes wrong in it."""
 
 import pandas as pd
 import torch
 
 from tasks.config import TrainConfig
 from tasks.errors import UserError
-from tasks.learning.batches import Steps, loader, worker_count
-from tasks.learning.device import choose
-from tasks.learning.distributed import World
-from tasks.learning.interpolate import Weights, curve, mixed
-from tasks.learning.learner import Learner
 from tasks.learning.model import RuCLIP
-from tasks.learning.model_files import put_model, put_model_files
-from tasks.learning.monitor import Monitor
-from tasks.learning.pairs import pairs_from
-from tasks.learning.pixels import pixels_of
-from tasks.learning.state import (
-    BEST_WITHIN_EPOCH,
-    MODEL_FOLDER,
-    WITHIN_EPOCH,
-    Place,
-    Progress,
-    checkpoint_name,
-)
-from tasks.learning.tracking import MetricsFile, Nowhere, Tracker
-from tasks.learning.validation import Metrics, Validation, better, sampled
-from tasks.storage import remove
-
-logger = logging.getLogger(__name__)
-
-SAVE_SECONDS = 600  # between checkpoints within an epoch, unless save_every_steps says otherwise
-
-
-@dataclass(frozen=True)
-class Run:
-    """Where a training writes, whom it tells, and which of its processes this is."""
-
-    place: Place
-    tracker: Tracker = field(default_factory=Nowhere)
-    on_step: Callable[[int, int], None] = lambda _step, _steps: None
-    world: World = field(default_factory=World)
+from tasks.learning.state import Progress
+from tasks.learning.training import Run, Training
 
 
 def fit(
@@ -67,207 +27,12 @@ def fit(
     training.start()
     try:
         training.run_steps()
-    except torch.OutOfMemoryError as error:
-        raise UserError(out_of_memory(config)) from error
-    except BaseException:
+    except BaseException as error:
         training.save_interrupted()
+        if isinstance(error, torch.OutOfMemoryError):
+            raise UserError(out_of_memory(config)) from error
         raise
     return training.finish()
-
-
-class Training:
-    """One training: the order in which its parts do their work."""
-
-    def __init__(
-        self,
-        table: pd.DataFrame,
-        held_out: pd.DataFrame,
-        model: RuCLIP,
-        config: TrainConfig,
-        run: Run,
-    ) -> None:
-        self.config, self.run, self.base = config, run, model
-        self.model = to_train(model, config)
-        self.device = choose(config.device)
-        pairs = pairs_from(table)
-        pixels = pixels_of(pairs, self.model, config.cache_gb)
-        self.steps = Steps(pairs, pixels, self.model, config, run.world)
-        self.validation = self._validation(held_out)
-        self.learner = Learner(self.model, config, len(self.steps), self.device, run.world)
-        self.metrics = MetricsFile(run.place.folder)
-        self.monitor = Monitor(pairs.nm)
-        self.saved_step, self.saved_at = 0, time.monotonic()
-
-    def _validation(self, held_out: pd.DataFrame) -> Validation | None:
-        if not len(held_out):
-            return None
-        pairs = pairs_from(sampled(held_out, self.config.validation_rows, self.config.seed))
-        pixels = pixels_of(pairs, self.model, self.config.cache_gb)
-        return Validation(pairs, pixels, self.model, self.run.world)
-
-    @property
-    def progress(self) -> Progress:
-        """How far the training is."""
-        return self.learner.progress
-
-    def start(self) -> None:
-        """Take up the last checkpoint, or begin the folder."""
-        place = self.run.place
-        checkpoint, _ = place.last()
-        if checkpoint:
-            self.learner.restore(place.load(checkpoint))
-            self.saved_step = self.progress.step
-            self.metrics.resume(self.progress.step)
-            logger.info("train: resumed after step %d of %d", self.progress.step, len(self.steps))
-        elif self.run.world.leads:
-            place.point(None, self.progress)
-            put_model_files(self.model, place.folder)
-
-    def run_steps(self) -> None:
-        """Train to the last step or to the early stop."""
-        if self.progress.step == 0:
-            self.learner.progress = dataclasses.replace(self.progress, base=self._validate())
-            self._log_validation(self.progress, self.progress.base)
-        if self.progress.settled < self.progress.step:  # interrupted between a step and its end
-            self._settle({})
-        todo = range(self.progress.step, len(self.steps))
-        if self.progress.stopped or not todo:
-            return
-        self.learner.compute_frozen(self.steps.pixels)
-        workers = worker_count(self.config.num_workers, self.device)
-        self.monitor.restart()
-        for batch in loader(self.steps, todo, workers, pin=self.device.type == "cuda"):
-            rate = self.learner.rate
-            self.monitor.add(batch.rows, self.learner.step(batch))
-            self.run.on_step(self.progress.step, len(self.steps))
-            self._settle({"lr": rate})
-            if self.progress.stopped:
-                return
-
-    def _settle(self, figures: Metrics) -> None:
-        """What is due after a step: figures, validation, a checkpoint."""
-        config, progress = self.config, self.progress
-        step, within = progress.step, progress.step % self.steps.per_epoch
-        progress = dataclasses.replace(
-            progress, settled=step, epoch=-(-step // self.steps.per_epoch)
-        )
-        validates = not within or _every(config.validate_every_steps, step)
-        saves = self._save_is_due()
-        if validates or saves or _every(config.log_every_steps, step):
-            figures = {**figures, **self.monitor.check(), "logit_scale": self.learner.logit_scale}
-            self._log(progress, figures)
-        if validates:
-            progress = self._judged(progress, ends=not within)
-        if not within or progress.stopped:
-            self._save(checkpoint_name(progress.epoch), progress)
-        elif saves:
-            self._save(WITHIN_EPOCH, progress)
-        self.learner.progress = progress
-
-    def _log(self, progress: Progress, figures: Metrics) -> None:
-        record = {"step": progress.step, "epoch": progress.epoch, **figures}
-        self.metrics.log(record)
-        self.run.tracker.log(record)
-
-    def _log_validation(self, progress: Progress, metrics: Metrics) -> None:
-        if metrics:
-            self._log(progress, {f"validation/{name}": value for name, value in metrics.items()})
-
-    def _validate(self) -> Metrics:
-        if self.validation is None:
-            return {}
-        with self.learner.kept_weights():
-            return self.validation.run(self.learner.towers, self.device)
-
-    def _judged(self, progress: Progress, *, ends: bool) -> Progress:
-        """Validate: the weights are the best so far, or it is a validation nearer to the stop."""
-        metrics = self._validate()
-        self._log_validation(progress, metrics)
-        self.monitor.restart()  # validating is no training: it does not count as its time
-        if metrics and progress.best_checkpoint and not better(metrics, progress.best):
-            stale = progress.stale + 1
-            stopped = 0 < self.config.patience <= stale
-            return dataclasses.replace(progress, stale=stale, stopped=stopped)
-        name = checkpoint_name(progress.epoch) if ends else BEST_WITHIN_EPOCH
-        progress = dataclasses.replace(
-            progress, best=metrics, best_epoch=progress.epoch, best_checkpoint=name, stale=0
-        )
-        if not ends and self.run.world.leads:
-            self.run.place.save(name, self._content(progress))
-        return progress
-
-    def _save_is_due(self) -> bool:
-        if self.config.save_every_steps:
-            return _every(self.config.save_every_steps, self.progress.step)
-        # Each process has its own clock, and only one of them writes.
-        return self.run.world.leads and time.monotonic() - self.saved_at > SAVE_SECONDS
-
-    def _content(self, progress: Progress) -> dict[str, Any]:
-        return {
-            "epoch": progress.epoch,
-            **self.learner.content(),
-            "config": self.model.config,
-            "progress": dataclasses.asdict(progress),
-            "training": {"key": self.run.place.key, "inputs": self.run.place.inputs},
-        }
-
-    def _save(self, name: str, progress: Progress) -> None:
-        self.saved_step, self.saved_at = progress.step, time.monotonic()
-        if self.run.world.leads:
-            self.run.place.save(name, self._content(progress))
-            self.run.place.point(name, progress)
-            self.metrics.flush()
-
-    def save_interrupted(self) -> None:
-        """Save at an interruption, unless it came amid an update or after a broken step."""
-        step = self.progress.step
-        if self.learner.consistent and step > self.saved_step and self.monitor.is_finite():
-            self._save(WITHIN_EPOCH, self.progress)
-            logger.info("train: interrupted after step %d, which is saved", step)
-
-    def finish(self) -> Progress:
-        """Make the ruCLIP folder: the best weights, or the best mix of them and the base's."""
-        place, progress = self.run.place, self.progress
-        self.run.world.wait()  # for the one that writes
-        base, tuned = self.base.clip.state_dict(), place.load(progress.best_checkpoint)
-        weights = tuned["model_state_dict"]
-        if self.config.interpolations and self.validation:
-            found = curve(base, weights, self.config.interpolations, self._validate_weights)
-            progress = with_mix(progress, found)
-            weights = mixed(base, weights, progress.mix)
-        if self.run.world.leads:
-            put_model(self.model, weights, place.folder / MODEL_FOLDER)
-            place.point(checkpoint_name(progress.epoch), progress)
-            self.metrics.flush()
-            remove([place.folder / WITHIN_EPOCH])
-        return progress
-
-    def _validate_weights(self, weights: Weights) -> Metrics:
-        assert self.validation is not None
-        self.learner.clip.load_state_dict(weights)
-        return self.validation.run(self.learner.towers, self.device)
-
-
-def with_mix(progress: Progress, found: Mapping[float, Metrics]) -> Progress:
-    """The progress with the best of the validated mixes; on a tie, that of more fine-tuned."""
-    best = 1.0
-    for mix in sorted(found, reverse=True):
-        if better(found[mix], found[best]):
-            best = mix
-    points = {f"{mix:g}": metrics for mix, metrics in found.items()}
-    return dataclasses.replace(progress, mix=best, best=found[best], curve=points)
-
-
-def to_train(model: RuCLIP, config: TrainConfig) -> RuCLIP:
-    """A copy whose configuration says how its pictures are made square."""
-    return dataclasses.replace(
-        model, clip=copy.deepcopy(model.clip), config=trained_config(model, config)
-    )
-
-
-def trained_config(model: RuCLIP, config: TrainConfig) -> dict[str, Any]:
-    """The config.json of the fine-tuned model."""
-    return {**model.config, "fit": model.fit if config.fit == "model" else config.fit}
 
 
 def out_of_memory(config: TrainConfig) -> str:
@@ -278,7 +43,3 @@ def out_of_memory(config: TrainConfig) -> str:
         "less: the same gradients in less memory. gradient_checkpointing saves more, and time is "
         "its price. The last checkpoint is kept; the same command goes on from it."
     )
-
-
-def _every(interval: int, step: int) -> bool:
-    return interval > 0 and step % interval == 0

@@ -9,12 +9,13 @@ from tqdm import tqdm
 from tasks.config import Parameters, TrainConfig
 from tasks.learning.card import model_card
 from tasks.learning.distributed import joined
-from tasks.learning.fit import Run, fit, trained_config
+from tasks.learning.fit import fit
 from tasks.learning.model_files import model_from
 from tasks.learning.pixel_cache import user_cache
 from tasks.learning.split import split_rows
 from tasks.learning.state import CARD, Place
 from tasks.learning.tracking import Wandb
+from tasks.learning.training import Run, trained_config
 from tasks.storage import is_local, location, write_bytes
 from tasks.table import read_table
 

@@ -9,13 +9,10 @@ from pathlib import Path
 
 from tasks.errors import UserError
 from tasks.learning import ray_workers, torchrun
+from tasks.learning.distributed import LostProcessError
 from tasks.learning.job import Job, run_job
 
 logger = logging.getLogger(__name__)
-
-
-class LostProcessError(ConnectionError):
-    """A process of the training died; another try goes on from the last checkpoint."""
 
 
 def launch(job: Job) -> None:

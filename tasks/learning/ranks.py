@@ -1,7 +1,7 @@
 """Exact ranks of right items among all items, from one blocked product of text and image vectors.
 
-One tile of the score matrix per core is in memory at a time and serves both directions. Scores that float32
-cannot tell apart are ties; nothing is sorted, each right item's place is counted.
+A core holds one tile of the score matrix at a time, and the tile serves both directions. Scores
+that float32 cannot tell apart are ties; nothing is sorted, each right item's place is counted.
 """
 
 import os
@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits  # comes with scikit-learn
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
 
 TOP = 10  # the deepest place that any of the metrics looks at
 TIE = 1e-6  # cosines closer than this differ by rounding only
@@ -54,8 +54,8 @@ def rank_both_ways(
 
     ``text`` and ``image`` are float32 (rows, dim) of unit length, arrays or CPU tensors, row by row
     a pair; items of equal ``group`` (rows,) are right for each other, by default only a row's own.
-    Time is that of the product; memory is a tile per core and a few numbers per row. Raises ValueError for
-    other shapes, vectors that are not of unit length, or NaN.
+    Time is that of the product; memory is a tile per core and a few numbers per row. Raises
+    ValueError for other shapes, vectors that are not of unit length, or NaN.
     """
     text, image = np.asarray(text, np.float32), np.asarray(image, np.float32)
     _check(text, image, group)
@@ -74,7 +74,7 @@ def rank_both_ways(
         return rows, own, others
 
     # A core per block of rows: BLAS alone would leave the counting to one core.
-    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
         for rows, own, others in pool.map(count, _blocks(len(text), TILE[0])):
             for_text[:, rows] = own
             for_image += others

@@ -2,7 +2,8 @@
 
 import tempfile
 
-from tasks.learning.distributed import TIMEOUT
+from tasks.errors import UserError
+from tasks.learning.distributed import TIMEOUT, LostProcessError
 from tasks.learning.job import Job, run_job
 
 
@@ -10,13 +11,13 @@ def launch(job: Job) -> None:
     """Run the job on ``config.processes`` Ray workers, one GPU each where there are any.
 
     Ray must be installed (``pip install 'vitrina[ray]'``); the job's places must be reachable from
-    its workers. Raises what a worker raised.
+    its workers. Raises UserError as a worker does, LostProcessError for whatever else ends one.
     """
-    from ray.train import RunConfig, ScalingConfig
+    from ray.train import RunConfig, ScalingConfig, WorkerGroupError
     from ray.train.torch import TorchConfig, TorchTrainer
 
     with tempfile.TemporaryDirectory(prefix="vitrina-ray-") as scratch:
-        TorchTrainer(
+        trainer = TorchTrainer(
             _work,
             train_loop_config={"job": job.model_dump_json()},
             scaling_config=ScalingConfig(
@@ -24,7 +25,14 @@ def launch(job: Job) -> None:
             ),
             torch_config=TorchConfig(timeout_s=int(TIMEOUT.total_seconds())),
             run_config=RunConfig(storage_path=scratch),
-        ).fit()
+        )
+        try:
+            trainer.fit()
+        except WorkerGroupError as error:
+            for failure in error.worker_failures.values():
+                if isinstance(failure, UserError):
+                    raise failure from error
+            raise LostProcessError(f"A Ray worker of the training failed: {error}") from error
 
 
 def _work(config: dict[str, str]) -> None:

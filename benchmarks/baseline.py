@@ -1,0 +1,98 @@
+"""The plain way: what the seed document describes, in the few lines one would write for it.
+
+Pictures are decoded in full, one after another; ``ruclip.Predictor`` embeds over a DataLoader
+without workers; training is the float32 loop over such a DataLoader.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+
+from tasks.learning.model import RuCLIP, ruclip
+
+
+def resize_pictures(paths: Iterable[Path], folder: Path, size: tuple[int, int]) -> None:
+    """Decode with OpenCV, shrink with Pillow's thumbnail, save as JPEG."""
+    for path in paths:
+        pixels = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+        image = Image.fromarray(pixels)
+        image.thumbnail(size)
+        image.save(folder / path.name, quality=92)
+
+
+class Pairs(Dataset[tuple[str, Image.Image]]):
+    """Titles with their pictures, opened when asked for."""
+
+    def __init__(self, titles: Sequence[str], paths: Sequence[str]) -> None:
+        self.titles, self.paths = titles, paths
+
+    def __len__(self) -> int:
+        return len(self.titles)
+
+    def __getitem__(self, row: int) -> tuple[str, Image.Image]:
+        return self.titles[row], Image.open(self.paths[row]).convert("RGB")
+
+
+def _load(titles: Sequence[str], paths: Sequence[str], batch_size: int) -> Iterable[Any]:
+    pairs = Pairs(titles, paths)
+    return DataLoader(pairs, batch_size=batch_size, collate_fn=lambda rows: list(zip(*rows)))  # noqa: B905 - rows are pairs
+
+
+def predictor(model: RuCLIP, batch_size: int) -> ruclip.Predictor:
+    """The package's own way to embed."""
+    return ruclip.Predictor(model.clip, model.processor(), "cpu", bs=batch_size, quiet=True)
+
+
+@torch.no_grad()
+def embed_texts(model: RuCLIP, titles: Sequence[str], batch_size: int) -> np.ndarray:
+    """Unit vectors of the titles, each in six templates of 77 tokens."""
+    return predictor(model, batch_size).get_text_latents(titles).numpy()
+
+
+@torch.no_grad()
+def embed_pictures(model: RuCLIP, paths: Sequence[str], batch_size: int) -> np.ndarray:
+    """Unit vectors of the pictures."""
+    embed = predictor(model, batch_size).get_image_latents
+    batches = _load([""] * len(paths), paths, batch_size)
+    return np.concatenate([embed(images).numpy() for _, images in batches])
+
+
+@torch.no_grad()
+def embed_rows(
+    model: RuCLIP, titles: Sequence[str], paths: Sequence[str], batch_size: int, npz: Path
+) -> None:
+    """Both, batch by batch, into an NPZ."""
+    own = predictor(model, batch_size)
+    text, img = [], []
+    for some_titles, images in _load(titles, paths, batch_size):
+        text.append(own.get_text_latents(some_titles).numpy())
+        img.append(own.get_image_latents(images).numpy())
+    np.savez(npz, text=np.concatenate(text), img=np.concatenate(img))
+
+
+def train(
+    model: RuCLIP, titles: Sequence[str], paths: Sequence[str], batch_size: int, lr: float = 1e-6
+) -> float:
+    """One epoch of all layers in float32, texts padded to 77 tokens; the last batch's loss."""
+    clip, processor = model.clip.train(), model.processor()
+    optimizer = torch.optim.AdamW(clip.parameters(), lr=lr)
+    loss = torch.zeros(())
+    for some_titles, images in _load(titles, paths, batch_size):
+        inputs = processor(text=list(some_titles), images=list(images))
+        per_image, per_text = clip(inputs["input_ids"], inputs["pixel_values"])
+        target = torch.arange(len(images))
+        loss = (
+            torch.nn.functional.cross_entropy(per_image, target)
+            + torch.nn.functional.cross_entropy(per_text, target)
+        ) / 2
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    clip.eval()
+    return loss.item()

@@ -1,0 +1,199 @@
+"""Resizing photo-like JPEGs of 900 × 1,200 to fit 384 × 384, from file to file, every way in turn.
+
+python -m benchmarks.resize
+python -m benchmarks.resize --pictures 400 --rounds 5
+
+Plain is what the seed's script does: OpenCV decodes in full, Pillow makes a thumbnail, one picture
+after another. img2dataset does not install beside Vitrina's pins; its Resizer's way (OpenCV's full
+decode, INTER_AREA, imencode) is written out here. Every other way runs in as many threads as ours.
+Ours is the whole stage: listing, planning, index, table.
+"""
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Self
+
+import cv2
+import numpy as np
+import pandas as pd
+import pyvips
+import tyro
+from PIL import Image
+from skimage.metrics import structural_similarity
+
+from benchmarks.photos import photo
+from tasks.clean import clean_catalog
+from tasks.config import CleanConfig, ResizeConfig
+from tasks.picture_plan import Survey
+from tasks.resize import resize_catalog
+from tasks.results import CleanResult
+from tasks.storage import Artifact, location
+
+SIDE, QUALITY = 384, 92
+DIFFERENT = 12  # pictures drawn; the rest repeat them
+
+Way = Callable[[Path, Path], None]
+
+
+def plain(source: Path, target: Path) -> None:
+    """The seed document's way, with its colours in the right order."""
+    pixels = cv2.cvtColor(cv2.imread(str(source)), cv2.COLOR_BGR2RGB)
+    image = Image.fromarray(pixels)
+    image.thumbnail((SIDE, SIDE))
+    image.save(target, quality=QUALITY)
+
+
+def pillow(source: Path, target: Path) -> None:
+    """Pillow alone, decoding in full."""
+    with Image.open(source) as image:
+        small = image.convert("RGB")
+        small.thumbnail((SIDE, SIDE), reducing_gap=None)
+        small.save(target, quality=QUALITY)
+
+
+def pillow_draft(source: Path, target: Path) -> None:
+    """Pillow with the JPEG library's scaled decoding."""
+    with Image.open(source) as image:
+        image.draft("RGB", (SIDE, SIDE))
+        image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+        image.save(target, quality=QUALITY)
+
+
+def vips(source: Path, target: Path) -> None:
+    """libvips' own way to thumbnails, scaled decoding included."""
+    small = pyvips.Image.thumbnail(str(source), SIDE, height=SIDE)
+    small.jpegsave(str(target), Q=QUALITY)
+
+
+def img2dataset(source: Path, target: Path) -> None:
+    """What img2dataset's Resizer does in its keep_ratio_largest mode."""
+    pixels = cv2.imdecode(np.frombuffer(source.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+    height, width = pixels.shape[:2]
+    scale = SIDE / max(height, width)
+    size = (round(width * scale), round(height * scale))
+    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    target.write_bytes(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1])
+
+
+def full_lanczos(source: Path) -> Image.Image:
+    """What all are compared with: a full decode and Lanczos, not encoded again."""
+    with Image.open(source) as image:
+        scale = SIDE / max(image.size)
+        size = (round(image.width * scale), round(image.height * scale))
+        return image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+
+
+@dataclass(frozen=True)
+class Shop:
+    """Pictures, a cleaned table of them, and a folder to write to."""
+
+    folder: Path
+    cleaned: CleanResult
+
+    @classmethod
+    def make(cls, folder: Path, pictures: int) -> Self:
+        """Write the pictures and clean the table."""
+        drawn = [photo(seed) for seed in range(DIFFERENT)]
+        (folder / "images").mkdir(parents=True)
+        for nm in range(pictures):
+            (folder / "images" / f"{nm}.jpg").write_bytes(drawn[nm % DIFFERENT])
+        texts = ["Платье"] * pictures
+        table = pd.DataFrame({"nm": range(pictures), "title": texts, "description": texts})
+        table.to_parquet(folder / "catalog.parquet")
+        catalog, artifact = (
+            location(folder / "catalog.parquet"),
+            Artifact(location(folder / "clean")),
+        )
+        return cls(folder, clean_catalog(catalog, artifact, CleanConfig())[0])
+
+    def sources(self) -> list[Path]:
+        """The pictures, one per row."""
+        return [self.folder / "images" / f"{nm}.jpg" for nm in range(self.cleaned.rows_kept)]
+
+
+def one_after_another(way: Way, shop: Shop, out: Path) -> None:
+    """Resize with no threads."""
+    for source in shop.sources():
+        way(source, out / source.name)
+
+
+def in_threads(way: Way, shop: Shop, out: Path) -> None:
+    """Resize in a thread per core."""
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        list(pool.map(lambda source: way(source, out / source.name), shop.sources()))
+
+
+def ours(shop: Shop, out: Path) -> None:
+    """The resize stage without Prefect."""
+    survey = Survey.make(location(shop.folder / "images"), location(out), ResizeConfig())
+    artifact = Artifact(location(out / "table"))
+    result, _ = resize_catalog(shop.cleaned, survey, artifact, lambda _done: None)
+    assert result.pictures_resized == shop.cleaned.rows_kept
+
+
+WAYS: dict[str, Callable[[Shop, Path], None]] = {
+    "plain: OpenCV full + Pillow": partial(one_after_another, plain),
+    "Pillow full": partial(one_after_another, pillow),
+    "plain, in threads": partial(in_threads, plain),
+    "img2dataset's way, in threads": partial(in_threads, img2dataset),
+    "Pillow draft + Lanczos, in threads": partial(in_threads, pillow_draft),
+    "pyvips thumbnail, in threads": partial(in_threads, vips),
+    "ours": ours,
+}
+
+
+def similarity(shop: Shop, out: Path) -> float:
+    """The lowest SSIM of a way's pictures to a full decode with Lanczos."""
+    found = []
+    for source in shop.sources()[:DIFFERENT]:
+        reference = np.asarray(full_lanczos(source))
+        with Image.open(out / source.name) as image:
+            found.append(structural_similarity(np.asarray(image), reference, channel_axis=2))
+    return min(found)
+
+
+def measure(folder: Path, pictures: int, rounds: int) -> tuple[dict[str, list[float]], list[float]]:
+    """Seconds of every way in every round, and every way's SSIM; one round before, to warm up."""
+    warm, shop = Shop.make(folder / "warm", 2), Shop.make(folder / "shop", pictures)
+    seconds: dict[str, list[float]] = {name: [] for name in WAYS}
+    for turn in range(rounds + 1):
+        for name, way in WAYS.items():
+            out = folder / "out" / f"{name} {turn}"
+            out.mkdir(parents=True)
+            start = time.perf_counter()
+            way(shop if turn else warm, out)
+            if turn:
+                seconds[name].append(time.perf_counter() - start)
+            if turn < rounds:
+                shutil.rmtree(out)
+    return seconds, [similarity(shop, folder / "out" / f"{name} {rounds}") for name in WAYS]
+
+
+def main(pictures: int = 240, rounds: int = 5) -> None:
+    """Print pictures per second, how many times the plain way's that is, and SSIM."""
+    cv2.setNumThreads(1)
+    pyvips.cache_set_max(0)
+    with tempfile.TemporaryDirectory() as folder:
+        seconds, ssim = measure(Path(folder), pictures, rounds)
+    cores = len(os.sched_getaffinity(0))
+    print(f"{pictures} JPEGs of 900 × 1,200 to {SIDE} × {SIDE}, {rounds} rounds, {cores} cores")
+    print(f"{'':<36} {'pictures/s':>10}   times plain (spread)    least SSIM")
+    plain_seconds = next(iter(seconds.values()))
+    for (name, found), least in zip(seconds.items(), ssim, strict=True):
+        ratios = [base / own for base, own in zip(plain_seconds, found, strict=True)]
+        print(
+            f"{name:<36} {pictures / median(found):10.0f}   {median(ratios):5.2f} "
+            f"({min(ratios):.2f} to {max(ratios):.2f})  {least:15.4f}"
+        )
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

@@ -17,13 +17,12 @@ from torch.utils.data import DataLoader, Dataset
 from tasks.learning.model import RuCLIP, ruclip
 
 
-def resize_pictures(paths: Iterable[Path], folder: Path, size: tuple[int, int]) -> None:
-    """Decode with OpenCV, shrink with Pillow's thumbnail, save as JPEG."""
-    for path in paths:
-        pixels = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
-        image = Image.fromarray(pixels)
-        image.thumbnail(size)
-        image.save(folder / path.name, quality=92)
+def resize_picture(source: Path, target: Path, side: int, quality: int) -> None:
+    """Decode in full with OpenCV, shrink with Pillow's thumbnail, save as JPEG."""
+    pixels = cv2.cvtColor(cv2.imread(str(source)), cv2.COLOR_BGR2RGB)
+    image = Image.fromarray(pixels)
+    image.thumbnail((side, side))
+    image.save(target, quality=quality)
 
 
 class Pairs(Dataset[tuple[str, Image.Image]]):
@@ -41,7 +40,9 @@ class Pairs(Dataset[tuple[str, Image.Image]]):
 
 def _load(titles: Sequence[str], paths: Sequence[str], batch_size: int) -> Iterable[Any]:
     pairs = Pairs(titles, paths)
-    return DataLoader(pairs, batch_size=batch_size, collate_fn=lambda rows: list(zip(*rows)))  # noqa: B905 - rows are pairs
+    return DataLoader(
+        pairs, batch_size=batch_size, collate_fn=lambda rows: list(zip(*rows, strict=True))
+    )
 
 
 def predictor(model: RuCLIP, batch_size: int) -> ruclip.Predictor:

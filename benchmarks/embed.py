@@ -3,180 +3,207 @@
 python -m benchmarks.embed               about three minutes on two cores
 python -m benchmarks.embed --rows 48 --repeats 5
 
-Both ways take turns, so that a busy machine is busy for both. The rate of the machine's own matrix
-product (torch.mm in float32, at the model's shapes) stands beside what the model reaches of it.
+The ways take turns, so that a busy machine is busy for all; ratios are of neighbouring turns. The
+machine's own float32 matrix product, torch.mm at the model's shapes, takes its turn too.
 """
 
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 
 import numpy as np
 import pandas as pd
 import torch
 import tyro
-from PIL import Image
-from upath import UPath
 
-from benchmarks import baseline
+from benchmarks import baseline, workload
 from tasks.config import EmbedConfig
 from tasks.embed import Names, embed_table
 from tasks.learning.embedder import Embedder, Templates
-from tasks.learning.model import RuCLIP, build, load_folder
+from tasks.learning.model import RuCLIP
 from tasks.learning.precision import Precision
-from tasks.learning.text import TEMPLATES, tokenize
-from tasks.learning.tiny import make_tiny
+from tasks.learning.text import tokenize
 from tasks.storage import Artifact, location
 
 CPU = torch.device("cpu")
 BATCH_SIZE = 32
-ARCHITECTURE = {  # ruclip-vit-base-patch32-384
-    "embed_dim": 512,
-    "image_resolution": 384,
-    "vision_layers": 12,
-    "vision_width": 768,
-    "vision_patch_size": 32,
-    "context_length": 77,
-    "vocab_size": 49408,
-    "transformer_width": 512,
-    "transformer_heads": 8,
-    "transformer_layers": 12,
-}
-NOUNS = ["платье", "футболка", "куртка", "чайник", "кружка", "рюкзак", "кроссовки", "лампа"]
-WORDS = ["женское", "красное", "летнее", "хлопок", "с принтом", "оверсайз", "для дома", "новинка"]
+SGEMM_PICTURES = 8  # whose tokens are the rows of the matrices
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Items per second of both ways, repetition by repetition."""
-
-    name: str
-    plain: list[float]
-    ours: list[float]
-
-    @property
-    def ratios(self) -> list[float]:
-        """How many times faster ours was, in each repetition."""
-        return [ours / plain for plain, ours in zip(self.plain, self.ours, strict=True)]
-
-    def __str__(self) -> str:
-        low, high = min(self.ratios), max(self.ratios)
-        return (
-            f"{self.name:34} plain {median(self.plain):7.2f}/s  ours {median(self.ours):7.2f}/s  "
-            f"{median(self.ratios):5.2f} times ({low:.2f} to {high:.2f})"
-        )
+def rates(ways: Mapping[str, tuple[float, Callable[[], object]]], repeats: int) -> pd.DataFrame:
+    """Items per second of each way (its items, its work), one column a way, one row a turn."""
+    turns = []
+    for _ in range(repeats):
+        turn = {}
+        for name, (items, work) in ways.items():
+            begin = time.perf_counter()
+            work()
+            turn[name] = items / (time.perf_counter() - begin)
+        turns.append(turn)
+    return pd.DataFrame(turns)
 
 
-def photo(path: Path, seed: int, width: int = 900, height: int = 1200) -> None:
-    """A JPEG with the spectrum of a photograph: noise of every scale, the coarse the strongest."""
-    rng = np.random.default_rng(seed)
-    pixels = np.full((height, width, 3), 128, np.float32)
-    for scale in (300, 100, 30, 10, 3, 1):
-        small = rng.normal(0, 1, (height // scale + 2, width // scale + 2, 3))
-        levels = np.clip(128 + 40 * small, 0, 255).astype(np.uint8)
-        layer = Image.fromarray(levels).resize((width, height), Image.Resampling.BICUBIC)
-        pixels += (np.asarray(layer, np.float32) - 128) * (scale / 300) ** 0.5
-    Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(path, quality=90)
+def times(found: pd.DataFrame, faster: str, slower: str = "plain") -> str:
+    """How many times faster one way was: the middle turn, and the spread of all."""
+    ratio = found[faster] / found[slower]
+    return f"{ratio.median():.2f} times ({ratio.min():.2f} to {ratio.max():.2f})"
 
 
-def load(folder: Path, rows: int) -> tuple[RuCLIP, pd.DataFrame]:
-    """Random weights of full size with a tokenizer that knows the titles, and a table."""
-    rng = np.random.default_rng(0)
-    titles = [
-        " ".join([rng.choice(NOUNS), *rng.choice(WORDS, 4, replace=False), f"{row:03}"])
-        for row in range(rows)
-    ]
-    make_tiny([*titles * 3, *TEMPLATES], folder / "tiny")
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        clip = build(ARCHITECTURE)
-    model = RuCLIP(clip, load_folder(folder / "tiny").tokenizer_path, dict(ARCHITECTURE))
-    paths = [folder / f"{row}.jpg" for row in range(rows)]
-    for row, path in enumerate(paths):
-        photo(path, row)
-    return model, pd.DataFrame({"title": titles, "image_path": [str(path) for path in paths]})
+def embedder(
+    model: RuCLIP, precision: Precision = "float32", templates: Templates = "ruclip"
+) -> Embedder:
+    """Ours, its weights laid out."""
+    made = Embedder(model, CPU, BATCH_SIZE, templates, precision)
+    made.texts(["платье"])
+    return made
 
 
-def rate(items: int, work: Callable[[], object]) -> float:
-    """Items per second of one run."""
-    begin = time.perf_counter()
-    work()
-    return items / (time.perf_counter() - begin)
+def nearness(one: np.ndarray, other: np.ndarray) -> str:
+    """How far two sets of vectors are apart."""
+    cosine = (one * other).sum(axis=1).min()
+    return f"largest difference {np.abs(one - other).max():.1e}, least cosine {cosine:.5f}"
 
 
-def image_gflop(config: dict[str, int], *, last_layer_whole: bool = True) -> float:
-    """Multiplications and additions of one picture's matrix products, in 10^9.
+def image_gflop(config: Mapping[str, int], *, last_layer_whole: bool) -> float:
+    """10^9 multiplications and additions in one picture's matrix products.
 
-    Without ``last_layer_whole`` the last layer reads the class token alone, as ours does.
+    Without ``last_layer_whole`` the last layer is computed for the class token alone, as ours is.
     """
     width, patch = config["vision_width"], config["vision_patch_size"]
     patches = (config["image_resolution"] // patch) ** 2
     tokens = patches + 1
 
     def layer(read: int) -> int:
-        keys, rest = 2 * width**2 * tokens, 10 * width**2 * read
-        return keys + rest + 2 * tokens * read * width
+        return 2 * width**2 * tokens + 10 * width**2 * read + 2 * width * tokens * read
 
-    whole = config["vision_layers"] - (not last_layer_whole)
-    products = whole * layer(tokens) + (not last_layer_whole) * layer(1)
+    products = (config["vision_layers"] - 1) * layer(tokens)
+    products += layer(tokens if last_layer_whole else 1)
     products += patches * 3 * patch**2 * width + width * config["embed_dim"]
     return 2 * products / 1e9
 
 
-def sgemm_gflops(config: dict[str, int], pictures: int = 8) -> float:
-    """10^9 float32 operations per second of torch.mm at the shapes of the image tower's layers."""
+def sgemm(config: Mapping[str, int]) -> tuple[float, Callable[[], object]]:
+    """torch.mm at the shapes of a layer of the image tower: its GFLOP and the work."""
     width = config["vision_width"]
     tokens = (config["image_resolution"] // config["vision_patch_size"]) ** 2 + 1
-    seconds, operations = 0.0, 0
-    for inner, outer in [
-        (width, 3 * width),
-        (width, width),
-        (width, 4 * width),
-        (4 * width, width),
-    ]:
-        one, other = torch.randn(tokens * pictures, inner), torch.randn(inner, outer)
-        runs = [1 / rate(1, lambda a=one, b=other: torch.mm(a, b)) for _ in range(4)]
-        seconds += min(runs)
-        operations += 2 * len(one) * inner * outer
-    return operations / seconds / 1e9
-
-
-def compare(
-    name: str, items: int, repeats: int, plain: Callable[[], object], ours: Callable[[], object]
-) -> Comparison:
-    """Run both ways in turn."""
-    ours()  # lays out the weights once
-    pairs = [(rate(items, plain), rate(items, ours)) for _ in range(repeats)]
-    return Comparison(name, [pair[0] for pair in pairs], [pair[1] for pair in pairs])
-
-
-def farthest(one: np.ndarray, other: np.ndarray) -> float:
-    """The largest difference of any number."""
-    return float(np.abs(one - other).max())
-
-
-def embedder(
-    model: RuCLIP, precision: Precision = "float32", templates: Templates = "ruclip"
-) -> Embedder:
-    """Ours."""
-    return Embedder(model, CPU, BATCH_SIZE, templates, precision)
+    rows = SGEMM_PICTURES * tokens
+    shapes = [(width, 3 * width), (width, width), (width, 4 * width), (4 * width, width)] * 12
+    products = [
+        (torch.randn(rows, inner), torch.randn(inner, outer)) for inner, outer in shapes[:4]
+    ]
+    gflop = sum(2 * rows * inner * outer for inner, outer in shapes) / 1e9
+    return gflop, lambda: [torch.mm(*pair) for _ in range(12) for pair in products]
 
 
 def compare_pictures(model: RuCLIP, table: pd.DataFrame, repeats: int) -> None:
-    """Pictures at equal values, and what of the machine's matrix product is reached."""
-    paths, own = table["image_path"].tolist(), embedder(model)
-    sgemm = []
+    """Pictures in float32, and how much of the machine's matrix product that reaches."""
+    paths, exact = table["image_path"].tolist(), embedder(model)
+    plain = partial(baseline.embed_pictures, model, paths, BATCH_SIZE)
+    half, int8 = embedder(model, "bfloat16"), embedder(model, "int8")
+    found = rates(
+        {
+            "sgemm": sgemm(model.config),
+            "plain": (len(paths), plain),
+            "float32": (len(paths), lambda: exact.pictures(paths)),
+            "bfloat16": (len(paths), lambda: half.pictures(paths)),
+            "int8": (len(paths), lambda: int8.pictures(paths)),
+        },
+        repeats,
+    )
+    whole = image_gflop(model.config, last_layer_whole=True)
+    done = image_gflop(model.config, last_layer_whole=False)
+    print(f"\nPictures a second (sgemm: GFLOP/s); one picture is {whole:.1f} GFLOP")
+    print(found.round(2).to_string(index=False))
+    print(
+        f"float32 {times(found, 'float32')}, bfloat16 {times(found, 'bfloat16')}, "
+        f"int8 {times(found, 'int8')}"
+    )
+    for name in ("plain", "float32"):
+        share = found[name] / found["sgemm"]
+        computed = whole if name == "plain" else done
+        print(
+            f"{name} has {100 * median(share * whole):.0f}% of the sgemm rate by the model's "
+            f"FLOP, decoding included; {100 * median(share * computed):.0f}% by those computed"
+        )
+    reference = plain()
+    for own, name in ((exact, "float32"), (half, "bfloat16"), (int8, "int8")):
+        print(f"{name}: {nearness(own.pictures(paths), reference)}")
+
+
+def compare_texts(model: RuCLIP, table: pd.DataFrame, repeats: int) -> None:
+    """Texts in six templates and in one."""
+    titles = table["title"].tolist()
+    lengths = [len(row) - 2 for row in tokenize(model, titles)]
+    some = titles[: min(len(titles), 16)]
+    exact, single = embedder(model), embedder(model, templates="single")
+    half, int8 = embedder(model, "bfloat16"), embedder(model, "int8")
+    plain = partial(baseline.embed_texts, model, some, BATCH_SIZE)
+    many = [f"{title} {number}" for number in range(8) for title in titles]
+    found = rates(
+        {
+            "plain": (len(some), plain),
+            "float32": (len(titles), lambda: exact.texts(titles)),
+            "single": (len(many), lambda: single.texts(many)),
+            "bfloat16": (len(titles), lambda: half.texts(titles)),
+            "int8": (len(titles), lambda: int8.texts(titles)),
+        },
+        repeats,
+    )
+    print(
+        f"\nTexts a second, of {min(lengths)} to {max(lengths)} tokens, {mean(lengths):.1f} on "
+        "average, without bos and eos"
+    )
+    print(found.round(2).to_string(index=False))
+    print(
+        f"float32 {times(found, 'float32')}, bfloat16 {times(found, 'bfloat16')}, "
+        f"int8 {times(found, 'int8')}"
+    )
+    print(f"a single template is {times(found, 'single', 'float32')} faster again; other values")
+    reference = plain()
+    for own, name in ((exact, "float32"), (half, "bfloat16"), (int8, "int8"), (single, "single")):
+        print(f"{name}: {nearness(own.texts(some), reference)}")
+
+
+def compare_rows(model: RuCLIP, table: pd.DataFrame, folder: Path, repeats: int) -> None:
+    """The whole of embed: a table in, NPZ and shards out."""
+    csv, config = folder / "table.csv", EmbedConfig(batch_size=BATCH_SIZE, device="cpu")
+    table.to_csv(csv, index=False)
+    titles, paths = table["title"].tolist(), table["image_path"].tolist()
+    names = Names("embeddings.npz", "embeddings.parquet")
+
+    def ours() -> None:
+        artifact = Artifact(location(folder / "ours"))
+        embed_table(location(csv), model, artifact, names, config, "benchmark", refresh=True)
 
     def plain() -> None:
-        sgemm.append(sgemm_gflops(model.config))
-        baseline.embed_pictures(model, paths, BATCH_SIZE)
+        baseline.embed_rows(model, titles, paths, BATCH_SIZE, folder / "plain.npz")
 
-    pairs = compare_with_sgemm(model, paths, own, repeats)
-    print(pairs)
+    found = rates({"plain": (len(table), plain), "ours": (len(table), ours)}, repeats)
+    print("\nRows a second, from table and pictures to files")
+    print(found.round(2).to_string(index=False))
+    print(times(found, "ours"))
+    with np.load(folder / "plain.npz") as one, np.load(folder / "ours" / names.npz) as other:
+        for name in ("text", "img"):
+            print(f"{name}: {nearness(one[name], other[name])}")
 
 
 def main(rows: int = 32, repeats: int = 3) -> None:
-    """Print every comparison with its spread."""
+    """Print every comparison, turn by turn."""
+    print(
+        f"torch {torch.__version__}, {torch.get_num_threads()} threads, "
+        f"{torch.backends.cpu.get_cpu_capability()}, batches of {BATCH_SIZE}"
+    )
+    with tempfile.TemporaryDirectory(prefix="vitrina-") as scratch:
+        folder = Path(scratch)
+        table = workload.table(folder, rows)
+        model = workload.full_size(folder, table["title"].tolist())
+        compare_pictures(model, table, repeats)
+        compare_texts(model, table, repeats)
+        compare_rows(model, table.head(16), folder, repeats)
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

@@ -37,7 +37,7 @@ from tasks.resize import resize_catalog
 from tasks.results import CleanResult
 from tasks.storage import Artifact, location
 
-SIDE, QUALITY = 384, 92
+SIDE, QUALITY = 384, ResizeConfig().quality
 DIFFERENT = 12  # pictures drawn; the rest repeat them
 
 Way = Callable[[Path, Path], None]
@@ -48,7 +48,7 @@ def plain(source: Path, target: Path) -> None:
     pixels = cv2.cvtColor(cv2.imread(str(source)), cv2.COLOR_BGR2RGB)
     image = Image.fromarray(pixels)
     image.thumbnail((SIDE, SIDE))
-    image.save(target, quality=QUALITY)
+    image.save(target, quality=QUALITY, subsampling=0)
 
 
 def pillow(source: Path, target: Path) -> None:
@@ -56,7 +56,7 @@ def pillow(source: Path, target: Path) -> None:
     with Image.open(source) as image:
         small = image.convert("RGB")
         small.thumbnail((SIDE, SIDE), reducing_gap=None)
-        small.save(target, quality=QUALITY)
+        small.save(target, quality=QUALITY, subsampling=0)
 
 
 def pillow_draft(source: Path, target: Path) -> None:
@@ -64,13 +64,13 @@ def pillow_draft(source: Path, target: Path) -> None:
     with Image.open(source) as image:
         image.draft("RGB", (SIDE, SIDE))
         image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
-        image.save(target, quality=QUALITY)
+        image.save(target, quality=QUALITY, subsampling=0)
 
 
 def vips(source: Path, target: Path) -> None:
     """libvips' own way to thumbnails, scaled decoding included."""
     small = pyvips.Image.thumbnail(str(source), SIDE, height=SIDE)
-    small.jpegsave(str(target), Q=QUALITY)
+    small.jpegsave(str(target), Q=QUALITY, subsample_mode="off")
 
 
 def img2dataset(source: Path, target: Path) -> None:
@@ -80,7 +80,9 @@ def img2dataset(source: Path, target: Path) -> None:
     scale = SIDE / max(height, width)
     size = (round(width * scale), round(height * scale))
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    target.write_bytes(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1])
+    sampling = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    options = [cv2.IMWRITE_JPEG_QUALITY, QUALITY, *sampling]
+    target.write_bytes(cv2.imencode(".jpg", small, options)[1])
 
 
 def full_lanczos(source: Path) -> Image.Image:
@@ -160,38 +162,49 @@ def similarity(shop: Shop, out: Path) -> float:
     return min(found)
 
 
-def measure(folder: Path, pictures: int, rounds: int) -> tuple[dict[str, list[float]], list[float]]:
-    """Seconds of every way in every round, and every way's SSIM; one round before, to warm up."""
+@dataclass(frozen=True)
+class Found:
+    """Of one way: seconds of each round, CPU seconds of all its threads, and the least SSIM."""
+
+    seconds: list[float]
+    cpu: list[float]
+    ssim: float
+
+
+def measure(folder: Path, pictures: int, rounds: int) -> dict[str, Found]:
+    """Every way in every round, after a small round to warm up."""
     warm, shop = Shop.make(folder / "warm", 2), Shop.make(folder / "shop", pictures)
     seconds: dict[str, list[float]] = {name: [] for name in WAYS}
+    cpu: dict[str, list[float]] = {name: [] for name in WAYS}
     for turn in range(rounds + 1):
         for name, way in WAYS.items():
-            out = folder / "out" / f"{name} {turn}"
-            out.mkdir(parents=True)
-            start = time.perf_counter()
+            out = folder / name
+            shutil.rmtree(out, ignore_errors=True)
+            out.mkdir()
+            start, start_cpu = time.perf_counter(), time.process_time()
             way(shop if turn else warm, out)
             if turn:
                 seconds[name].append(time.perf_counter() - start)
-            if turn < rounds:
-                shutil.rmtree(out)
-    return seconds, [similarity(shop, folder / "out" / f"{name} {rounds}") for name in WAYS]
+                cpu[name].append(time.process_time() - start_cpu)
+    return {name: Found(seconds[name], cpu[name], similarity(shop, folder / name)) for name in WAYS}
 
 
 def main(pictures: int = 240, rounds: int = 5) -> None:
-    """Print pictures per second, how many times the plain way's that is, and SSIM."""
+    """Print pictures per second, how many times the plain way's that is, CPU time and SSIM."""
     cv2.setNumThreads(1)
     pyvips.cache_set_max(0)
     with tempfile.TemporaryDirectory() as folder:
-        seconds, ssim = measure(Path(folder), pictures, rounds)
+        ways = measure(Path(folder), pictures, rounds)
     cores = len(os.sched_getaffinity(0))
     print(f"{pictures} JPEGs of 900 × 1,200 to {SIDE} × {SIDE}, {rounds} rounds, {cores} cores")
-    print(f"{'':<36} {'pictures/s':>10}   times plain (spread)    least SSIM")
-    plain_seconds = next(iter(seconds.values()))
-    for (name, found), least in zip(seconds.items(), ssim, strict=True):
-        ratios = [base / own for base, own in zip(plain_seconds, found, strict=True)]
+    print(f"{'':<34} pictures/s  times plain (spread)    CPU ms/picture  least SSIM")
+    plain_seconds = next(iter(ways.values())).seconds
+    for name, found in ways.items():
+        ratios = [base / own for base, own in zip(plain_seconds, found.seconds, strict=True)]
         print(
-            f"{name:<36} {pictures / median(found):10.0f}   {median(ratios):5.2f} "
-            f"({min(ratios):.2f} to {max(ratios):.2f})  {least:15.4f}"
+            f"{name:<34} {pictures / median(found.seconds):10.0f}  {median(ratios):5.2f} "
+            f"({min(ratios):.2f} to {max(ratios):.2f}) "
+            f"{1000 * median(found.cpu) / pictures:18.2f} {found.ssim:11.4f}"
         )
 
 

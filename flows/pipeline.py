@@ -68,7 +68,14 @@ def pipeline(config: PipelineConfig) -> PipelineResult:
         refresh=refresh,
     )
     rivals, measuring = (base, trained.model, store), (config.evaluate, config.train)
-    evaluated = steps.run(evaluate, *table, *rivals, *measuring, refresh=refresh)
+    evaluated = steps.run(
+        evaluate,
+        *table,
+        *rivals,
+        *measuring,
+        refresh=refresh,
+        project_name=config.project_name,
+    )
     promoted = steps.run(promote, *table, *rivals, *measuring, config.gate)
     embedded = steps.run(
         embed_remotely(config) if config.embedding_deployment else embed,

@@ -15,7 +15,16 @@ from tasks.storage import fingerprint
 # Parameters and results are in the key by value; the store and the wrapping change no content.
 NOT_CONTENT = {
     f"tasks.{name}"
-    for name in ("code_version", "config", "errors", "results", "retries", "stage", "storage")
+    for name in (
+        "artifacts",
+        "code_version",
+        "config",
+        "errors",
+        "results",
+        "retries",
+        "stage",
+        "storage",
+    )
 }
 
 

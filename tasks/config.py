@@ -54,7 +54,13 @@ class ResizeConfig(Parameters):
     picture_pattern: str = Field(
         "{nm}.jpg", pattern=r"\{nm\}", description="File name of a row's picture; {nm} is its id."
     )
-    quality: int = Field(92, ge=1, le=100, description="JPEG quality of the resized pictures.")
+    quality: int = Field(
+        97,
+        ge=1,
+        le=100,
+        description="JPEG quality of the resized pictures, colours at full resolution. 97 keeps "
+        "SSIM above 0.98; 92 takes half the room.",
+    )
     max_pixels: int = Field(
         100_000_000, ge=1, description="A picture of more pixels than this is rejected as a bomb."
     )
@@ -210,13 +216,6 @@ class EvaluateConfig(Parameters):
     batch_size: int = Field(64, ge=1, description="Texts or pictures in one pass.")
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where to compute; auto takes a GPU when there is one."
-    )
-    processes: int = Field(
-        1, ge=1, description="Processes that share each batch: one for each GPU, same loss."
-    )
-    launcher: Literal["torchrun", "ray"] = Field(
-        "torchrun",
-        description="Where several processes run: on this machine, or on a Ray cluster's workers.",
     )
 
     # What changes how fast or where figures come to be, not the figures.

@@ -111,14 +111,14 @@ def embed_table(
     extent = survey(table)
     present = {} if refresh else listing(folder)
     known = {column: Index.of(earlier, column) for column in COLUMNS}
-    shards, done, computed = [], 0, 0
+    shards, done, embedded = [], 0, 0
     for number, rows in enumerate(table_rows(table, config.shard_rows, extent)):
         shard = folder / f"part-{number:05d}-{rows.fingerprint(settings)}.parquet"
         if shard.name not in present:
             with naming(table):
-                text, img, fresh = embed_rows(rows, embedder, known)
+                text, img, computed = embed_rows(rows, embedder, known)
             write_shard(shard, rows, text, img)
-            computed += fresh
+            embedded += computed
         shards.append(shard)
         done += len(rows)
         if progress:
@@ -131,7 +131,7 @@ def embed_table(
         parquet=str(folder),
         rows=extent.rows,
         embed_dim=model.embed_dim,
-        rows_embedded=computed,
+        rows_embedded=embedded,
     )
     return result, [names.npz, *(f"{names.shards}/{name}" for name in sorted(ours))]
 

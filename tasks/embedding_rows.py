@@ -14,7 +14,7 @@ from tasks.errors import UserError
 from tasks.storage import file_fingerprint, fingerprint, location
 from tasks.table import read_batches
 
-SURVEY_ROWS = 50_000
+SURVEY_ROWS = 5_000
 HASHING_THREADS = 16  # a file on S3 is a request of some 20 ms
 
 

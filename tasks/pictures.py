@@ -61,7 +61,7 @@ def shrink(data: bytes, config: ResizeConfig) -> bytes:
     small = _resize(pixels, _fit((width, height), config.default_image_size, orientation))
     upright = _upright(_to_srgb(small, profile), orientation)
     jpeg: bytes = simplejpeg.encode_jpeg(
-        np.ascontiguousarray(upright), config.quality, colorsubsampling="420"
+        np.ascontiguousarray(upright), config.quality, colorsubsampling="444"
     )
     return jpeg
 

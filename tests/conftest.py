@@ -9,9 +9,12 @@ import boto3
 import pytest
 import s3fs
 from moto.server import ThreadedMotoServer
+from servers import applied, server, workers
 from upath import UPath
 
 from tasks.storage import location
+
+__all__ = ["applied", "server", "workers"]
 
 # Before Prefect is imported anywhere: no telemetry, and time enough on a busy machine.
 os.environ.setdefault("DO_NOT_TRACK", "1")

@@ -3,8 +3,6 @@
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -107,6 +105,14 @@ def test_batch_size_changes_no_value(model: RuCLIP, pictures: list[str]) -> None
     one, many = Embedder(model, CPU, 1), Embedder(model, CPU, 100)
     np.testing.assert_allclose(one.texts(TITLES), many.texts(TITLES), atol=1e-6)
     np.testing.assert_allclose(one.pictures(pictures), many.pictures(pictures), atol=1e-6)
+
+
+def test_one_stream_with_prefetching_changes_no_value(model: RuCLIP, pictures: list[str]) -> None:
+    """The way of a GPU, tried on the CPU: large passes, pictures loaded ahead in threads."""
+    streams, one = Embedder(model, CPU, 3), Embedder(model, CPU, 3)
+    one._in_streams = False
+    np.testing.assert_allclose(one.texts(TITLES), streams.texts(TITLES), atol=1e-6)
+    np.testing.assert_allclose(one.pictures(pictures), streams.pictures(pictures), atol=1e-6)
 
 
 def test_single_template_is_the_bare_title(model: RuCLIP) -> None:
@@ -238,26 +244,32 @@ def test_prefetching_keeps_order_and_stays_flat() -> None:
     assert most <= 12
 
 
-def fake_gpu(memory: int, best: int) -> Callable[[int], None]:
-    """A device that takes as long as ``best`` items however few there are, and has its limit."""
+class FakeGPU:
+    """A device that takes a second for ``best`` items or fewer, and has so much memory."""
 
-    def run(size: int) -> None:
-        if size > memory:
+    def __init__(self, memory: int, best: int) -> None:
+        self.memory, self.best, self.seconds = memory, best, 0.0
+
+    def run(self, size: int) -> None:
+        if size > self.memory:
             raise torch.OutOfMemoryError
-        deadline = time.perf_counter() + 0.002 * max(size, best) / best
-        while time.perf_counter() < deadline:
-            pass
-
-    return run
+        self.seconds += max(size, self.best) / self.best
 
 
-def test_batch_size_grows_to_the_fastest_and_shrinks_to_fit() -> None:
+@pytest.mark.parametrize(("memory", "found"), [(10_000, 64), (40, 32), (5, 4)])
+def test_batch_size_grows_to_the_fastest_and_shrinks_to_fit(
+    memory: int, found: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It stops where more brings nothing, or where memory ends, above or below the start."""
-    assert fastest_batch_size(fake_gpu(memory=10_000, best=64), 16) in (64, 128)
-    assert fastest_batch_size(fake_gpu(memory=40, best=64), 16) == 32
-    assert fastest_batch_size(fake_gpu(memory=5, best=64), 16) == 4
-    with pytest.raises(torch.OutOfMemoryError):
-        fastest_batch_size(fake_gpu(memory=0, best=64), 16)
+    gpu = FakeGPU(memory, best=64)
+    monkeypatch.setattr("time.perf_counter", lambda: gpu.seconds)
+    assert fastest_batch_size(gpu.run, 16) == found
+
+
+def test_gpu_without_room_for_one_picture_says_so() -> None:
+    """Nothing to halve any more."""
+    with pytest.raises(torch.OutOfMemoryError, match="one picture"):
+        fastest_batch_size(FakeGPU(memory=0, best=64).run, 16)
 
 
 @pytest.mark.slow

@@ -211,14 +211,7 @@ COLOURS: dict[str, RGB] = {
 }
 
 PLAIN = "однотонный"  # an adjective; the other patterns are phrases that do not inflect
-PATTERNS: tuple[str, ...] = (
-    PLAIN,
-    "в полоску",
-    "в горошек",
-    "в клетку",
-    "с сердечками",
-    "со звёздами",
-)
+PATTERNS: tuple[str, ...] = (PLAIN, "в полоску", "в горошек", "в клетку", "со звёздами")
 
 BRANDS: tuple[str, ...] = (
     "Три Сосны",

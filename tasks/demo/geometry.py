@@ -88,14 +88,6 @@ def star(size: float) -> Outline:
     return np.stack([radii * np.cos(angles), radii * np.sin(angles)], axis=1)
 
 
-def heart(size: float) -> Outline:
-    """A heart around (0, 0): the well known curve of 16 sin³ t."""
-    t = np.linspace(0, 2 * np.pi, 24, endpoint=False)
-    across = 16 * np.sin(t) ** 3
-    down = -(13 * np.cos(t) - 5 * np.cos(2 * t) - 2 * np.cos(3 * t) - np.cos(4 * t))
-    return np.stack([across, down], axis=1) * size / 16
-
-
 def _arc_points(
     x: float, y: float, rx: float, ry: float, start: float, stop: float, count: int
 ) -> Outline:

@@ -6,7 +6,7 @@ from random import Random
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw
 
-from tasks.demo.geometry import Outline, ellipse, heart, line, moved, star
+from tasks.demo.geometry import Outline, ellipse, line, moved, star
 
 Place = Callable[[Outline], list[float]]  # from the goods' coordinates to flat x, y in pixels
 REACH = 1.5  # beyond the goods on every side, whatever their turn
@@ -42,8 +42,6 @@ def _motifs(pattern: str, rng: Random) -> Iterator[Outline]:
         yield from _bars(rng.uniform(0.32, 0.44), 0.42, rng.random(), upright)
     elif pattern == "в горошек":
         yield from _scattered(rng, 0.34, ellipse(0, 0, 0.09, 0.09, 16))
-    elif pattern == "с сердечками":
-        yield from _scattered(rng, 0.6, heart(0.2))
     elif pattern == "со звёздами":
         yield from _scattered(rng, 0.76, star(0.34))
     else:

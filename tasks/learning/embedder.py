@@ -53,6 +53,7 @@ class Embedder:
         self.templates = TEMPLATES if templates == "ruclip" else TEMPLATES[:1]
         self._given_batch_size = batch_size
         self._find_batch_size = find_batch_size and device.type == "cuda"
+        self._in_streams = device.type == "cpu"
         self._precision: Precision = precision
         self._compiled = compiled
 
@@ -81,11 +82,11 @@ class Embedder:
         """
         cleaned = [text.lower().strip() for text in texts]
         row_of = {text: row for row, text in enumerate(dict.fromkeys(cleaned))}
-        total = torch.zeros(len(row_of), self.model.embed_dim)
+        total = torch.zeros(len(row_of), self.model.embed_dim, device=self.device)
         if row_of:
             for rows, vectors in self._embed_texts(list(row_of)):
                 total.index_add_(0, rows, vectors)
-        distinct: Vectors = F.normalize(total, dim=-1).numpy()
+        distinct: Vectors = F.normalize(total, dim=-1).cpu().numpy()
         return distinct[[row_of[text] for text in cleaned]]
 
     def pictures(self, paths: Sequence[str | UPath]) -> Vectors:
@@ -99,10 +100,10 @@ class Embedder:
         return vectors
 
     def _embed_texts(self, texts: Sequence[str]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Numbers of texts and their vectors in one template, not normalised, on the CPU."""
+        """Numbers of texts and their vectors in one template, not normalised."""
         towers = self.towers
         budget = self.batch_size * self.model.context_length
-        if self.device.type == "cpu":
+        if self._in_streams:
             budget = min(budget, CPU_TOKENS)
         passes = list(text_passes(self.model, texts, self.templates, budget))
         with torch.inference_mode():
@@ -114,14 +115,14 @@ class Embedder:
         def work(one: TextPass) -> tuple[Tensor, Tensor]:
             ids = one.ids.to(self.device, non_blocking=True)
             vectors = towers.text(ids, prefixes[one.prefix])
-            return torch.tensor(one.texts), vectors.float().cpu()
+            return torch.tensor(one.texts, device=self.device), vectors.float()
 
-        return in_streams(work, passes) if self.device.type == "cpu" else one_by_one(work, passes)
+        return in_streams(work, passes) if self._in_streams else one_by_one(work, passes)
 
     def _embed_pictures(self, paths: Sequence[str | UPath]) -> Iterator[Tensor]:
         """Unit vectors on the device, pass by pass."""
         towers = self.towers
-        if self.device.type == "cpu":
+        if self._in_streams:
             share = math.ceil(len(paths) / torch.get_num_threads())
             size = min(self.batch_size, CPU_PICTURES, share)
             return in_streams(

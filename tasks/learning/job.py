@@ -1,9 +1,12 @@
 """A training as one value that can be sent to other processes and machines, and its execution."""
 
 import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from tqdm import tqdm
 
 from tasks.config import Parameters, TrainConfig
@@ -11,6 +14,7 @@ from tasks.learning.card import model_card
 from tasks.learning.distributed import joined
 from tasks.learning.fit import fit
 from tasks.learning.model_files import model_from
+from tasks.learning.pairs import COLUMNS
 from tasks.learning.pixel_cache import user_cache
 from tasks.learning.split import split_rows
 from tasks.learning.state import CARD, Place
@@ -44,31 +48,44 @@ def run_job(job: Job) -> None:
 
     What came of it stands in ``state.json`` of the job's folder.
     """
-    config = job.config
-    rows = read_table(location(job.table))
-    side = split_rows(rows, config.validation_fraction, config.test_fraction, config.seed)
-    sides = {name: rows[side == name] for name in ("train", "validation", "test")}
-    counts = {name: len(part) for name, part in sides.items()}
-    del rows
+    rows = sides(job)
+    counts = {name: len(part) for name, part in rows.items()}
     with joined() as world, model_from(location(job.model)) as model:
         if not world.leads:
-            fit(sides["train"], sides["validation"], model, config, Run(job.place, world=world))
+            run = Run(job.place, world=world)
+            fit(rows["train"], rows["validation"], model, job.config, run)
             return
         logger.info("train: rows for each side: %s", counts)
         tracker = Wandb(job.project_name, job.key, job.inputs, local_folder(job.place))
         try:
-            with tqdm(desc="train", unit="step", disable=None) as bar:
-
-                def on_step(step: int, steps: int) -> None:
-                    bar.total = steps
-                    bar.update(step - bar.n)
-
+            with progress_bar() as on_step:
                 run = Run(job.place, tracker, on_step, world)
-                progress = fit(sides["train"], sides["validation"], model, config, run)
+                progress = fit(rows["train"], rows["validation"], model, job.config, run)
         finally:
             tracker.finish()
-        card = model_card(job.model, trained_config(model, config), job.inputs, counts, progress)
+        config = trained_config(model, job.config)
+        card = model_card(job.model, config, job.inputs, counts, progress)
         write_bytes(job.place.folder / CARD, card.encode())
+
+
+def sides(job: Job) -> dict[str, pd.DataFrame]:
+    """The table's rows by what they are for: train, validation, test."""
+    config, table = job.config, read_table(location(job.table))
+    table = table[[name for name in COLUMNS if name in table.columns]]
+    side = split_rows(table, config.validation_fraction, config.test_fraction, config.seed)
+    return {name: table[side == name] for name in ("train", "validation", "test")}
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal, moved by calling with the steps done and the steps there are."""
+    with tqdm(desc="train", unit="step", disable=None) as bar:
+
+        def on_step(step: int, steps: int) -> None:
+            bar.total = steps
+            bar.update(step - bar.n)
+
+        yield on_step
 
 
 def local_folder(place: Place) -> Path:

@@ -114,9 +114,9 @@ class Learner:
         return found
 
     def weights(self) -> Weights:
-        """The model's weights as they are, copied to the CPU."""
-        copied: Weights = on_cpu(self.clip.state_dict())
-        return copied
+        """The model's weights as they are, on the CPU; there they are the model's own memory."""
+        found: Weights = on_cpu(self.clip.state_dict())
+        return found
 
     def restore(self, content: Mapping[str, Any]) -> None:
         """Go on from a checkpoint's content."""

@@ -11,6 +11,8 @@ from tasks.config import TrainConfig
 from tasks.learning.split import normalise_title, product_groups
 
 SENTENCE_END = re.compile(r"(?<=[.!?…;])\s+|\n+")
+# What training reads of a table; the rest would only take memory.
+COLUMNS = ("title", "description", "image_path", "nm", "picture_hash")
 MIN_WORDS = 3  # a shorter sentence ("Хлопок.") says too little of a product
 
 

@@ -25,22 +25,25 @@ def batched(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
 def in_streams(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
     """``work`` of each item, in order, without gradients, one item per core at a time."""
 
+    streams = min(torch.get_num_threads(), len(items))
+    if streams <= 1:
+        yield from one_by_one(work, items)
+        return
+
     def stream(item: Item) -> Result:
         with torch.inference_mode():
             return work(item)
 
-    streams = min(torch.get_num_threads(), len(items))
-    if streams <= 1:
-        yield from map(stream, items)
-        return
     with ThreadPoolExecutor(streams, "stream", torch.set_num_threads, (1,)) as pool:
         yield from in_order(pool, stream, items, ahead=2 * streams)
 
 
 def one_by_one(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """``work`` of each item, in order, without gradients."""
-    with torch.inference_mode():
-        yield from map(work, items)
+    for item in items:
+        with torch.inference_mode():
+            result = work(item)
+        yield result
 
 
 def prefetched(

@@ -111,9 +111,9 @@ def checkpoint_name(epoch: int) -> str:
 
 
 def on_cpu(value: Any) -> Any:
-    """Nested dictionaries and lists with a copy of every tensor on the CPU."""
+    """Nested dictionaries and lists with every tensor on the CPU, the same one if it is there."""
     if isinstance(value, Tensor):
-        return value.detach().to("cpu", copy=True)
+        return value.detach().cpu()
     if isinstance(value, dict):
         return {name: on_cpu(one) for name, one in value.items()}
     if isinstance(value, list | tuple):

@@ -185,11 +185,11 @@ class Training:
         }
 
     def _save(self, name: str, progress: Progress) -> None:
-        self.saved_step, self.saved_at = progress.step, time.monotonic()
         if self.run.world.leads:
             self.run.place.save(name, self._content(progress))
             self.run.place.point(name, progress)
             self.metrics.flush()
+        self.saved_step, self.saved_at = progress.step, time.monotonic()
 
     def save_interrupted(self) -> None:
         """Save at an interruption, unless it came amid an update or after a broken step."""

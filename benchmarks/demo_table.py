@@ -1,0 +1,29 @@
+"""The demo's catalogue, drawn and processed: a table for the training benchmarks."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from prefect.states import State
+
+from tasks.clean import clean
+from tasks.config import CleanConfig, ResizeConfig
+from tasks.demo import draw_demo
+from tasks.resize import pictures_folder, resize
+from tasks.storage import Store, location
+from tasks.table import read_table
+
+
+def processed_demo(folder: Path, products: int, seed: int = 0) -> pd.DataFrame:
+    """The processed table of a demo catalogue of ``products`` rows, its dirt removed."""
+    store, config = Store(root=str(folder)), ResizeConfig(default_image_size=(96, 96))
+    drawn = _value(draw_demo.fn(store, products, seed))
+    cleaned = _value(clean.fn(drawn.catalog, store, CleanConfig()))
+    pictures = pictures_folder(store.root, config)
+    resized = _value(resize.fn(cleaned, drawn.images, pictures, store, config))
+    return read_table(location(resized.table))
+
+
+def _value(result: Any) -> Any:
+    """What a stage returns, whether it ran or was found."""
+    return result.data if isinstance(result, State) else result

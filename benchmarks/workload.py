@@ -1,0 +1,49 @@
+"""The load of the benchmarks: full-size random weights, titles of real length, pictures."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from benchmarks.photos import photo
+from tasks.learning.model import RuCLIP, build, load_folder
+from tasks.learning.text import TEMPLATES
+from tasks.learning.tiny import make_tiny
+
+ARCHITECTURE = {  # ruclip-vit-base-patch32-384
+    "embed_dim": 512,
+    "image_resolution": 384,
+    "vision_layers": 12,
+    "vision_width": 768,
+    "vision_patch_size": 32,
+    "context_length": 77,
+    "vocab_size": 49408,
+    "transformer_width": 512,
+    "transformer_heads": 8,
+    "transformer_layers": 12,
+}
+NOUNS = ["платье", "футболка", "куртка", "чайник", "кружка", "рюкзак", "кроссовки", "лампа"]
+WORDS = ["женское", "красное", "летнее", "хлопок", "с принтом", "оверсайз", "для дома", "новинка"]
+
+
+def full_size(folder: Path, titles: list[str]) -> RuCLIP:
+    """Random weights of ruclip-vit-base-patch32-384, with a tokenizer that knows the titles."""
+    make_tiny([*titles * 3, *TEMPLATES], folder / "tiny")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        clip = build(ARCHITECTURE)
+    return RuCLIP(clip, load_folder(folder / "tiny").tokenizer_path, dict(ARCHITECTURE))
+
+
+def table(folder: Path, rows: int) -> pd.DataFrame:
+    """Titles of 8 to 12 tokens, all different, and JPEGs of 900 × 1,200."""
+    rng = np.random.default_rng(0)
+    listings = []
+    for row in range(rows):
+        path = folder / f"{row}.jpg"
+        path.write_bytes(photo(row))
+        words = rng.choice(WORDS, rng.integers(5, 8), replace=False)
+        title = " ".join([rng.choice(NOUNS), *words, str(row)])
+        listings.append({"title": title, "image_path": str(path), "nm": row})
+    return pd.DataFrame(listings)

@@ -8,13 +8,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from upath import UPath
 
 from tasks.catalog_layout import Layout, read_layout
-from tasks.column_types import Id, is_bytes_type, is_text_type, read_id
+from tasks.column_types import Id, is_bytes_type, is_id_type, is_text_type, read_id
 from tasks.config import CleanConfig
 from tasks.content import ContentHash
 from tasks.errors import UserError
@@ -55,7 +56,7 @@ def check_catalog(catalog: UPath, config: CleanConfig) -> None:
 def _damage_named(catalog: UPath) -> Iterator[None]:
     try:
         yield
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
         raise UserError(f"{catalog} is not a Parquet file, or is damaged: {error}") from error
 
 
@@ -78,7 +79,7 @@ class Cleaning:
         descriptions = _texts(batch, self.layout.description)
         kept: dict[int, Id] = {}
         rejected: list[tuple[str | None, str]] = []
-        for row, raw in enumerate(batch.column(self.layout.nm).to_pylist()):
+        for row, raw in enumerate(_values(batch.column(self.layout.nm))):
             nm, problem = read_id(raw)
             problem = problem or self._problem(nm, titles[row], descriptions[row])
             if nm is None or problem:
@@ -99,7 +100,7 @@ class Cleaning:
             pa.array(ids.values(), schema.types[0]),
             pa.array([titles[row] for row in ids], pa.string()),
             pa.array([descriptions[row] for row in ids], pa.string()),
-            *(batch.column(index).take(rows) for index in self.layout.carried),
+            *(_repaired(batch.column(index).take(rows)) for index in self.layout.carried),
         ]
         return pa.RecordBatch.from_arrays(columns, schema=schema)
 
@@ -121,18 +122,30 @@ def _rejected(rows: list[tuple[str | None, str]]) -> pa.RecordBatch:
 def _texts(batch: pa.RecordBatch, index: int | None) -> list[str]:
     if index is None:
         return [""] * batch.num_rows
-    texts = (normalise(text) for text in _read_texts(batch.column(index)))
+    column = batch.column(index)
+    if is_id_type(column.type) and not is_text_type(column.type):
+        column = column.cast(pa.string())
+    texts = (normalise(text or "") for text in _values(column))
     return ["" if is_missing(text) else text for text in texts]
 
 
-def _read_texts(column: pa.Array) -> list[str]:
+def _values(column: pa.Array) -> list[Any]:
+    """A column's values; texts by way of bytes, as a writer may call text what is no UTF-8."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if not is_text_type(column.type) and not is_bytes_type(column.type):
-        column = column.cast(pa.string())
-    # As bytes: a writer may have called text what is no UTF-8.
+        return list(column.to_pylist())
     values = column.cast(pa.large_binary()).to_pylist()
-    return ["" if value is None else value.decode("utf-8", "replace") for value in values]
+    return [None if value is None else value.decode("utf-8", "replace") for value in values]
+
+
+def _repaired(column: pa.Array) -> pa.Array:
+    """The column itself, or with what is no UTF-8 in its texts replaced."""
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        return pa.array(_values(column), column.type)
+    return column
 
 
 def clean_catalog(

@@ -4,10 +4,9 @@ A source is a name in ``ruclip.MODELS``, a local folder, an ``s3://`` folder, or
 """
 
 import difflib
-import logging
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,8 +29,6 @@ from tasks.table import read_batches
 
 if TYPE_CHECKING:
     from tasks.learning.model import RuCLIP
-
-logger = logging.getLogger(__name__)
 
 TINY = "tiny"
 STAGE = Stage("model", ModelResult, __name__)
@@ -65,7 +62,7 @@ def find_model(source: str, cache: Path) -> UPath:
     if source in ruclip.MODELS:
         return UPath(download(source, cache, Hub.from_environment()))
     if source == TINY:
-        raise UserError(f"{TINY!r} is made anew for each table and is no model to look up.")
+        raise UserError(f"{TINY!r} is made anew for each table: give the folder of the one meant.")
     place = location(source)
     with explained(place):
         missing = [name for name in FILES if not (place / name).is_file()]
@@ -103,7 +100,7 @@ def local_checkpoint(path: str) -> Path:
     return _local_copy(place.parent, names) / place.name
 
 
-def _local_copy(folder: UPath, names: Iterable[str]) -> Path:
+def _local_copy(folder: UPath, names: Sequence[str]) -> Path:
     """The folder itself if it is local, else a copy of the named files, kept in the cache.
 
     Its name is their fingerprint and each file arrives whole, so copies never go stale, a killed

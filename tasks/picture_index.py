@@ -7,11 +7,13 @@ is lost is resized again. In memory a picture costs some tens of bytes, not its 
 """
 
 import hashlib
+import logging
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -23,6 +25,8 @@ from upath import UPath
 
 from tasks.errors import UserError
 from tasks.storage import FileInfo, listing, reading, remove, writing
+
+logger = logging.getLogger(__name__)
 
 Hashes = npt.NDArray[np.uint64]
 Positions = npt.NDArray[np.int64]
@@ -39,12 +43,14 @@ SCHEMA = pa.schema(
 )
 WRITE_ROWS, WRITE_SECONDS = 2_000, 30.0  # the most that a killed run does again
 MAX_PARTS = 16
+CHUNK = 10_000
 TRIES = 3
 
 
 def hash_texts(texts: Sequence[str]) -> Hashes:
-    """64-bit hashes, the same on every machine."""
-    hashes: Hashes = pd.util.hash_array(np.array(texts, dtype=object), categorize=False)
+    """64-bit hashes, the same on every machine; names that are no UTF-8 have one too."""
+    encoded = [text.encode("utf-8", "surrogateescape") for text in texts]
+    hashes: Hashes = pd.util.hash_array(np.array(encoded, dtype=object), categorize=False)
     return hashes
 
 
@@ -72,13 +78,17 @@ class Files:
     sizes: Positions
 
     @classmethod
-    def of(cls, listing: dict[str, FileInfo]) -> Self:
-        """The compact form of a listing."""
-        names = hash_texts(list(listing))
-        order = np.argsort(names)
-        stamps = hash_texts([info.stamp for info in listing.values()])
-        sizes = np.fromiter((info.size for info in listing.values()), np.int64, len(listing))
-        return cls(names[order], stamps[order], sizes[order])
+    def of(cls, listing: Iterable[tuple[str, FileInfo]]) -> Self:
+        """The compact form of a listing, taken some thousand files at a time."""
+        names, stamps, sizes = [hash_texts([])], [hash_texts([])], [np.empty(0, np.int64)]
+        files = iter(listing)
+        while some := list(islice(files, CHUNK)):
+            names.append(hash_texts([name for name, _ in some]))
+            stamps.append(hash_texts([info.stamp for _, info in some]))
+            sizes.append(np.array([info.size for _, info in some], np.int64))
+        hashes = np.concatenate(names)
+        order = np.argsort(hashes)
+        return cls(hashes[order], np.concatenate(stamps)[order], np.concatenate(sizes)[order])
 
     def find(self, names: Sequence[str]) -> tuple[Positions, Hashes]:
         """Size and stamp of each named file; size -1 where there is none."""
@@ -110,14 +120,15 @@ class PictureIndex:
     def load(cls, pictures: UPath) -> Self:
         """The index of a folder of resized pictures; empty if there is none."""
         folder = pictures / FOLDER
-        for tries_left in reversed(range(TRIES)):
-            parts = [folder / name for name in sorted(listing(folder)) if name.endswith(".parquet")]
-            try:
-                return cls(folder, parts, *_newest(_read(parts)))
-            except UserError:  # another run may just have put several parts together
-                if not tries_left:
-                    raise
-        raise AssertionError("unreachable")
+        for _ in range(TRIES - 1):
+            with suppress(UserError):  # another run may just have put several parts together
+                return cls._load(folder)
+        return cls._load(folder)
+
+    @classmethod
+    def _load(cls, folder: UPath) -> Self:
+        parts = [folder / name for name in sorted(listing(folder)) if name.endswith(".parquet")]
+        return cls(folder, parts, *_newest(_read(parts)))
 
     @classmethod
     def empty(cls, pictures: UPath) -> Self:
@@ -128,16 +139,22 @@ class PictureIndex:
         """What is known of each id's picture."""
         positions = _find(self.names, ids)
         found = self.rows.take(pa.array(positions[positions >= 0])).to_pylist()
-        rows = iter(found)
-        return [Outcome(**next(rows)) if position >= 0 else None for position in positions]
+        rows = (Outcome(**row) for row in found)
+        known = [next(rows) if position >= 0 else None for position in positions]
+        return [row if row and row.nm == nm else None for row, nm in zip(known, ids, strict=True)]
 
     @contextmanager
     def recording(self) -> Iterator[Callable[[Outcome], None]]:
-        """Keep what becomes of pictures: the outcomes that what you get is called with."""
+        """Keep what becomes of pictures: call what you get with each outcome."""
         try:
             yield self._record
-        finally:
-            self._write()
+        except BaseException:
+            try:
+                self._write()
+            except Exception as error:  # noqa: BLE001 - the first failure is the one to raise
+                logger.warning("what was resized last will be resized again: %s", error)
+            raise
+        self._write()
         self._tidy()
 
     def _record(self, outcome: Outcome) -> None:
@@ -153,12 +170,12 @@ class PictureIndex:
         self.written = time.monotonic()
 
     def _tidy(self) -> None:
-        """Put many parts together into one, on a run that ended well."""
+        """Put many parts together into one."""
         if len(self.parts) > MAX_PARTS:
             merged = self.parts.copy()
-            self._add(_newest(_read(merged))[0])
-            remove(merged)
-            del self.parts[: len(merged)]
+            with suppress(UserError):  # another run has done it
+                self._add(_newest(_read(merged))[0])
+                remove(merged)
 
     def _add(self, rows: pa.Table) -> None:
         # The name sorts by time; of two rows of one nm the later counts.
@@ -179,6 +196,8 @@ def _read(parts: Iterable[UPath]) -> list[pa.Table]:
 def _newest(tables: list[pa.Table]) -> tuple[pa.Table, Hashes]:
     """The last row of each nm, sorted by the hash of nm, and those hashes."""
     rows = pa.concat_tables([SCHEMA.empty_table(), *tables]).combine_chunks()
-    hashes = hash_texts(rows.column("nm").to_pylist())
+    hashes = np.concatenate(
+        [hash_texts([]), *(hash_texts(b.to_pydict()["nm"]) for b in rows.to_batches(CHUNK))]
+    )
     names, from_end = np.unique(hashes[::-1], return_index=True)
     return rows.take(pa.array(len(hashes) - 1 - from_end)).combine_chunks(), names

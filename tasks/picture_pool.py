@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from threading import Semaphore
 from typing import Self
 
-from PIL import Image
 from upath import UPath
 
 from tasks.config import ResizeConfig
@@ -65,17 +64,17 @@ class PicturePool:
     @contextmanager
     def open(cls, survey: Survey) -> Iterator[Self]:
         """A pool of as many threads as the machine and the places of the pictures call for."""
-        cores = len(os.sched_getaffinity(0))
+        cores, config = _cores(), survey.config
         local = is_local(survey.images) and is_local(survey.pictures)
         chosen = cores if local else min(S3_THREADS_PER_CORE * cores, MOST_S3_THREADS)
-        count = survey.config.threads or chosen
-        resizer = Resizer(
-            survey.images, survey.pictures, survey.config, Semaphore(min(count, cores))
-        )
+        count = config.threads or chosen
+        decoding = Semaphore(min(count, cores))
         threads = ThreadPoolExecutor(count, "resize")
         try:
-            with _bombs_are_counted():
-                yield cls(resizer, threads)
+            with warnings.catch_warnings():
+                # max_pixels counts pixels, and broken EXIF is no news.
+                warnings.filterwarnings("ignore", module="PIL")
+                yield cls(Resizer(survey.images, survey.pictures, config, decoding), threads)
         finally:
             threads.shutdown(cancel_futures=True)
 
@@ -94,10 +93,7 @@ class PicturePool:
             yield jobs[job], job.result()
 
 
-@contextmanager
-def _bombs_are_counted() -> Iterator[None]:
-    """Silence Pillow's warnings: pixels are counted by ``max_pixels``, broken EXIF is no news."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        warnings.filterwarnings("ignore", module="PIL")
-        yield
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):  # Linux: those that this process may use
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

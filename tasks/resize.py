@@ -43,11 +43,12 @@ def look(cleaned: CleanResult, survey: Survey) -> tuple[str, int]:
     """
     stamps = hashlib.blake2b(digest_size=10)
     found = to_resize = 0
-    for batch in _batches(cleaned.table, ["nm"]):
-        plan = survey.plan(_ids(batch))
-        stamps.update(np.array([step.stamp for step in plan], np.uint64).tobytes())
-        found += sum(step.stamp != UNSEEN for step in plan)
-        to_resize += sum(isinstance(step, Job) for step in plan)
+    with flat_memory():
+        for batch in _batches(cleaned.table, ["nm"]):
+            plan = survey.plan(_ids(batch))
+            stamps.update(np.array([step.stamp for step in plan], np.uint64).tobytes())
+            found += sum(step.stamp != UNSEEN for step in plan)
+            to_resize += sum(isinstance(step, Job) for step in plan)
     if cleaned.rows_kept and not found:
         raise UserError(
             f"{survey.images} has the picture of none of {cleaned.rows_kept} rows, for instance no "

@@ -90,6 +90,7 @@ def test_of_rows_with_one_id_the_first_valid_one_is_kept(tmp_path: Path) -> None
         (pa.array(["a", "b"]).dictionary_encode(), ["a", "b"], []),
         (pa.array(["a", "b"], pa.large_string()), ["a", "b"], []),
         (pa.array([None, None]), [], ["missing_id", "missing_id"]),
+        (pa.array([b"a", b"\xff"]).view(pa.string()), ["a", "\ufffd"], []),
     ],
 )
 def test_ids_are_integers_or_text(
@@ -187,6 +188,14 @@ def test_texts_stored_as_bytes_are_read(tmp_path: Path) -> None:
     )
     _, table, _ = cleaned(catalog)
     assert table.loc[0, "title"] == "Платье\ufffd"
+
+
+def test_a_carried_text_that_is_no_utf8_is_repaired(tmp_path: Path) -> None:
+    """Else the CSV could not be written, nor read."""
+    brands = pa.array([b"ok", b"\xff!", None]).view(pa.string())
+    catalog = write_catalog(location(tmp_path / "c.parquet"), nm=[1, 2, 3], brand=brands)
+    _, table, _ = cleaned(catalog)
+    assert table["brand"].tolist()[:2] == ["ok", "\ufffd!"]
 
 
 def test_a_catalogue_without_usable_rows_gives_an_empty_table(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def test_a_model_arrives_whole_and_opens(hub: Hub, files: dict[str, bytes], tmp_
     folder = download(NAME, tmp_path, hub)
     assert folder == tmp_path / NAME
     assert contents(folder) == files
-    assert load_folder(folder).resolution == 64
+    assert load_folder(folder).context_length == 77
 
 
 def test_a_model_in_the_cache_needs_no_network(hub: Hub, site: Site, tmp_path: Path) -> None:

@@ -179,7 +179,26 @@ def test_a_truncated_picture_is_refused(tmp_path: Path) -> None:
         read_picture(location(half))
 
 
-def test_the_crop_is_random_free() -> None:
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, about what is broken
+@pytest.mark.parametrize("suffix", ["jpg", "png", "gif", "webp", "tif", "bmp"])
+def test_damage_anywhere_is_refused_or_read(tmp_path: Path, suffix: str) -> None:
+    """Whatever bytes of a picture are broken, the answer is a picture or a UserError."""
+    path = tmp_path / f"whole.{suffix}"
+    noise(24, 16).save(path)
+    whole, rng = path.read_bytes(), random.Random(suffix)
+    for _ in range(150):
+        broken = bytearray(whole)
+        for _ in range(rng.randint(1, 4)):
+            broken[rng.randrange(len(broken))] = rng.randrange(256)
+        path.write_bytes(broken[: rng.choice([len(broken), rng.randrange(len(broken))])])
+        try:
+            mode = read_picture(path).mode
+        except UserError:
+            continue
+        assert mode == "RGB"
+
+
+def test_the_crop_is_not_random() -> None:
     """The same picture gives the same pixels, whatever the state of the random generators."""
     image = noise(101, 100)
     first = fit_picture(image, 32, "crop")

@@ -8,9 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+import youtokentome
 from upath import UPath
 
 from tasks.errors import UserError
+from tasks.learning.bpe import learn
 from tasks.learning.model import (
     FILES,
     RuCLIP,
@@ -26,11 +28,14 @@ from tasks.model import (
     find_model,
     local_checkpoint,
     local_model,
+    open_checkpoint,
+    prepare_checkpoint,
     prepare_model,
     texts,
 )
-from tasks.storage import Store, copy, location
+from tasks.storage import Store, copy, location, writing
 
+WORDS = [(c, t) for c in ("красная", "синяя", "белая") for t in ("кружка", "ваза", "лампа")]
 TITLES = ["Красная кружка в полоску", "Синий чайник", "Жёлтое ведро", "Белая ваза"]
 
 
@@ -81,7 +86,7 @@ def test_a_folder_of_ours_opens_with_the_package(folder: Path, tmp_path: Path) -
     inputs = processor(text=TITLES)
     assert inputs["input_ids"].tolist() == model.processor()(text=TITLES)["input_ids"].tolist()
     with torch.no_grad():
-        pixels = torch.rand(2, 3, 64, 64)
+        pixels = torch.rand(2, 3, model.resolution, model.resolution)
         expected, found = (
             theirs(inputs["input_ids"], pixels),
             model.clip(inputs["input_ids"], pixels),
@@ -100,7 +105,7 @@ def test_a_folder_of_the_package_opens_with_ours(tmp_path: Path, folder: Path) -
     assert same_weights(model.clip, clip)
     assert not model.clip.training
     assert all(parameter.requires_grad for parameter in model.clip.parameters())
-    assert (model.resolution, model.context_length, model.embed_dim) == (64, 77, 64)
+    assert (model.resolution, model.context_length, model.embed_dim) == (48, 77, 64)
     assert (model.mean, model.fit) == ((0.5, 0.5, 0.5), "crop")
 
 
@@ -191,7 +196,7 @@ def _weights(content: object) -> Callable[[Path], object]:
         (_config(mean=[0.5]), "'mean' must be three numbers"),
         (_config(fit="stretch"), "'fit' must be one of crop, pad, squash"),
         (_config(embed_dim=32), "text_projection is 128×64, expected 128×32, 1 more"),
-        (_config(vision_layers=3), r"resblocks\.2\.\S+ is missing.*\n.*vision 2 × 128"),
+        (_config(vision_layers=5), r"resblocks\.4\.\S+ is missing.*\n.*vision 4 × 64"),
         (_cut("bpe.model"), r"bpe\.model is damaged"),
         (_with("bpe.model", b"\x00\xff"), "no youtokentome BPE"),
         (_with("bpe.model", b""), "no youtokentome BPE"),
@@ -270,12 +275,12 @@ def test_a_checkpoint_made_the_seeds_way_takes_the_base_models_rest(
 def test_a_checkpoint_of_another_architecture_is_refused(folder: Path, tmp_path: Path) -> None:
     """The error names both models, a tensor, and both architectures."""
     base = load_folder(folder)
-    other = build({**base.config, "vision_layers": 4, "embed_dim": 32})
+    other = build({**base.config, "vision_layers": 3, "embed_dim": 32})
     torch.save({"model_state_dict": other.state_dict()}, tmp_path / "other.pth")
     with pytest.raises(UserError) as raised:
         load_checkpoint(tmp_path / "other.pth", base)
     message = str(raised.value)
-    for part in ("other.pth", str(folder), "128×64", "128×32", "vision 4 ×", "vision 2 ×"):
+    for part in ("other.pth", str(folder), "128×64", "128×32", "vision 3 ×", "vision 4 ×"):
         assert part in message
     assert len(message.splitlines()) == 2
 
@@ -317,10 +322,34 @@ def test_tiny_can_be_made_of_any_text(words: list[str], tmp_path: Path) -> None:
     assert not (ids == 1).any(), "its own texts hold no unknown token"
 
 
+def test_a_seeds_way_checkpoint_of_tiny_wants_a_folder(folder: Path, tmp_path: Path) -> None:
+    """tiny names no one model, so a bare state dict cannot be opened over it, but over a folder."""
+    state = load_folder(folder).clip.state_dict()
+    torch.save(state, tmp_path / "a.pth")
+    with pytest.raises(UserError, match="made anew for each table"):
+        open_checkpoint(str(tmp_path / "a.pth"), "tiny")
+    assert open_checkpoint(str(tmp_path / "a.pth"), str(folder)).embed_dim == TINY["embed_dim"]
+
+
 def test_tiny_of_no_text_is_refused(tmp_path: Path) -> None:
     """A catalogue of blanks is a UserError."""
     with pytest.raises(UserError, match="no text"):
         make_tiny(["", "  "], tmp_path)
+
+
+def test_the_vocabulary_is_youtokentomes(tmp_path: Path) -> None:
+    """Our BPE splits texts into as few pieces as youtokentome's own, and loses none of them."""
+    lines = [f"{colour} {thing} {n} см".lower() for n in range(9) for colour, thing in WORDS]
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text("\n".join(lines), encoding="utf-8")
+    theirs = youtokentome.BPE.train(str(corpus), str(tmp_path / "theirs.model"), 60, n_threads=1)
+    (tmp_path / "ours.model").write_text(learn(lines, 60), encoding="ascii")
+    ours = youtokentome.BPE(str(tmp_path / "ours.model"))
+    assert ours.vocab_size() == theirs.vocab_size() == 60
+    lengths = [sum(map(len, bpe.encode(lines))) for bpe in (ours, theirs)]
+    assert lengths[0] <= lengths[1] * 1.02
+    assert ours.decode(ours.encode(lines)) == lines
+    assert learn(reversed(lines), 60) == learn(lines, 60)
 
 
 # --- the stage -------------------------------------------------------------------------------
@@ -413,3 +442,16 @@ def test_a_given_model_is_not_copied_into_the_store(folder: Path, tmp_path: Path
     assert result.folder == str(folder)
     assert result.fingerprint == folder_fingerprint(UPath(folder))
     assert not (tmp_path / "store").exists()
+
+
+def test_a_checkpoint_becomes_a_model_folder(place: UPath, folder: Path) -> None:
+    """The stage turns a .pth in either place into an artifact that loads as a ruCLIP folder."""
+    base = load_folder(folder)
+    tuned = build(base.config)
+    content = {"model_state_dict": tuned.state_dict(), "config": base.config}
+    with writing(place / "run" / "ruCLIP_model_epoch1.pth") as aside:
+        torch.save(content, aside)
+    copy(UPath(folder / "bpe.model"), place / "run" / "bpe.model")
+    path = str(place / "run" / "ruCLIP_model_epoch1.pth")
+    made = prepare_checkpoint.fn(path, "no base is needed", Store(root=str(place / "store")))
+    assert same_weights(load_folder(local_model(made.folder)).clip, tuned)

@@ -17,6 +17,7 @@ from tasks.config import TrainConfig
 from tasks.errors import UserError
 from tasks.learning.model import load_checkpoint, ruclip
 from tasks.learning.split import split_rows
+from tasks.learning.state import Progress
 from tasks.learning.tracking import MetricsFile, Wandb, wandb_mode
 from tasks.results import ModelResult, TrainResult
 from tasks.storage import Store, location
@@ -202,7 +203,7 @@ def test_metrics_of_steps_that_are_taken_again_are_dropped(tmp_path: Path) -> No
         metrics.log({"step": step, "loss": 1.0})
     metrics.flush()
     again = MetricsFile(location(tmp_path))
-    again.resume(2)
+    again.resume(Progress(step=2, settled=2))
     again.log({"step": 3, "loss": 0.5})
     again.flush()
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines()

@@ -131,9 +131,8 @@ def _receive(client: httpx.Client, url: str, part: Path) -> None:
         with part.open("ab" if resumed else "wb") as file:
             _tag(part).write_text(response.headers.get("ETag", ""))
             with _progress(part.stem, start, total) as bar:
-                for (
-                    chunk
-                ) in response.iter_raw():  # as it comes: a gathered chunk is lost with the line
+                # As it comes: a chunk that httpx gathers is lost when the line breaks.
+                for chunk in response.iter_raw():
                     file.write(chunk)
                     bar.update(len(chunk))
     if total is not None and _size(part) != total:
@@ -141,8 +140,14 @@ def _receive(client: httpx.Client, url: str, part: Path) -> None:
 
 
 def _progress(name: str, start: int, total: int | None) -> "tqdm[NoReturn]":
-    disable = None  # on a terminal only, not in a log file
-    return tqdm(desc=name, initial=start, total=total, unit="B", unit_scale=True, disable=disable)
+    return tqdm(
+        desc=name,
+        initial=start,
+        total=total,
+        unit="B",
+        unit_scale=True,
+        disable=None,  # on a terminal only, not in a log file
+    )
 
 
 def _resume_headers(part: Path) -> dict[str, str]:

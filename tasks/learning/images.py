@@ -1,6 +1,7 @@
 """Pictures to the pixels that ruCLIP sees."""
 
 import io
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -14,10 +15,11 @@ from upath import UPath
 
 from tasks.config import ResizeConfig
 from tasks.errors import UserError
-from tasks.pictures import ORIENTATION, RejectedPictureError, shrink
+from tasks.pictures import FORMATS, ORIENTATION, RejectedPictureError, shrink
 from tasks.storage import location, reading
 
 Fit = Literal["crop", "pad", "squash"]
+DAMAGE = (OSError, EOFError, ValueError, SyntaxError, struct.error)  # what Pillow raises
 LARGE = ResizeConfig(default_image_size=(2_000, 2_000), quality=98)  # beyond any ruCLIP
 
 
@@ -59,11 +61,11 @@ def read_picture(path: str | Path | UPath) -> Image.Image:
     place = path if isinstance(path, UPath) else location(path)
     with reading(place) as local:
         try:
-            with Image.open(local) as image:
+            with Image.open(local, formats=FORMATS) as image:
                 if _is_plain(image):
                     return image.convert("RGB")
             return Image.open(io.BytesIO(shrink(local.read_bytes(), LARGE))).convert("RGB")
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        except (*DAMAGE, Image.DecompressionBombError) as error:
             raise UserError(f"{place} is no readable picture: {error}") from error
         except RejectedPictureError as error:
             raise UserError(f"{place} is no readable picture: {error.reason}") from error

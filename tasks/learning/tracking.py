@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 
 from upath import UPath
 
-from tasks.learning.state import METRICS
+from tasks.learning.state import METRICS, Progress
 from tasks.storage import read_bytes, write_bytes
 
 logger = logging.getLogger(__name__)
@@ -48,11 +48,15 @@ class MetricsFile:
         self.path = folder / METRICS
         self.records: list[dict[str, float]] = []
 
-    def resume(self, step: int) -> None:
-        """Take up the lines of an earlier start up to ``step``; later ones will come again."""
+    def resume(self, progress: Progress) -> None:
+        """Take up the lines of an earlier start; those of what is done again are left out."""
         if self.path.fs.exists(self.path.path):
             lines = read_bytes(self.path).decode().splitlines()
-            self.records = [one for one in map(json.loads, lines) if one["step"] <= step]
+            self.records = [
+                one
+                for one in map(json.loads, lines)
+                if one["step"] <= (progress.step if "loss" in one else progress.settled)
+            ]
 
     def log(self, record: Record) -> None:
         """Keep a record for the next flush."""

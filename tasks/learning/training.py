@@ -90,7 +90,7 @@ class Training:
         if checkpoint:
             self.learner.restore(place.load(checkpoint))
             self.saved_step = self.progress.step
-            self.metrics.resume(self.progress.step)
+            self.metrics.resume(self.progress)
             logger.info("train: resumed after step %d of %d", self.progress.step, len(self.steps))
         elif self.run.world.leads:
             place.point(None, self.progress)
@@ -102,7 +102,7 @@ class Training:
             self.learner.progress = dataclasses.replace(self.progress, base=self._validate())
             self._log_validation(self.progress, self.progress.base)
         if self.progress.settled < self.progress.step:  # interrupted between a step and its end
-            self._settle({})
+            self._settle(self.learner.rate)
         todo = range(self.progress.step, len(self.steps))
         if self.progress.stopped or not todo:
             return
@@ -113,12 +113,12 @@ class Training:
             rate = self.learner.rate
             self.monitor.add(batch.rows, self.learner.step(batch))
             self.run.on_step(self.progress.step, len(self.steps))
-            self._settle({"lr": rate})
+            self._settle(rate)
             if self.progress.stopped:
                 return
 
-    def _settle(self, figures: Metrics) -> None:
-        """What is due after a step: figures, validation, a checkpoint."""
+    def _settle(self, rate: float) -> None:
+        """What is due after a step of this learning rate: figures, validation, a checkpoint."""
         config, progress = self.config, self.progress
         step, within = progress.step, progress.step % self.steps.per_epoch
         progress = dataclasses.replace(
@@ -126,9 +126,11 @@ class Training:
         )
         validates = not within or _every(config.validate_every_steps, step)
         saves = self._save_is_due()
-        if validates or saves or _every(config.log_every_steps, step):
-            figures = {**figures, **self.monitor.check(), "logit_scale": self.learner.logit_scale}
-            self._log(progress, figures)
+        logs = validates or saves or _every(config.log_every_steps, step)
+        # There are no figures if the step was taken before a restart.
+        if logs and (figures := self.monitor.check()):
+            scale = self.learner.logit_scale
+            self._log(progress, {**figures, "lr": rate, "logit_scale": scale})
         if validates:
             progress = self._judged(progress, ends=not within)
         if not within or progress.stopped:

@@ -57,9 +57,9 @@ def check(state: Mapping[str, Tensor], expected: Shapes, path: Path, owner: obje
         )
     if found == expected:
         return
-    names = [name for name in [*expected, *found] if expected.get(name) != found.get(name)]
+    names = [name for name in {**expected, **found} if expected.get(name) != found.get(name)]
     first = names[0]
-    rest = f", {len(set(names)) - 1} more differ" if len(set(names)) > 1 else ""
+    rest = f", {len(names) - 1} more differ" if len(names) > 1 else ""
     raise UserError(
         f"{path} is of another architecture than {owner}: tensor {first} is "
         f"{_shape(found.get(first))}, expected {_shape(expected.get(first))}{rest}.\n"
@@ -95,8 +95,6 @@ def _some(names: Mapping[str, object]) -> str:
 
 
 def _kind(value: object) -> str:
-    return (
-        f"a dict with {_some(value) or 'nothing'}"
-        if isinstance(value, Mapping)
-        else str(type(value))
-    )
+    if isinstance(value, Mapping):
+        return f"a dict with {_some(value) or 'nothing'}"
+    return f"a {type(value).__name__}"

@@ -1,0 +1,112 @@
+"""A catalogue with pictures for tests of clean and resize, local or in a bucket."""
+
+import csv
+import io
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+from upath import UPath
+
+from tasks import picture_pool
+from tasks.clean import clean_catalog
+from tasks.config import CleanConfig, ResizeConfig
+from tasks.picture_plan import Survey
+from tasks.pictures import shrink
+from tasks.resize import resize_catalog
+from tasks.results import CleanResult, ResizeResult
+from tasks.storage import (
+    Artifact,
+    listing,
+    location,
+    read_bytes,
+    reading,
+    write_bytes,
+    writing,
+)
+
+CONFIG = ResizeConfig(default_image_size=(32, 32))
+
+
+def picture(seed: int, size: tuple[int, int] = (60, 80), kind: str = "JPEG") -> bytes:
+    """A picture of its own colour."""
+    colour = np.random.default_rng(seed).integers(0, 255, 3)
+    file = io.BytesIO()
+    Image.fromarray(np.full((*size[::-1], 3), colour, np.uint8)).save(file, kind)
+    return file.getvalue()
+
+
+class Shop:
+    """A catalogue and its pictures at a place, and runs of clean and resize on them."""
+
+    def __init__(self, place: UPath, rows: int = 6) -> None:
+        self.place = place
+        self.images, self.pictures = place / "images", place / "pictures"
+        self.ids: list[Any] = list(range(rows))
+        for nm in self.ids:
+            self.put(nm, picture(nm))
+
+    def put(self, nm: Any, data: bytes) -> None:
+        """Give a listing a picture."""
+        write_bytes(self.images / f"{nm}.jpg", data)
+
+    def cleaned(self) -> CleanResult:
+        """The cleaned table of the ids."""
+        texts = [f"Товар {nm}" for nm in self.ids]
+        table = pa.table({"nm": self.ids, "title": texts, "description": texts, "kind": texts})
+        with writing(self.place / "catalog.parquet") as aside:
+            pq.write_table(table, aside)
+        artifact = Artifact(self.place / "clean")
+        return clean_catalog(self.place / "catalog.parquet", artifact, CleanConfig())[0]
+
+    def survey(self, config: ResizeConfig = CONFIG, **options: Any) -> Survey:
+        """What there is to see."""
+        return Survey.make(self.images, self.pictures, config, **options)
+
+    def run(
+        self, name: str = "resize", config: ResizeConfig = CONFIG, **options: Any
+    ) -> ResizeResult:
+        """Clean and resize; the files are in the folder of the name."""
+        artifact = Artifact(self.place / name)
+        survey = self.survey(config, **options)
+        result, files = resize_catalog(self.cleaned(), survey, artifact, lambda _done: None)
+        assert set(files) <= set(listing(artifact.path))
+        return result
+
+    def files(self, name: str = "resize") -> dict[str, bytes]:
+        """Table and pictures, without the index."""
+        places = (self.place / name, self.pictures)
+        return {
+            file: read_bytes(place / file)
+            for place in places
+            for file in listing(place)
+            if not file.startswith(".")
+        }
+
+
+def table_of(result: ResizeResult) -> pd.DataFrame:
+    """The processed table."""
+    with reading(location(result.table)) as local:
+        return pd.read_parquet(local)
+
+
+def rejects_of(result: ResizeResult) -> list[list[str]]:
+    """The rejected rows."""
+    text = read_bytes(location(result.rejected)).decode()
+    return list(csv.reader(io.StringIO(text)))
+
+
+def opens(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """A list that every picture that is opened from now on is added to."""
+    seen: list[bytes] = []
+
+    def watched(data: bytes, config: ResizeConfig) -> bytes:
+        seen.append(data)
+        return shrink(data, config)
+
+    monkeypatch.setattr(picture_pool, "shrink", watched)
+    return seen

@@ -1,0 +1,144 @@
+"""Resizing from a store that fails, and from S3 with many requests at a time."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import botocore.exceptions
+import pytest
+import s3fs
+from moto.server import DomainDispatcherApplication, create_backend_app
+from upath import UPath
+from werkzeug.serving import make_server
+
+from tasks import picture_pool
+from tasks.config import ResizeConfig
+from tasks.errors import UserError
+from tasks.pictures import shrink
+from tasks.retries import may_pass
+from tasks.storage import (
+    location,
+    read_bytes,
+)
+from tests.picture_shop import CONFIG, Shop
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    """A small shop on this machine."""
+    return Shop(location(tmp_path))
+
+
+def failing(error: Callable[[], Exception], at: int) -> Callable[[UPath], bytes]:
+    """read_bytes that fails once."""
+    calls = iter(range(1_000_000))
+
+    def read(path: UPath) -> bytes:
+        if next(calls) == at:
+            raise error()
+        return read_bytes(path)
+
+    return read
+
+
+def test_a_failure_of_the_store_is_no_rejected_picture(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is raised as one that may pass; the next try opens what is left, and rejects nothing."""
+    answer = {"ResponseMetadata": {"HTTPStatusCode": 503}, "Error": {"Code": "SlowDown"}}
+    slow_down = lambda: botocore.exceptions.ClientError(answer, "GetObject")  # noqa: E731
+    monkeypatch.setattr(picture_pool, "read_bytes", failing(slow_down, at=3))
+    with pytest.raises(botocore.exceptions.ClientError) as caught:
+        shop.run(config=CONFIG.model_copy(update={"threads": 1}))
+    assert may_pass(caught.value)
+    second = shop.run()
+    assert second.pictures_resized == 3
+    assert second.reasons == {}
+
+
+def test_requests_to_s3_run_at_once_and_decoders_do_not(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sixteen pictures are on their way at a time; no more are decoded than there are cores."""
+    shop = Shop(location(bucket), rows=32)
+    all_there, cores = threading.Barrier(16, timeout=20), len(os.sched_getaffinity(0))
+    decoding: list[int] = []
+    most: list[int] = []
+
+    def read(path: UPath) -> bytes:
+        all_there.wait()
+        return read_bytes(path)
+
+    def watched(data: bytes, config: ResizeConfig) -> bytes:
+        decoding.append(1)
+        most.append(len(decoding))
+        time.sleep(0.01)
+        decoding.pop()
+        return shrink(data, config)
+
+    monkeypatch.setattr(picture_pool, "read_bytes", read)
+    monkeypatch.setattr(picture_pool, "shrink", watched)
+    assert shop.run().rows_kept == 32
+    assert max(most) <= cores
+
+
+class FlakyS3:
+    """A real S3 API over HTTP that fails the first request of some kinds."""
+
+    def __init__(self) -> None:
+        self.api = DomainDispatcherApplication(create_backend_app)
+        self.failed: list[str] = []
+
+    def __call__(self, request: dict[str, Any], start: Any) -> Iterable[bytes]:
+        """Answer like S3, or like S3 on a bad day."""
+        asked = f"{request['REQUEST_METHOD']} {request['PATH_INFO'].rsplit('/', 1)[-1]}"
+        faults = {"GET 1.jpg": "503", "PUT 3.jpg": "503", "GET 4.jpg": "cut", "PUT 5.jpg": "500"}
+        if asked not in faults or asked in self.failed:
+            return self.api(request, start)
+        self.failed.append(asked)
+        if faults[asked] == "cut":
+            return [b"".join(self.api(request, start))[:100]]
+        start(f"{faults[asked]} Slow Down", [("Content-Type", "application/xml")])
+        return [b"<Error><Code>SlowDown</Code><Message>Reduce your request rate</Message></Error>"]
+
+
+def test_a_flaky_s3_costs_no_picture(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """503, 500 and a connection dropped in mid-body: the same table as on a good day."""
+    good = Shop(location(bucket) / "good").run()
+    flaky = FlakyS3()
+    server = make_server("127.0.0.1", 0, flaky, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+    s3fs.S3FileSystem.clear_instance_cache()
+    try:
+        shop = Shop(location(bucket) / "bad", rows=0)
+        shop.ids = list(range(6))
+        shop.images = location(bucket) / "good" / "images"
+        bad = shop.run()
+    finally:
+        server.shutdown()
+    assert sorted(flaky.failed) == ["GET 1.jpg", "GET 4.jpg", "PUT 3.jpg", "PUT 5.jpg"]
+    assert bad.reasons == {}
+    assert bad.fingerprint == good.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("cause", "expected"),
+    [(FileNotFoundError(), "missing_picture"), (PermissionError(), "unreadable_picture")],
+)
+def test_a_file_that_cannot_be_read_is_one_rejected_row(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, cause: OSError, expected: str
+) -> None:
+    """Removed since the listing, or not readable: rejected now, and tried again next time."""
+
+    def error() -> UserError:
+        refused = UserError("no")
+        refused.__cause__ = cause
+        return refused
+
+    monkeypatch.setattr(picture_pool, "read_bytes", failing(error, at=0))
+    assert shop.run().reasons == {expected: 1}
+    assert shop.run().reasons == {}

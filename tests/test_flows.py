@@ -100,7 +100,7 @@ def test_the_pipeline_runs_the_whole_way_and_then_does_nothing(tmp_path: Path) -
     assert len(stages) == 9
     third = command("pipeline.py", *arguments, "--train.lr", 1e-4)
     ran = [
-        line.split("Task run '")[1].rsplit("-", 1)[0]
+        line.split("Task run '")[1].split("'")[0].rsplit("-", 1)[0]
         for line in third.stderr.splitlines()
         if "Task run" in line and "Cached(" not in line
     ]

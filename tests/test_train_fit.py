@@ -287,3 +287,14 @@ def test_the_chosen_fit_goes_with_the_model(
     assert load_folder(tmp_path / "ruclip").fit == "pad"
     assert load_checkpoint(tmp_path / "ruCLIP_model_epoch1.pth", None).fit == "pad"
     assert model.fit == "crop"
+
+
+@pytest.mark.parametrize(("same", "masked"), [("mask", True), ("negatives", False)])
+def test_listings_of_one_title_are_no_negatives_in_training(
+    table: pd.DataFrame, model: RuCLIP, tmp_path: Path, same: str, masked: bool
+) -> None:
+    """A catalogue of one title leaves nothing to contrast, unless its rows count as negatives."""
+    equal = table.assign(title="Красное платье")
+    trained(equal, model, tmp_path, config(num_epochs=1, same_products=same, log_every_steps=1))
+    losses = [one["loss"] for one in lines(tmp_path) if "loss" in one]
+    assert (max(losses) == 0) is masked

@@ -86,8 +86,11 @@ class Learner:
         def loss(image: Tensor, text: Tensor, factor: Tensor) -> Tensor:
             return contrastive_loss(image, text, factor, same)
 
-        pixels, ids = (one.to(self.device, non_blocking=True) for one in self._inputs(batch))
-        parts = gradcache.chunks(pixels, ids, self.config.chunk_size)
+        # Cut before the transfer: how long a text is, is known here without waiting for the device.
+        parts = [
+            (pixels.to(self.device, non_blocking=True), ids.to(self.device, non_blocking=True))
+            for pixels, ids in gradcache.chunks(*self._inputs(batch), self.config.chunk_size)
+        ]
         return gradcache.backward(self.shared, loss, parts, len(batch.rows), self.world)
 
     def _inputs(self, batch: Batch) -> tuple[Tensor, Tensor]:

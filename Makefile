@@ -4,11 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help run test lint bench clean
+.PHONY: help run test test-slow clean
 help:
 	@echo 'make run    set up, then run the whole pipeline on the embedded demo (ARGS="--help" for options)'
 	@echo 'make test   set up, then lint, type-check and test'
-	@echo 'make bench  set up, then measure every speed claim and write docs/benchmarks.md'
+	@echo 'make test-slow  also the tests with servers, workers and several processes'
 	@echo 'make clean  remove the environment'
 
 run: $(VENV)/.installed
@@ -16,10 +16,12 @@ run: $(VENV)/.installed
 
 test: $(VENV)/.installed-test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -m 'not slow and not forks' $(ARGS)
+	$(BIN)/python -m pytest -m forks $(ARGS)
+	$(BIN)/python -m pytest -m slow tests/test_flows.py $(ARGS)
 
-bench: $(VENV)/.installed-bench
-	$(BIN)/python -m benchmarks $(ARGS)
+test-slow: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -m slow $(ARGS)
 
 clean:
 	rm -rf $(VENV)
@@ -38,8 +40,4 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(PIP) --editable '.[test]'
 	$(BIN)/pip check
-	touch $@
-
-$(VENV)/.installed-bench: $(VENV)/.installed
-	$(PIP) --editable '.[bench]'
 	touch $@

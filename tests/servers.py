@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
@@ -57,7 +57,7 @@ class Server:
     """A running Prefect server; its variables connect any command to it."""
 
     url: str
-    variables: dict[str, str]
+    variables: dict[str, str] = field(repr=False)
     auth: str | None = None
 
     @property

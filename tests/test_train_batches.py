@@ -114,6 +114,7 @@ def steps_of(tmp_path: Path, **options: object) -> Steps:
     return Steps(pairs, pixels_of(pairs, model, config.cache_gb), model, config, World())
 
 
+@pytest.mark.forks
 def test_worker_processes_and_a_late_start_change_no_batch(tmp_path: Path) -> None:
     """Batch n is the same from two processes, in-line, and when an epoch is entered midway."""
     steps = steps_of(tmp_path, text_source="both", augment="light")

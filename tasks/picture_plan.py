@@ -10,6 +10,7 @@ from upath import UPath
 from tasks.code_version import code_version
 from tasks.config import ResizeConfig
 from tasks.errors import UserError
+from tasks.memory import flat_memory
 from tasks.picture_index import Files, Outcome, PictureIndex, hash_texts
 from tasks.storage import check_folder, fingerprint, listing
 
@@ -52,15 +53,16 @@ class Survey:
                 "Name another folder for the resized ones."
             )
         check_folder(images)
-        return cls(
-            images,
-            pictures,
-            config,
-            sources=Files.of(listing(images).items()),
-            targets=Files.of(listing(pictures).items()),
-            index=PictureIndex.empty(pictures) if refresh else PictureIndex.load(pictures),
-            settings=fingerprint(config.picture(), code_version("tasks.pictures")),
-        )
+        with flat_memory():
+            return cls(
+                images,
+                pictures,
+                config,
+                sources=Files.of(listing(images).items()),
+                targets=Files.of(listing(pictures).items()),
+                index=PictureIndex.empty(pictures) if refresh else PictureIndex.load(pictures),
+                settings=fingerprint(config.picture(), code_version("tasks.pictures")),
+            )
 
     def source_name(self, nm: str) -> str:
         """The file name of an id's picture."""

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.client.schemas.objects import Artifact
-from servers import ROOT, Server, eventually
+from servers import ROOT, Server
 
 CHROMIUM = shutil.which("chromium")
 SCREENSHOTS = ROOT / "screenshots"

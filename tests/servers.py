@@ -1,16 +1,13 @@
 """Real Prefect servers and workers for tests, on free ports, with homes of their own."""
 
 import os
-import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -23,33 +20,13 @@ from prefect.client.schemas.filters import (
     FlowRunFilterParentFlowRunId,
 )
 from prefect.client.schemas.objects import FlowRun, State
+from processes import ROOT, eventually, free_port, running
 
 # deployments/ is no package: it is run, not imported.
-sys.path.append(str(Path(__file__).resolve().parent.parent / "deployments"))
-from apply import TAG, Settings, apply_pool, apply_pools
-
-ROOT = Path(__file__).resolve().parent.parent
-Value = TypeVar("Value")
-
-
-def eventually(
-    look: Callable[[], Value | None], seconds: float, what: str, pause: float = 0.5
-) -> Value:
-    """The first true value that ``look`` returns; fails with ``what`` after ``seconds``."""
-    end = time.monotonic() + seconds
-    while True:
-        found = look()
-        if found:
-            return found
-        assert time.monotonic() < end, f"not within {seconds} s: {what}"
-        time.sleep(pause)
-
-
-def free_port() -> int:
-    """A TCP port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+sys.path.append(str(ROOT / "deployments"))
+from crash_watch import TAG
+from pools import apply_pool, apply_pools
+from settings import Settings
 
 
 @dataclass(frozen=True)
@@ -163,6 +140,7 @@ def running_server(home: Path, **variables: str) -> Iterator[Server]:
         "PREFECT_HOME": str(home),
         "PREFECT_API_URL": f"{url}/api",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5",
         "PREFECT_WORKER_QUERY_SECONDS": "1",
         "WANDB_MODE": "disabled",
         **variables,
@@ -201,40 +179,6 @@ def running_worker(
 
         eventually(online, 60, f"worker {name} is online, see {log}")
         yield Worker(name, process, log)
-
-
-@contextmanager
-def running(
-    command: list[str], variables: dict[str, str], log: Path
-) -> Iterator[subprocess.Popen[bytes]]:
-    """A process whose whole group is ended at the end, gently first."""
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=variables,
-            stdout=output,
-            stderr=output,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-    try:
-        yield process
-    finally:
-        end_group(process)
-
-
-def end_group(process: subprocess.Popen[bytes], patience: float = 20) -> None:
-    """End a process and all that it has started."""
-    for wish in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, wish)
-        except ProcessLookupError:
-            return
-        try:
-            process.wait(patience)
-        except subprocess.TimeoutExpired:
-            continue
 
 
 @pytest.fixture(scope="session")

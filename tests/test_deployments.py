@@ -8,18 +8,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
-from apply import (
-    CRASH_WATCH,
-    ROOT,
-    Settings,
-    apply_pool,
-    job_template,
-    pipeline_parameters,
-    read_settings,
-)
+from crash_watch import NAME as CRASH_WATCH
+from pools import apply_pool, job_template
 from prefect.client.schemas.objects import DeploymentSchedule
 from prefect.exceptions import PrefectHTTPStatusError
-from servers import Server, eventually
+from processes import ROOT, eventually, free_port
+from servers import Server
+from settings import Settings, pipeline_parameters, read_settings
 
 from tasks.config import PipelineConfig
 from tasks.errors import UserError
@@ -147,6 +142,7 @@ def test_the_form_has_descriptions_defaults_limits_and_choices(applied: Server) 
     """What the UI draws its form from says of each parameter what its field says."""
     with applied.client() as client:
         form = client.read_deployment_by_name("pipeline/cpu").parameter_openapi_schema
+    assert form is not None
     train = form["definitions"]["TrainConfig"]["properties"]
     assert train["lr"]["default"] == 1e-6
     assert train["lr"]["exclusiveMinimum"] == 0
@@ -211,6 +207,13 @@ def test_a_wrong_setting_is_named() -> None:
     assert read_settings({"VITRINA_GPU_SLOTS": ""}) == Settings()
 
 
+def test_runs_start_in_the_clone_or_in_the_images_copy_of_it() -> None:
+    """A process worker has this clone, a container has /app, and a setting has the last word."""
+    assert Settings().workers_home == str(ROOT)
+    assert Settings(pool_type="docker").workers_home == "/app"
+    assert read_settings({"VITRINA_HOME": "/srv/vitrina"}).workers_home == "/srv/vitrina"
+
+
 def test_a_wrong_config_file_is_refused_by_name(tmp_path: Path) -> None:
     """Nothing is applied when the pipeline's parameters are wrong."""
     file = tmp_path / "shop.yaml"
@@ -226,11 +229,18 @@ def test_a_wrong_config_file_is_refused_by_name(tmp_path: Path) -> None:
 
 def test_without_a_server_it_says_how_to_start_one(applied: Server) -> None:
     """An in-process server would forget everything at once."""
-    variables = applied.variables | {"PREFECT_API_URL": ""}
-    lonely = Server(applied.url, variables).run("deployments/apply.py")
+    lonely = applied.run("deployments/apply.py", PREFECT_API_URL="")
     assert lonely.returncode == 2
     assert "prefect server start" in lonely.stderr
     assert "Traceback" not in lonely.stderr
+
+
+def test_a_server_that_does_not_answer_is_told_in_a_line(applied: Server) -> None:
+    """A wrong address is named, without a traceback."""
+    nowhere = f"http://127.0.0.1:{free_port()}/api"
+    lonely = applied.run("deployments/apply.py", PREFECT_API_URL=nowhere)
+    assert lonely.returncode == 2
+    assert lonely.stderr.strip() == f"error: No Prefect server answers at {nowhere}."
 
 
 def test_the_files_it_names_are_there() -> None:

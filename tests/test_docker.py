@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from apply import ROOT, pipeline_parameters
+from settings import ROOT, pipeline_parameters
 
 FOLDER = ROOT / "docker"
 COMPOSE = FOLDER / "compose.yaml"

@@ -13,7 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 import yaml
-from servers import ROOT, Server, eventually, free_port, running, running_server, running_worker
+from processes import ROOT, eventually, free_port, running
+from servers import Server, running_server, running_worker
 
 SECRET = "team:not-a-real-secret"
 PROGRAMS = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
@@ -32,22 +33,23 @@ def database() -> Iterator[str]:
     password = folder / "password"
     password.write_text("secret")
     # PostgreSQL refuses to run as root.
-    user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    user = "postgres" if os.geteuid() == 0 else None
     if user:
         for path in (folder, password):
-            shutil.chown(path, "postgres")
-    initdb = [PROGRAMS / "initdb", "-D", folder / "data", "-U", "prefect", "--no-sync"]
+            shutil.chown(path, user)
+    initdb = [str(PROGRAMS / "initdb"), "-D", str(folder / "data"), "-U", "prefect", "--no-sync"]
     subprocess.run(
-        [*user, *initdb, "--auth=scram-sha-256", f"--pwfile={password}"],
+        [*initdb, "--auth=scram-sha-256", f"--pwfile={password}"],
         check=True,
         capture_output=True,
+        user=user,
     )
     port = free_port()
     server = [PROGRAMS / "postgres", "-D", folder / "data", "-p", str(port), "-k", folder]
     options = ["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
-    ready = [PROGRAMS / "pg_isready", "-h", "127.0.0.1", "-p", str(port)]
-    command = [str(part) for part in [*user, *server, *options]]
-    with running(command, dict(os.environ), folder.with_suffix(".log")):
+    ready = [str(PROGRAMS / "pg_isready"), "-h", "127.0.0.1", "-p", str(port)]
+    command = [str(part) for part in [*server, *options]]
+    with running(command, dict(os.environ), folder.with_suffix(".log"), user):
         eventually(
             lambda: subprocess.run(ready, check=False, capture_output=True).returncode == 0,
             30,
@@ -100,6 +102,10 @@ def test_nobody_gets_in_without_the_password(guarded: Server) -> None:
     assert httpx.post(flows, json={}).status_code == 401
     assert httpx.post(flows, json={}, auth=("team", "wrong")).status_code == 401
     assert httpx.post(flows, json={}, auth=("team", "not-a-real-secret")).status_code == 200
+    refused = guarded.run("deployments/apply.py", PREFECT_API_AUTH_STRING="")
+    assert refused.returncode == 2
+    assert "PREFECT_API_AUTH_STRING" in refused.stderr
+    assert "Traceback" not in refused.stderr
 
 
 def test_deployments_are_applied_and_a_worker_runs_them(guarded: Server, tmp_path: Path) -> None:

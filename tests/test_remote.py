@@ -10,11 +10,12 @@ from uuid import UUID
 
 import pytest
 from prefect import flow
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.exceptions import CancelledRun, CrashedRun, FailedRun
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
-from prefect.states import Cancelled, Completed, Crashed, Failed, Late, State
-from servers import Server, eventually
+from prefect.states import Cancelled, Completed, Crashed, Failed, Late
+from processes import eventually
+from servers import Server
 from standin import Wish
 
 from flows.remote import run_remotely

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+import torch
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterId,
@@ -17,7 +18,8 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import TaskRun
 from prefect.states import Cancelling
-from servers import Server, Worker, eventually
+from processes import eventually
+from servers import Server, Worker
 
 from tasks.demo import draw_catalog
 
@@ -86,7 +88,11 @@ def test_the_pipeline_trains_on_the_gpu_pool_survives_a_kill_and_is_cached_after
 ) -> None:
     """kill -9 amid training: another child goes on from there; the next run has nothing to do."""
     training = {"num_epochs": EPOCHS, "batch_size": 8, "lr": 1e-3, "patience": 0}
-    config = deployed(applied, train=training | {"log_every_steps": 1})
+    config = deployed(
+        applied,
+        train=training | {"log_every_steps": 1},
+        embedding_deployment="generate-embeddings/gpu",
+    )
     output = Path(config["output"])
     first = applied.start("pipeline/cpu", config=config)
 
@@ -102,7 +108,7 @@ def test_the_pipeline_trains_on_the_gpu_pool_survives_a_kill_and_is_cached_after
     assert applied.final(first.id, 300).is_completed()
 
     children = applied.children(first.id)
-    assert [run.state_name for run in children] == ["Crashed", "Completed"]
+    assert [run.state_name for run in children] == ["Crashed", "Completed", "Completed"]
     assert {run.work_pool_name for run in children} == {"gpu"}
     assert checkpoint.stat().st_mtime_ns == written, "the first epoch was trained twice"
     steps = logged_steps(checkpoint.parent)
@@ -141,11 +147,30 @@ def test_cancel_stops_training_checkpointed_and_leaves_the_worker(
     assert workers["gpu"].process.poll() is None
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 @pytest.mark.usefixtures("workers")
-def test_the_stages_lines_and_the_rejected_rows_are_in_the_ui(
+def test_a_worker_without_a_gpu_refuses_a_run_that_requires_one(
     applied: Server, tmp_path: Path
 ) -> None:
-    """A deployed run's log has what its stages say at INFO, and its rows are an artifact."""
+    """device=cuda fails at once, saying what is missing; it is not tried again."""
+    config = shop(tmp_path) | {
+        "processed_data_path": str(tmp_path / "processed" / "processed_data.csv"),
+        "model_save_path": str(tmp_path / "model"),
+        "model": "tiny",
+        "device": "cuda",
+    }
+    run = applied.start("train-model/gpu", config=config)
+    final = applied.final(run.id, 120)
+    assert final.is_failed()
+    assert final.message is not None
+    assert "UserError" in final.message
+    assert "GPU" in final.message
+    assert stages(applied, run.id)["train"].run_count == 1
+
+
+@pytest.mark.usefixtures("workers")
+def test_the_stages_lines_are_in_the_runs_log(applied: Server, tmp_path: Path) -> None:
+    """The UI's log of a deployed run has what its stages say at INFO."""
     config = shop(tmp_path) | {
         "processed_data_path": str(tmp_path / "processed"),
         "processed_images_path": str(tmp_path / "pictures"),

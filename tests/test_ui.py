@@ -12,7 +12,8 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.client.schemas.objects import Artifact
-from servers import ROOT, Server
+from processes import ROOT
+from servers import Server
 
 CHROMIUM = shutil.which("chromium")
 SCREENSHOTS = ROOT / "screenshots"
@@ -79,7 +80,7 @@ def artifacts(server: Server, run: UUID) -> dict[str, Artifact]:
     """The artifacts of a run by key."""
     one = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run]))
     with server.client() as client:
-        return {found.key: found for found in client.read_artifacts(artifact_filter=one)}
+        return {str(found.key): found for found in client.read_artifacts(artifact_filter=one)}
 
 
 def test_the_form_explains_the_parameters_and_refuses_a_wrong_value(
@@ -119,10 +120,6 @@ def test_a_run_started_from_the_form_completes_and_shows_its_artifacts(
 
     found = artifacts(applied, run)
     assert found.keys() >= {"rows", "figures", "training", "contact-sheet"}
-    (child,) = applied.children(run)
-    bars = [*found.values(), *artifacts(applied, child.id).values()]
-    full = {bar.key for bar in bars if bar.type == "progress" and bar.data == 100}
-    assert full == {"resize", "train", "embed"}
     page.get_by_role("tab", name="Artifacts").click()
     for key in found:
         page.get_by_text(key, exact=True).first.wait_for()
@@ -130,7 +127,13 @@ def test_a_run_started_from_the_form_completes_and_shows_its_artifacts(
     for key in ("rows", "figures", "training", "contact-sheet"):
         page.goto(f"{applied.url}/v2/artifacts/artifact/{found[key].id}")
         page.get_by_text(str(found[key].description)).first.wait_for()
+        assert not page.get_by_text("Something went wrong").count()
         if found[key].type == "image":
             drawn = "() => [...document.images].some(image => image.naturalWidth > 300)"
             page.wait_for_function(drawn)
         keep(page, f"6-artifact-{key}")
+
+    (child,) = applied.children(run)
+    bars = [*found.values(), *artifacts(applied, child.id).values()]
+    full = {bar.key for bar in bars if bar.type == "progress" and bar.data == 100}
+    assert full == {"resize", "train", "embed"}

@@ -4,11 +4,13 @@ import os
 import signal
 import time
 from pathlib import Path
+from uuid import UUID
 
 import pytest
-from apply import apply_crash_watch
+from crash_watch import apply_crash_watch
 from prefect.states import Cancelling
-from servers import Server, Worker, eventually, running_worker
+from processes import eventually
+from servers import Server, Worker, running_worker
 
 pytestmark = pytest.mark.slow
 
@@ -21,16 +23,15 @@ def _standins(server: Server) -> None:
 
 def begun(folder: Path) -> int:
     """The process of the child that writes to this folder, once it has begun."""
-    told = eventually(
-        lambda: (folder / "begun").exists() and (folder / "begun").read_text(), 60, "a child"
-    )
-    return int(told)
+    told = folder / "begun"
+    eventually(lambda: told.exists() and bool(told.read_text()), 60, "a child")
+    return int(told.read_text())
 
 
-def cancel(server: Server, run: object) -> None:
+def cancel(server: Server, run: UUID) -> None:
     """What the UI's Cancel button does."""
     with server.client() as client:
-        client.set_flow_run_state(run, Cancelling())  # type: ignore[arg-type] # a run's id
+        client.set_flow_run_state(run, Cancelling())
 
 
 @pytest.mark.usefixtures("workers")

@@ -5,11 +5,11 @@ python flows/generate_embeddings.py --fine_tuned_model_path model/ruCLIP_model_e
 """
 
 from prefect import flow
-from tasks.learning.embedding_pipeline import EmbeddingPipeline
 
 from flows.cli import parse, run
 from tasks.config import EmbedConfig, GenerateEmbeddingsConfig
 from tasks.embed import embed
+from tasks.learning.embedding_pipeline import EmbeddingPipeline
 from tasks.model import check_model, open_checkpoint, prepare_checkpoint, prepare_model
 from tasks.report import embeddings_section, show_sections
 from tasks.results import EmbedResult, ModelResult

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from prefect.runtime import task_run  # noqa: TID251 - the task may ask which try of it this is
+
 from tasks.config import TrainConfig
 from tasks.results import ModelResult, TrainResult
 from tasks.stage import Stage, retried
@@ -28,11 +30,12 @@ def train(
     ``overwrite``.
     """
     inputs = training_inputs(table_fingerprint, model, config)
+    retries = bool(task_run.run_count and task_run.run_count > 1)
 
     def make(artifact: Artifact) -> tuple[TrainResult, list[str]]:
-        return train_model(
-            table, model, artifact, config, project_name, inputs, overwrite=refresh or overwrite
-        )
+        # What this run's own first try has trained is gone on from, not cleared away.
+        anew = (refresh or overwrite) and not retries
+        return train_model(table, model, artifact, config, project_name, inputs, overwrite=anew)
 
     return STAGE.run(store, inputs, make, refresh=refresh)
 

@@ -16,7 +16,7 @@ from tasks.learning.distributed import World
 from tasks.learning.images import fit_picture, read_picture
 from tasks.learning.pairs import pairs_from, sentences, training_text
 from tasks.learning.pixel_cache import open_cache
-from tasks.learning.pixels import picture_keys, pixels_of
+from tasks.learning.pixels import picture_keys, pixels_of, shared_pixels
 from tests.small_training import catalogue, small_model
 
 
@@ -196,6 +196,19 @@ def test_a_full_cache_makes_room_for_the_present_catalogue(tmp_path: Path) -> No
     assert opened("a", "e") == [True, True]
     assert opened("f", "g", "h", "i", "j").count(True) == 0
     assert opened("f", "g", "h", "i", "j").count(True) == 4
+
+
+def test_training_and_validation_share_one_limit(tmp_path: Path) -> None:
+    """Opening the second side's pictures does not throw out the first side's."""
+    table = catalogue(tmp_path, 6)
+    model = small_model(tmp_path, table)
+    sides = [pairs_from(table[:4]), pairs_from(table[4:])]
+    limit = 6 * 3 * 32 * 32 / 1e9
+    first = [one.stack(range(len(one.paths))) for one in shared_pixels(sides, model, limit)]
+    for path in table["image_path"]:
+        Path(path).unlink()
+    again = [one.stack(range(len(one.paths))) for one in shared_pixels(sides, model, limit)]
+    assert all(torch.equal(one, other) for one, other in zip(first, again, strict=True))
 
 
 def test_light_augmentation_keeps_the_picture_recognisable() -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -103,6 +104,24 @@ def test_the_users_folder_is_not_overwritten_by_another_training(
     replaced = training(store, longer, overwrite=True)
     assert isinstance(replaced, TrainResult)
     assert replaced.epochs == 2
+
+
+def test_a_retry_of_a_refreshed_run_goes_on_from_its_first_try(
+    training: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refresh trains anew once; its second try does not throw the first one's work away."""
+    store = Store(root=str(tmp_path / "store"))
+    training(store)
+    artifact = store.latest("train")
+    assert artifact is not None
+    checkpoint = Path(artifact.path.path) / "ruCLIP_model_epoch1.pth"
+    written = checkpoint.stat().st_mtime_ns
+    monkeypatch.setattr("tasks.train.task_run", SimpleNamespace(run_count=2))
+    assert isinstance(training(store, refresh=True), TrainResult)
+    assert checkpoint.stat().st_mtime_ns == written
+    monkeypatch.setattr("tasks.train.task_run", SimpleNamespace(run_count=1))
+    assert isinstance(training(store, refresh=True), TrainResult)
+    assert checkpoint.stat().st_mtime_ns > written
 
 
 def test_held_out_products_are_never_trained_on(

@@ -32,6 +32,10 @@ class PixelCache:
     def __init__(self, slots: npt.NDArray[np.int64], pixels: Array, filled: Array) -> None:
         self._slots, self._pixels, self._filled = slots, pixels, filled
 
+    def part(self, first: int, end: int) -> "PixelCache":
+        """The pictures from ``first`` up to ``end`` of the list, counted from 0 again."""
+        return PixelCache(self._slots[first:end], self._pixels, self._filled)
+
     def get(self, index: int) -> Array | None:
         """The pixels uint8 (3, R, R) if they are there."""
         slot = self._slots[index]
@@ -68,6 +72,8 @@ def open_cache(
                 raise
             logger.warning("%s: no room to keep decoded pictures, so none are kept", place)
             return None
+    kept = np.count_nonzero(slots >= 0)
+    logger.info("%s keeps the pixels of %d of %d pictures", place, kept, len(keys))
     shape = (total, 3, resolution, resolution)
     pixels = np.memmap(place / "pixels", np.uint8, "r+", shape=shape)
     filled = np.memmap(place / "filled", np.uint8, "r+", shape=(total,))

@@ -39,12 +39,21 @@ class Pixels:
 
 def pixels_of(pairs: Pairs, model: RuCLIP, cache_gb: float) -> Pixels:
     """The pictures of the pairs as the model sees them, with up to ``cache_gb`` kept decoded."""
-    fit = cast(Fit, model.fit)
-    cache = None
+    return shared_pixels([pairs], model, cache_gb)[0]
+
+
+def shared_pixels(sides: Sequence[Pairs], model: RuCLIP, cache_gb: float) -> list[Pixels]:
+    """The pictures of each side; all together keep up to ``cache_gb`` decoded."""
+    fit, cache = cast(Fit, model.fit), None
     if cache_gb:
-        keys = picture_keys(pairs)
+        keys = [key for pairs in sides for key in picture_keys(pairs)]
         cache = open_cache(user_cache() / "pixels", keys, model.resolution, fit, cache_gb)
-    return Pixels(pairs.image_path, model.resolution, fit, cache)
+    found, first = [], 0
+    for pairs in sides:
+        own = cache.part(first, first + len(pairs)) if cache else None
+        found.append(Pixels(pairs.image_path, model.resolution, fit, own))
+        first += len(pairs)
+    return found
 
 
 def picture_keys(pairs: Pairs) -> list[str]:

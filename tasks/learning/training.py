@@ -20,7 +20,7 @@ from tasks.learning.model import RuCLIP
 from tasks.learning.model_files import put_model, put_model_files
 from tasks.learning.monitor import Monitor
 from tasks.learning.pairs import pairs_from
-from tasks.learning.pixels import pixels_of
+from tasks.learning.pixels import shared_pixels
 from tasks.learning.state import (
     BEST_WITHIN_EPOCH,
     MODEL_FOLDER,
@@ -63,20 +63,16 @@ class Training:
         self.model = to_train(model, config)
         self.device = choose(config.device)
         pairs = pairs_from(table)
-        pixels = pixels_of(pairs, self.model, config.cache_gb)
-        self.steps = Steps(pairs, pixels, self.model, config, run.world)
-        self.validation = self._validation(held_out)
+        validated = pairs_from(sampled(held_out, config.validation_rows, config.seed))
+        pixels = shared_pixels([pairs, validated], self.model, config.cache_gb)
+        self.steps = Steps(pairs, pixels[0], self.model, config, run.world)
+        self.validation: Validation | None = None
+        if len(validated):
+            self.validation = Validation(validated, pixels[1], self.model, run.world)
         self.learner = Learner(self.model, config, len(self.steps), self.device, run.world)
         self.metrics = MetricsFile(run.place.folder)
         self.monitor = Monitor(pairs.nm)
         self.saved_step, self.saved_at = 0, time.monotonic()
-
-    def _validation(self, held_out: pd.DataFrame) -> Validation | None:
-        if not len(held_out):
-            return None
-        pairs = pairs_from(sampled(held_out, self.config.validation_rows, self.config.seed))
-        pixels = pixels_of(pairs, self.model, self.config.cache_gb)
-        return Validation(pairs, pixels, self.model, self.run.world)
 
     @property
     def progress(self) -> Progress:
@@ -131,6 +127,9 @@ class Training:
         if logs and (figures := self.monitor.check()):
             scale = self.learner.logit_scale
             self._log(progress, {**figures, "lr": rate, "logit_scale": scale})
+            if validates:
+                where = f"epoch {progress.epoch}, step {step} of {len(self.steps)}"
+                logger.info("train: %s: loss %.3f", where, figures["loss"])
         if validates:
             progress = self._judged(progress, ends=not within)
         if not within or progress.stopped:
@@ -147,6 +146,8 @@ class Training:
     def _log_validation(self, progress: Progress, metrics: Metrics) -> None:
         if metrics:
             self._log(progress, {f"validation/{name}": value for name, value in metrics.items()})
+            recall, first = metrics["mean_recall"], metrics["mean_recall_at_1"]
+            logger.info("train: validation: recall %.3f, at 1 %.3f", recall, first)
 
     def _validate(self) -> Metrics:
         if self.validation is None:

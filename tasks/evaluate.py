@@ -12,7 +12,7 @@ from tasks.config import EvaluateConfig, TrainConfig
 from tasks.model import local_model
 from tasks.results import EvaluateResult, ModelResult
 from tasks.stage import Stage, retried
-from tasks.storage import Artifact, Store, fingerprint, is_local, location, write_bytes
+from tasks.storage import Artifact, Store, fingerprint, is_local, location, user_cache, write_bytes
 from tasks.table import read_table
 
 if TYPE_CHECKING:
@@ -155,7 +155,6 @@ def draw_contact_sheet(table: pd.DataFrame, measurement: "Measurement") -> bytes
 def log_to_wandb(project_name: str, artifact: Artifact, content: dict[str, Any]) -> None:
     """The figures as a run of their own, ``before/…`` and ``after/…``; offline without a key."""
     # torch costs seconds; help and wrong arguments answer without it
-    from tasks.learning.pixel_cache import user_cache
     from tasks.learning.tracking import Wandb
 
     key = f"evaluate-{artifact.path.name}"

@@ -4,9 +4,8 @@ A source is a name in ``ruclip.MODELS``, a local folder, an ``s3://`` folder, or
 """
 
 import difflib
-import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,9 +20,10 @@ from tasks.storage import (
     copy,
     explained,
     file_fingerprint,
-    fingerprint,
     is_local,
+    local_copy,
     location,
+    user_cache,
 )
 from tasks.table import read_batches
 
@@ -36,8 +36,7 @@ STAGE = Stage("model", ModelResult, __name__)
 
 def cache_folder() -> Path:
     """Where downloaded models are kept: ``$VITRINA_CACHE/models``, else in the user's cache."""
-    root = os.environ.get("VITRINA_CACHE") or "~/.cache/vitrina"
-    return Path(root).expanduser().absolute() / "models"
+    return user_cache() / "models"
 
 
 def check_model(source: str) -> None:
@@ -87,7 +86,7 @@ def local_model(folder: str) -> Path:
     # torch costs seconds; help and wrong arguments answer without it
     from tasks.learning.model import FILES
 
-    return _local_copy(location(folder), FILES)
+    return local_copy(location(folder), FILES)
 
 
 def local_checkpoint(path: str) -> Path:
@@ -97,23 +96,7 @@ def local_checkpoint(path: str) -> Path:
         return Path(place.path)
     tokenizer = place.parent / "bpe.model"
     names = [place.name, *([tokenizer.name] if tokenizer.exists() else [])]
-    return _local_copy(place.parent, names) / place.name
-
-
-def _local_copy(folder: UPath, names: Sequence[str]) -> Path:
-    """The folder itself if it is local, else a copy of the named files, kept in the cache.
-
-    Its name is their fingerprint and each file arrives whole, so copies never go stale, a killed
-    one goes on and several at once do no harm.
-    """
-    if is_local(folder):
-        return Path(folder.path)
-    key = fingerprint({name: file_fingerprint(folder / name) for name in names})
-    target = cache_folder() / "s3" / key
-    for name in names:
-        if not (target / name).is_file():
-            copy(folder / name, UPath(target / name))
-    return target
+    return local_copy(place.parent, names) / place.name
 
 
 def texts(table: UPath) -> Iterator[str]:

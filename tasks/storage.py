@@ -204,6 +204,28 @@ def remove(paths: Iterable[UPath]) -> None:
             path.fs.rm_file(path.path)
 
 
+def user_cache() -> Path:
+    """The folder for what can be made again: ``$VITRINA_CACHE``, else in the user's cache."""
+    return Path(os.environ.get("VITRINA_CACHE") or "~/.cache/vitrina").expanduser().absolute()
+
+
+def local_copy(folder: UPath, names: Iterable[str]) -> Path:
+    """The folder itself if it is local, else a copy of the named files, kept in the cache.
+
+    Its name is their fingerprint and each file arrives whole, so copies never go stale, a killed
+    one goes on and several at once do no harm.
+    """
+    if is_local(folder):
+        return Path(folder.path)
+    names = list(names)
+    key = fingerprint({name: file_fingerprint(folder / name) for name in names})
+    target = user_cache() / "s3" / key
+    for name in names:
+        if not (target / name).is_file():
+            copy(folder / name, UPath(target / name))
+    return target
+
+
 def exists(path: UPath) -> bool:
     """Whether a file or folder is there; one request on S3. UserError if access is denied."""
     with explained(path):

@@ -13,14 +13,13 @@ from tasks.config import Parameters, TrainConfig
 from tasks.learning.card import model_card
 from tasks.learning.distributed import joined
 from tasks.learning.fit import fit
-from tasks.learning.model_files import model_from
+from tasks.learning.model import FILES, load_folder
 from tasks.learning.pairs import COLUMNS
-from tasks.learning.pixel_cache import user_cache
 from tasks.learning.split import split_rows
 from tasks.learning.state import CARD, Place
 from tasks.learning.tracking import Wandb
 from tasks.learning.training import Run, trained_config
-from tasks.storage import is_local, location, write_bytes
+from tasks.storage import is_local, local_copy, location, user_cache, write_bytes
 from tasks.table import read_table
 
 logger = logging.getLogger(__name__)
@@ -50,7 +49,8 @@ def run_job(job: Job) -> None:
     """
     rows = sides(job)
     counts = {name: len(part) for name, part in rows.items()}
-    with joined() as world, model_from(location(job.model)) as model:
+    with joined() as world:
+        model = load_folder(local_copy(location(job.model), FILES))
         if not world.leads:
             run = Run(job.place, world=world)
             fit(rows["train"], rows["validation"], model, job.config, run)

@@ -2,14 +2,13 @@
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 from torch import Tensor
 from upath import UPath
 
-from tasks.learning.model import FILES, RuCLIP, load_folder, save_folder
+from tasks.learning.model import FILES, RuCLIP, save_folder
 from tasks.storage import copy, is_local, location, write_bytes
 
 
@@ -30,15 +29,3 @@ def put_model(model: RuCLIP, weights: Mapping[str, Tensor], folder: UPath) -> No
         save_folder(model, Path(scratch), weights)
         for name in FILES:
             copy(location(scratch) / name, folder / name)
-
-
-@contextmanager
-def model_from(folder: UPath) -> Iterator[RuCLIP]:
-    """The ruCLIP of a folder; of one on S3 the tokenizer is gone afterwards."""
-    if is_local(folder):
-        yield load_folder(Path(folder.path))
-        return
-    with tempfile.TemporaryDirectory(prefix="vitrina-") as scratch:
-        for name in FILES:
-            copy(folder / name, location(scratch) / name)
-        yield load_folder(Path(scratch))

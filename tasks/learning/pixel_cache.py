@@ -80,11 +80,6 @@ def open_cache(
     return PixelCache(slots, pixels, filled)
 
 
-def user_cache() -> Path:
-    """The folder for what can be made again: ``$VITRINA_CACHE``, else in the user's cache."""
-    return Path(os.environ.get("VITRINA_CACHE") or "~/.cache/vitrina").expanduser().absolute()
-
-
 @contextmanager
 def _locked(place: Path) -> Iterator[None]:
     with (place / "lock").open("w") as file:

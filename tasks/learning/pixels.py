@@ -11,8 +11,8 @@ from torch import Tensor
 from tasks.learning.images import Fit, fit_picture, read_picture
 from tasks.learning.model import RuCLIP
 from tasks.learning.pairs import Pairs
-from tasks.learning.pixel_cache import PixelCache, open_cache, user_cache
-from tasks.storage import listing, location
+from tasks.learning.pixel_cache import PixelCache, open_cache
+from tasks.storage import listing, location, user_cache
 
 
 @dataclass(frozen=True)

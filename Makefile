@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help run test test-slow clean
+.PHONY: help run test test-slow deploy clean
 help:
 	@echo 'make run    set up, then run the whole pipeline on the embedded demo (ARGS="--help" for options)'
 	@echo 'make test   set up, then lint, type-check and test'
 	@echo 'make test-slow  also the tests with servers, workers and several processes'
+	@echo 'make deploy put work pools and deployments on the Prefect server of PREFECT_API_URL'
 	@echo 'make clean  remove the environment'
 
 run: $(VENV)/.installed
@@ -22,6 +23,9 @@ test: $(VENV)/.installed-test
 
 test-slow: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m slow $(ARGS)
+
+deploy: $(VENV)/.installed
+	$(BIN)/python deployments/apply.py
 
 clean:
 	rm -rf $(VENV)

@@ -19,7 +19,7 @@ def processed_demo(folder: Path, products: int, seed: int = 0) -> pd.DataFrame:
     store, config = Store(root=str(folder)), ResizeConfig(default_image_size=(96, 96))
     drawn = _value(draw_demo.fn(store, products, seed))
     cleaned = _value(clean.fn(drawn.catalog, store, CleanConfig()))
-    pictures = pictures_folder(store.root, config)
+    pictures = pictures_folder(store.root, drawn.images, config)
     resized = _value(resize.fn(cleaned, drawn.images, pictures, store, config))
     return read_table(location(resized.table))
 

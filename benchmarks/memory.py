@@ -59,7 +59,7 @@ def resize(folder: Path, cleaned: CleanResult) -> None:
     """The processed table and its pictures."""
     survey = Survey.make(location(folder / "images"), location(folder / "pictures"), ResizeConfig())
     look(cleaned, survey)
-    resize_catalog(cleaned, survey, Artifact(location(folder / "resize")), lambda _done: None)
+    resize_catalog(cleaned, survey, Artifact(location(folder / "resize")))
 
 
 def alone(work: Callable[..., object], *arguments: object) -> tuple[object, float, float]:

@@ -137,7 +137,7 @@ def ours(shop: Shop, out: Path) -> None:
     """The resize stage without Prefect."""
     survey = Survey.make(location(shop.folder / "images"), location(out), ResizeConfig())
     artifact = Artifact(location(out / "table"))
-    result, _ = resize_catalog(shop.cleaned, survey, artifact, lambda _done: None)
+    result, _ = resize_catalog(shop.cleaned, survey, artifact)
     assert result.pictures_resized == shop.cleaned.rows_kept
 
 

@@ -121,7 +121,6 @@ def quiet_prefect() -> Iterator[None]:
         }
     with temporary_settings(settings):
         setup_logging(incremental=False)
-        logging.getLogger("tasks").setLevel(logging.INFO)
         for handler in logging.getLogger("prefect").handlers:
             handler.addFilter(_without_users_traceback)
         yield

@@ -12,6 +12,7 @@ from tasks.config import CleanConfig, DataPreprocessingConfig, ResizeConfig
 from tasks.report import rows_section, show_sections
 from tasks.resize import resize
 from tasks.results import ResizeResult
+from tasks.stage import outcome
 from tasks.storage import Store, check_folder, check_writable, location
 
 
@@ -19,16 +20,16 @@ from tasks.storage import Store, check_folder, check_writable, location
 def data_preprocessing(config: DataPreprocessingConfig) -> ResizeResult:
     """Clean the table, bring the pictures to size, and name every row that was rejected."""
     output = config.processed_data_path.rstrip("/")
-    cleaned = clean.submit(
-        config.file_path, Store(root=f"{output}/.vitrina"), config.part(CleanConfig)
-    ).result()
-    return resize.submit(
+    own = Store(root=f"{output}/.vitrina")
+    cleaned = outcome(clean, config.file_path, own, config.part(CleanConfig))
+    return outcome(
+        resize,
         cleaned,
         config.base_image_path,
         config.processed_images_path,
         Store(root=output, keyed=False),
         config.part(ResizeConfig),
-    ).result()
+    )
 
 
 def check(config: DataPreprocessingConfig) -> None:

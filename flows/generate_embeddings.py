@@ -13,8 +13,10 @@ from tasks.learning.embedding_pipeline import EmbeddingPipeline
 from tasks.model import check_model, open_checkpoint, prepare_checkpoint, prepare_model
 from tasks.report import embeddings_section, show_sections
 from tasks.results import EmbedResult, ModelResult
-from tasks.storage import Store, check_writable, file_fingerprint, location
+from tasks.stage import outcome
+from tasks.storage import Store, check_writable, location
 from tasks.table import check_table
+from tasks.table_content import table_fingerprint
 
 __all__ = ["EmbeddingPipeline", "generate_embeddings"]
 
@@ -23,12 +25,12 @@ __all__ = ["EmbeddingPipeline", "generate_embeddings"]
 def generate_embeddings(config: GenerateEmbeddingsConfig) -> EmbedResult:
     """Embed every row's title and picture: the NPZ holds text, img and nm in the table's order."""
     table, output = location(config.processed_data_csv), location(config.output_path)
-    fingerprint = file_fingerprint(table)
+    fingerprint = table_fingerprint(table)
     place = Store(
         root=str(output.parent), keyed=False, manifest_name=f"{output.stem}.manifest.json"
     )
     model = embedding_model(config, fingerprint)
-    return embed.submit(str(table), fingerprint, model, place, config.part(EmbedConfig)).result()
+    return outcome(embed, str(table), fingerprint, model, place, config.part(EmbedConfig))
 
 
 def embedding_model(config: GenerateEmbeddingsConfig, table_fingerprint: str) -> ModelResult:
@@ -36,10 +38,8 @@ def embedding_model(config: GenerateEmbeddingsConfig, table_fingerprint: str) ->
     own = Store(root=str(location(config.output_path).parent / ".vitrina"))
     checkpoint = config.fine_tuned_model_path
     if checkpoint is not None:
-        return prepare_checkpoint.submit(checkpoint, config.model, own).result()
-    return prepare_model.submit(
-        config.model, config.processed_data_csv, table_fingerprint, own
-    ).result()
+        return outcome(prepare_checkpoint, checkpoint, config.model, own)
+    return outcome(prepare_model, config.model, config.processed_data_csv, table_fingerprint, own)
 
 
 def check(config: GenerateEmbeddingsConfig) -> None:

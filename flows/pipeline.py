@@ -25,6 +25,7 @@ from tasks.promote import promote
 from tasks.report import report, summary
 from tasks.resize import pictures_folder, resize
 from tasks.results import PipelineResult
+from tasks.stage import outcome
 from tasks.storage import Store, check_folder, check_writable, location
 from tasks.train import train
 
@@ -40,7 +41,7 @@ class Steps:
     def run(self, task: Task[..., Any], *arguments: object, **options: object) -> Any:
         """The task's result; its failure is raised here."""
         started = time.perf_counter()
-        result = task.submit(*arguments, **options).result()
+        result = outcome(task, *arguments, **options)
         self.seconds[task.name] = time.perf_counter() - started
         return result
 
@@ -54,7 +55,7 @@ def pipeline(config: PipelineConfig) -> PipelineResult:
         drawn = steps.run(draw_demo, store, config.demo_products, refresh=refresh)
         catalog, images = drawn.catalog, drawn.images
     cleaned = steps.run(clean, catalog, store, config.clean, refresh=refresh)
-    pictures = pictures_folder(config.output, config.resize)
+    pictures = pictures_folder(config.output, images, config.resize)
     resized = steps.run(resize, cleaned, images, pictures, store, config.resize, refresh=refresh)
     table = resized.table, resized.fingerprint
     base = steps.run(prepare_model, config.model, *table, store, refresh=refresh)
@@ -86,7 +87,7 @@ def pipeline(config: PipelineConfig) -> PipelineResult:
         refresh=refresh,
     )
     results = resized, trained, evaluated, promoted, embedded
-    result = report.submit(*results, steps.seconds, store, refresh=refresh).result()
+    result = outcome(report, *results, steps.seconds, store, refresh=refresh)
     Console().print(summary(result, steps.seconds))
     return result
 

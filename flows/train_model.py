@@ -14,8 +14,10 @@ from tasks.errors import UserError
 from tasks.model import check_model, prepare_model
 from tasks.report import show_sections, training_section
 from tasks.results import TrainResult
-from tasks.storage import Store, check_writable, copy, exists, file_fingerprint, location
+from tasks.stage import outcome
+from tasks.storage import Store, check_writable, copy, exists, location
 from tasks.table import check_table
+from tasks.table_content import table_fingerprint
 from tasks.train import train
 
 
@@ -27,12 +29,12 @@ def train_model(config: TrainModelConfig) -> TrainResult:
         made = location(data_preprocessing(preprocessing(config)).csv)
         if made != table:
             copy(made, table)
-    fingerprint = file_fingerprint(table)
+    fingerprint = table_fingerprint(table)
     output = config.model_save_path.rstrip("/")
-    base = prepare_model.submit(
-        config.model, str(table), fingerprint, Store(root=f"{output}/.vitrina")
-    ).result()
-    return train.submit(
+    own = Store(root=f"{output}/.vitrina")
+    base = outcome(prepare_model, config.model, str(table), fingerprint, own)
+    return outcome(
+        train,
         str(table),
         fingerprint,
         base,
@@ -40,7 +42,7 @@ def train_model(config: TrainModelConfig) -> TrainResult:
         config.part(TrainConfig),
         config.project_name,
         overwrite=config.overwrite,
-    ).result()
+    )
 
 
 def preprocessing(config: TrainModelConfig) -> DataPreprocessingConfig:

@@ -22,6 +22,8 @@ from prefect.artifacts import (
 )
 from prefect.context import FlowRunContext, TaskRunContext
 
+from tasks.bars import OnProgress, terminal_bar
+
 logger = logging.getLogger(__name__)
 
 UPDATE_SECONDS = 2.0  # an update is a request to the server; the UI asks no oftener
@@ -44,14 +46,20 @@ def show_picture(key: str, png: bytes, description: str = "") -> None:
 
 
 @contextmanager
-def progress(key: str, total: int, description: str = "") -> Iterator[Callable[[int], None]]:
-    """A progress bar: call what you get with the number of items done so far.
+def progress(key: str, unit: str, description: str = "") -> Iterator[OnProgress]:
+    """A bar on the terminal and in the UI: call what you get with the units done and in all.
 
     Call it as often as you like, from the thread of the task; the server hears every two seconds.
     """
-    bar = _Bar(key, total, description)
-    yield bar.show
-    bar.finish()
+    shown = _Bar(key, description)
+    with terminal_bar(key, unit) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar(done, total)
+            shown.show(done, total)
+
+        yield show
+    shown.finish()
 
 
 def data_uri(picture: bytes, kind: str = "png") -> str:
@@ -60,15 +68,14 @@ def data_uri(picture: bytes, kind: str = "png") -> str:
 
 
 class _Bar:
-    def __init__(self, key: str, total: int, description: str) -> None:
-        self.total = max(total, 1)
-        self.done = 0
+    def __init__(self, key: str, description: str) -> None:
+        self.percent = 0.0
         create = partial(create_progress_artifact, 0.0, key=key, description=description)
         self.artifact = _create(create)
         self.shown_at = time.monotonic()
 
-    def show(self, done: int) -> None:
-        self.done = done
+    def show(self, done: int, total: int) -> None:
+        self.percent = min(100.0, 100 * done / max(total, 1))
         if time.monotonic() - self.shown_at >= UPDATE_SECONDS:
             self._update()
 
@@ -80,9 +87,8 @@ class _Bar:
         self.shown_at = time.monotonic()
         if self.artifact is None:
             return
-        percent = min(100.0, 100 * self.done / self.total)
         try:
-            update_progress_artifact(self.artifact, percent)
+            update_progress_artifact(self.artifact, self.percent)
         except Exception as error:  # noqa: BLE001 - whatever the server does, the work goes on
             logger.warning("the progress bar stops here, the work goes on: %s", error)
             self.artifact = None

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tqdm import tqdm
 from upath import UPath
 
+from tasks import artifacts
+from tasks.bars import OnProgress, unheard
 from tasks.code_version import code_version
 from tasks.config import EmbedConfig
 from tasks.embedding_rows import Rows, Survey, naming, survey, table_rows
@@ -96,7 +97,7 @@ def embed_table(
     *,
     earlier: Sequence[UPath] = (),
     refresh: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: OnProgress = unheard,
 ) -> tuple[EmbedResult, list[str]]:
     """Embed the table's rows into the artifact's folder; the result and its files.
 
@@ -121,8 +122,7 @@ def embed_table(
             embedded += computed
         shards.append(shard)
         done += len(rows)
-        if progress:
-            progress(done, extent.rows)
+        progress(done, extent.rows)
     write_embeddings(artifact.path / names.npz, shards, extent, model.embed_dim)
     ours = {shard.name for shard in shards}
     remove(folder / name for name in listing(folder) if name not in ours)
@@ -226,12 +226,7 @@ def embed(
         from tasks.learning.model import load_folder
         from tasks.model import local_model
 
-        with tqdm(desc="embed", unit="row", disable=None) as bar:
-
-            def show(done: int, total: int) -> None:
-                bar.total = total
-                bar.update(done - bar.n)
-
+        with artifacts.progress("embed", "row", "Listings embedded") as show:
             return embed_table(
                 location(table),
                 load_folder(local_model(model.folder)),

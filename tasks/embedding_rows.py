@@ -15,6 +15,7 @@ from tasks.storage import file_fingerprint, fingerprint, location
 from tasks.table import read_batches
 
 SURVEY_ROWS = 5_000
+INTEGER = r"0|-?[1-9]\d{0,17}"
 HASHING_THREADS = 16  # a file on S3 is a request of some 20 ms
 
 
@@ -49,9 +50,14 @@ def survey(table: UPath) -> Survey:
     rows, width, integers = 0, 1, True
     for frame in read_batches(table, SURVEY_ROWS):
         rows += len(frame)
-        integers &= pd.api.types.is_integer_dtype(frame["nm"]) or not len(frame)
+        integers &= _are_integers(frame["nm"])
         width = max(width, int(frame["nm"].astype(str).str.len().max() or 1) if len(frame) else 1)
     return Survey(rows, np.dtype(np.int64) if integers else np.dtype(f"<U{width}"))
+
+
+def _are_integers(nm: "pd.Series[int] | pd.Series[str]") -> bool:
+    """Whether ids are integers, or texts that come back the same from being read as such."""
+    return pd.api.types.is_integer_dtype(nm) or bool(nm.astype(str).str.fullmatch(INTEGER).all())
 
 
 def table_rows(table: UPath, size: int, extent: Survey) -> Iterator[Rows]:

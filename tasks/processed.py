@@ -15,10 +15,10 @@ from upath import UPath
 
 from tasks.content import ContentHash
 from tasks.storage import writing
+from tasks.table_content import HASHED, PLACE
 
 CSV, TABLE, REJECTED = "processed_data.csv", "processed_data.parquet", "rejected.csv"
-FIRST = ["title", "image_path", "nm"]
-LAST = "picture_hash"  # in the Parquet alone
+FIRST = ["title", PLACE, "nm"]  # and last, in the Parquet alone, HASHED
 
 
 @dataclass
@@ -34,10 +34,12 @@ class ProcessedTable:
 
     def keep(self, rows: pa.RecordBatch, image_paths: list[str], hashes: list[str]) -> None:
         """Add rows of the cleaned table, with the paths and content hashes of their pictures."""
-        rows = rows.append_column(LAST, pa.array(hashes, pa.string()))
-        self.content.update(rows)  # without paths: the same listings elsewhere are the same
-        rows = rows.append_column("image_path", pa.array(image_paths, pa.string()))
-        rows = rows.select(self.parquet.schema.names)
+        rows = rows.append_column(HASHED, pa.array(hashes, pa.string()))
+        rows = rows.append_column(PLACE, pa.array(image_paths, pa.string()))
+        names = self.parquet.schema.names
+        rows = rows.select(names)
+        # Without paths: the same listings elsewhere are the same.
+        self.content.update(rows.select([name for name in names if name != PLACE]))
         self.parquet.write_batch(rows)
         _frame(rows).to_csv(self.csv, header=False, index=False, lineterminator="\n")
         self.rows_kept += rows.num_rows
@@ -53,7 +55,7 @@ class ProcessedTable:
 def writing_processed(folder: UPath, cleaned: pa.Schema) -> Iterator[ProcessedTable]:
     """A table to fill from rows of the cleaned one; its files are in place when the block ends."""
     rest = [field for field in cleaned if field.name not in FIRST]
-    texts = [pa.field(name, pa.string()) for name in ("title", "image_path", LAST)]
+    texts = [pa.field(name, pa.string()) for name in ("title", PLACE, HASHED)]
     schema = pa.schema([*texts[:2], cleaned.field("nm"), *rest, texts[2]])
     with (
         writing(folder / CSV) as csv_path,

@@ -207,7 +207,7 @@ def show(result: PipelineResult, seconds: Mapping[str, float], sheet: bytes) -> 
     """The run's artifacts in the Prefect UI."""
     rows = rows_section(result.resized).rows
     show_table(
-        "rows", [{"": name, "rows": count} for name, count in rows], "Rows kept and rejected"
+        "rows", [{"what": name, "rows": count} for name, count in rows], "Rows kept and rejected"
     )
     parts = [figures_section(result.evaluated), model_section(result), times_section(seconds)]
     show_markdown("figures", markdown(parts), "Held-out figures before and after fine-tuning")

@@ -5,15 +5,15 @@ The folder of resized pictures fills up over runs: a picture is opened when it i
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from tqdm import tqdm
 from upath import UPath
 
 from tasks import artifacts
+from tasks.bars import OnProgress, unheard
 from tasks.config import ResizeConfig
 from tasks.errors import UserError
 from tasks.memory import flat_memory
@@ -31,9 +31,13 @@ STAGE = Stage("resize", ResizeResult, __name__)
 BATCH_ROWS = 2_000
 
 
-def pictures_folder(output: str, config: ResizeConfig) -> str:
-    """Where the pipeline keeps pictures resized with these settings, shared by all its runs."""
-    return str(location(output) / "pictures" / fingerprint(config.picture()))
+def pictures_folder(output: str, images: str, config: ResizeConfig) -> str:
+    """Where the pipeline keeps pictures resized with these settings, shared by all its runs.
+
+    Another folder of originals has another one: there the same id may be another picture.
+    """
+    source = str(location(images)), config.picture_pattern
+    return str(location(output) / "pictures" / fingerprint(source, config.picture()))
 
 
 def look(cleaned: CleanResult, survey: Survey) -> tuple[str, int]:
@@ -58,12 +62,12 @@ def look(cleaned: CleanResult, survey: Survey) -> tuple[str, int]:
 
 
 def resize_catalog(
-    cleaned: CleanResult, survey: Survey, artifact: Artifact, progress: Callable[[int], None]
+    cleaned: CleanResult, survey: Survey, artifact: Artifact, progress: OnProgress = unheard
 ) -> tuple[ResizeResult, list[str]]:
     """Write the processed table, and those of its pictures that are not there yet.
 
-    ``progress`` hears how many rows are done. Rows of the catalogue = rows kept + rows rejected. A
-    run that was killed goes on from where it was when it is started again.
+    ``progress`` hears how many rows are done of how many. Rows of the catalogue = rows kept + rows
+    rejected. A run that was killed goes on from where it was when it is started again.
     """
     done = opened = 0
     with (
@@ -71,7 +75,6 @@ def resize_catalog(
         writing_processed(artifact.path, _schema(cleaned.table)) as processed,
         survey.index.recording() as record,
         PicturePool.open(survey) as pool,
-        tqdm(total=cleaned.rows_kept, desc="resize", unit="row", disable=None) as bar,
     ):
         for batch in _batches(cleaned.rejected):
             processed.reject(zip(*batch.to_pydict().values(), strict=True))
@@ -81,8 +84,7 @@ def resize_catalog(
             for row, outcome in pool.carry_out(plan):
                 outcomes[row] = outcome
                 done += 1
-                bar.update()
-                progress(done)
+                progress(done, cleaned.rows_kept)
                 if isinstance(plan[row], Job):
                     opened += 1
                     record(outcome)
@@ -152,7 +154,7 @@ def resize(
     seen, to_resize = look(cleaned, survey)
 
     def make(artifact: Artifact) -> tuple[ResizeResult, list[str]]:
-        with artifacts.progress("resize", cleaned.rows_kept, "Pictures brought to size") as show:
+        with artifacts.progress("resize", "row", "Pictures brought to size") as show:
             return resize_catalog(cleaned, survey, artifact, show)
 
     inputs = {

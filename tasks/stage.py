@@ -7,7 +7,7 @@ Prefect result record could outlive a deleted artifact, the manifest cannot.
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from prefect import Task, task
 from prefect.client.schemas.objects import State, TaskRun
@@ -22,12 +22,22 @@ from tasks.storage import Artifact, Store, fingerprint
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result", bound=Parameters)
-Function = TypeVar("Function", bound=Callable[..., Any])
+P = ParamSpec("P")
+Value = TypeVar("Value")
 
 
 def _retry(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     error = state.result(raise_on_failure=False)
     return isinstance(error, BaseException) and may_pass(error)
+
+
+def outcome(stage: Task[P, Value], *arguments: P.args, **options: P.kwargs) -> Value:
+    """Run a stage's task to its end and return its result; its failure is raised here.
+
+    It runs in the calling thread: the signal that cancels a run reaches only the main one.
+    """
+    state = stage(*arguments, return_state=True, **options)
+    return state.result()
 
 
 # Waits of about 2, 4, 8 s, spread so that many workers do not come back at the same instant.

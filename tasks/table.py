@@ -1,7 +1,7 @@
 """The processed table: a row per listing with its text and the path of its resized picture.
 
-Columns: ``title`` (str) and ``image_path`` (str, local or s3://) first, ``nm`` (int64 or str), then
-whatever the catalogue carries. A CSV of another tool needs only the first two.
+Columns: ``title`` (str) and ``image_path`` (str, local or s3://) first, ``nm`` (int64 or str; from
+a CSV str), then whatever the catalogue carries. A CSV of another tool needs only the first two.
 """
 
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ from tasks.errors import UserError
 from tasks.storage import reading
 
 REQUIRED = ("title", "image_path")
+TEXTS = ("nm", *REQUIRED, "description", "category")
 
 
 def read_batches(path: UPath, rows: int) -> Iterator[pd.DataFrame]:
@@ -33,8 +34,9 @@ def read_batches(path: UPath, rows: int) -> Iterator[pd.DataFrame]:
                 frames = pd.read_csv(
                     local,
                     chunksize=rows,
-                    keep_default_na=False,  # a product may be called None
-                    dtype={"title": str, "image_path": str, "description": str, "category": str},
+                    # As they stand: a product may be called None, and an id 007.
+                    keep_default_na=False,
+                    dtype=dict.fromkeys(TEXTS, str),
                 )
             for frame in frames:
                 yield _checked(frame, path)

@@ -4,6 +4,7 @@ from typing import Any
 
 from prefect.runtime import task_run  # noqa: TID251 - the task may ask which try of it this is
 
+from tasks import artifacts
 from tasks.config import TrainConfig
 from tasks.results import ModelResult, TrainResult
 from tasks.stage import Stage, retried
@@ -82,7 +83,8 @@ def train_model(
         project_name=project_name,
     )
     job.place.claim(overwrite=overwrite)
-    launch(job)
+    with artifacts.progress("train", "step", "Training steps") as show:
+        launch(job, show)
     _, progress = job.place.last()
     folder = artifact.path / MODEL_FOLDER
     result = TrainResult(

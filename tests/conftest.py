@@ -9,12 +9,9 @@ import boto3
 import pytest
 import s3fs
 from moto.server import ThreadedMotoServer
-from servers import applied, server, workers
 from upath import UPath
 
 from tasks.storage import location
-
-__all__ = ["applied", "server", "workers"]
 
 # Before Prefect is imported anywhere: no telemetry, and time enough on a busy machine.
 os.environ.setdefault("DO_NOT_TRACK", "1")
@@ -22,6 +19,8 @@ os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
 os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
 os.environ.setdefault("WANDB_MODE", "disabled")
+
+pytest_plugins = ["servers"]  # loaded after this file: it imports Prefect
 
 
 @pytest.fixture(scope="session")

@@ -73,7 +73,7 @@ class Shop:
         """Clean and resize; the files are in the folder of the name."""
         artifact = Artifact(self.place / name)
         survey = self.survey(config, **options)
-        result, files = resize_catalog(self.cleaned(), survey, artifact, lambda _done: None)
+        result, files = resize_catalog(self.cleaned(), survey, artifact)
         assert set(files) <= set(listing(artifact.path))
         return result
 

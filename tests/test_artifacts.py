@@ -26,9 +26,9 @@ def show_all(key: str) -> None:
     show_table(f"{key}-table", [{"reason": "no title", "rows": 3}], "Rows")
     show_markdown(f"{key}-markdown", "## Figures")
     show_picture(f"{key}-picture", png(), "A picture")
-    with progress(f"{key}-progress", 4, "Resizing") as done:
+    with progress(f"{key}-progress", "picture", "Resizing") as show:
         for count in range(1, 4):
-            done(count)
+            show(count, 4)
 
 
 @pytest.fixture(scope="module")
@@ -91,10 +91,10 @@ def test_progress_is_told_to_the_server_now_and_then(monkeypatch: pytest.MonkeyP
 
     @flow
     def run() -> None:
-        with progress("busy", 10_000) as done:
+        with progress("busy", "row") as show:
             for count in range(10_000):
-                done(count)
-            done(10_500)
+                show(count, 10_000)
+            show(10_500, 10_000)
 
     run()
     assert len(told) <= 3

@@ -212,9 +212,7 @@ def test_cleaning_and_resizing_reject_what_was_planted(
         ResizeConfig(default_image_size=(32, 32)),
         refresh=False,
     )
-    result, _ = resize_catalog(
-        cleaned, survey, Artifact(location(tmp_path / "r")), lambda _done: None
-    )
+    result, _ = resize_catalog(cleaned, survey, Artifact(location(tmp_path / "r")))
     assert result.reasons == facts.rejected
     assert (result.rows_in, result.rows_kept) == (facts.rows, facts.rows_kept)
 

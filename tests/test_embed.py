@@ -237,11 +237,19 @@ def test_refresh_computes_everything(shop: Shop, table: pd.DataFrame) -> None:
     assert shop.embed(table, refresh=True).rows_embedded == ROWS
 
 
+def test_ids_of_a_csv_are_numbers_only_if_none_is_lost(shop: Shop, table: pd.DataFrame) -> None:
+    """``007`` is not 7: with one such id all of them stay texts."""
+    plain = table.drop(columns=["picture_hash"])
+    assert arrays(shop.embed(plain))["nm"].dtype == np.int64
+    plain["nm"] = ["007", *plain["nm"].astype(str)[1:]]
+    assert arrays(shop.embed(plain))["nm"].tolist() == plain["nm"].tolist()
+
+
 def test_picture_without_hash_is_known_by_its_content(shop: Shop, table: pd.DataFrame) -> None:
     """A CSV of another tool: an equal file is taken over, a repainted one is not."""
     plain = table.drop(columns=["picture_hash", "nm"])
     first = shop.embed(plain)
-    assert arrays(first)["nm"].tolist() == [str(number) for number in range(ROWS)]
+    assert arrays(first)["nm"].tolist() == list(range(ROWS))
     Image.new("RGB", (64, 70), "red").save(table["image_path"][2])
     result = shop.embed(plain.iloc[1:])
     assert result.rows_embedded == 1

@@ -23,6 +23,7 @@ from tasks.resize import look, pictures_folder, resize, resize_catalog
 from tasks.storage import (
     Artifact,
     Store,
+    copy,
     listing,
     location,
     read_bytes,
@@ -30,6 +31,7 @@ from tasks.storage import (
     write_bytes,
     writing,
 )
+from tasks.table_content import table_fingerprint
 from tests.picture_shop import CONFIG, Shop, picture, rejects_of, table_of
 
 
@@ -93,13 +95,33 @@ def test_other_columns_come_through_the_csv(shop: Shop) -> None:
         table = table.append_column(name, pa.array(values))
     with writing(location(cleaned.table)) as aside:
         pq.write_table(table, aside)
-    result, _ = resize_catalog(
-        cleaned, shop.survey(), Artifact(shop.place / "resize"), lambda _done: None
-    )
+    result, _ = resize_catalog(cleaned, shop.survey(), Artifact(shop.place / "resize"))
     frame = pd.read_csv(result.csv, dtype={"stock": "Int64"})
     assert frame["stock"].tolist()[0] == 1
     assert frame["tags"][0] == '["а", "б\\""]'
     assert frame["note"][0] == 'x\n"y", z'
+
+
+def test_a_table_has_the_fingerprint_of_its_content_wherever_it_lies(shop: Shop) -> None:
+    """Whoever reads the Parquet file finds the fingerprint that the run returned."""
+    result = shop.run()
+    assert table_fingerprint(location(result.table)) == result.fingerprint
+    elsewhere = shop.place / "elsewhere.parquet"
+    copy(location(result.table), elsewhere)
+    assert table_fingerprint(elsewhere) == result.fingerprint
+    shop.put(2, picture(77))
+    repainted = shop.run()
+    assert table_fingerprint(location(repainted.table)) != result.fingerprint
+
+
+def test_a_csv_with_a_repainted_picture_is_another_table(shop: Shop) -> None:
+    """The CSV says nothing of what the pictures show, so their files are looked at."""
+    csv = location(shop.run().csv)
+    before = table_fingerprint(csv)
+    assert table_fingerprint(csv) == before
+    shop.put(2, picture(77))
+    shop.run()
+    assert table_fingerprint(csv) != before
 
 
 def test_the_path_of_an_id_never_leaves_the_folder(tmp_path: Path) -> None:
@@ -140,9 +162,10 @@ def test_progress_is_told(shop: Shop) -> None:
     """The callback hears of every row once, known ones included."""
     shop.run()
     shop.put(2, picture(77))
-    heard: list[int] = []
-    resize_catalog(shop.cleaned(), shop.survey(), Artifact(shop.place / "b"), heard.append)
-    assert heard == [1, 2, 3, 4, 5, 6]
+    heard: list[tuple[int, int]] = []
+    place = Artifact(shop.place / "b")
+    resize_catalog(shop.cleaned(), shop.survey(), place, lambda *told: heard.append(told))
+    assert heard == [(done, 6) for done in range(1, 7)]
 
 
 def test_pictures_in_the_place_of_the_originals_are_refused(shop: Shop) -> None:
@@ -162,7 +185,7 @@ def test_a_folder_without_any_of_the_pictures_is_refused(shop: Shop) -> None:
 def test_the_task_runs_once_per_content(shop: Shop) -> None:
     """Cached with the same inputs; made again when a picture, a reject or a file changes."""
     store = Store(root=str(shop.place / "store"))
-    pictures = pictures_folder(store.root, CONFIG)
+    pictures = pictures_folder(store.root, str(shop.images), CONFIG)
 
     def run(config: ResizeConfig = CONFIG) -> Any:
         with disable_run_logger():
@@ -183,8 +206,19 @@ def test_the_task_runs_once_per_content(shop: Shop) -> None:
 def test_pictures_of_other_settings_go_elsewhere() -> None:
     """Sizes and quality have a folder each; threads do not count."""
     folders = {
-        pictures_folder("out", ResizeConfig(**options))
+        pictures_folder("out", "images", ResizeConfig(**options))
         for options in ({}, {"threads": 3}, {"quality": 80}, {"default_image_size": (9, 9)})
     }
     assert len(folders) == 3
-    assert pictures_folder("s3://bucket/out", CONFIG).startswith("s3://bucket/out/pictures/")
+    folder = pictures_folder("s3://bucket/out", "images", CONFIG)
+    assert folder.startswith("s3://bucket/out/pictures/")
+
+
+def test_another_folder_of_originals_has_another_folder_of_pictures() -> None:
+    """Two catalogues under one output may give the same id to different pictures."""
+    front = ResizeConfig(picture_pattern="{nm}/front.jpg")
+    folders = {
+        pictures_folder("out", images, config)
+        for images, config in (("a", CONFIG), ("b", CONFIG), ("a", front))
+    }
+    assert len(folders) == 3

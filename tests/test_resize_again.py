@@ -155,7 +155,7 @@ def test_two_runs_at_once_do_not_harm_each_other(shop: Shop) -> None:
 
     def run(name: str) -> None:
         survey, artifact = shop.survey(), Artifact(shop.place / name)
-        results.append(resize_catalog(cleaned, survey, artifact, lambda _done: None)[0])
+        results.append(resize_catalog(cleaned, survey, artifact)[0])
 
     threads = [threading.Thread(target=run, args=(name,)) for name in ("a", "b")]
     for thread in threads:

@@ -1,14 +1,12 @@
 """A training as one value that can be sent to other processes and machines, and its execution."""
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from tqdm import tqdm
 
+from tasks.bars import OnProgress
 from tasks.config import Parameters, TrainConfig
 from tasks.learning.card import model_card
 from tasks.learning.distributed import joined
@@ -42,7 +40,7 @@ class Job(Parameters):
         return Place(location(self.folder), self.key, self.inputs)
 
 
-def run_job(job: Job) -> None:
+def run_job(job: Job, on_step: OnProgress) -> None:
     """Train in this process, or as one of those that torchrun or Ray started.
 
     What came of it stands in ``state.json`` of the job's folder.
@@ -58,9 +56,8 @@ def run_job(job: Job) -> None:
         logger.info("train: rows for each side: %s", counts)
         tracker = Wandb(job.project_name, job.key, job.inputs, local_folder(job.place))
         try:
-            with progress_bar() as on_step:
-                run = Run(job.place, tracker, on_step, world)
-                progress = fit(rows["train"], rows["validation"], model, job.config, run)
+            run = Run(job.place, tracker, on_step, world)
+            progress = fit(rows["train"], rows["validation"], model, job.config, run)
         finally:
             tracker.finish()
         config = trained_config(model, job.config)
@@ -74,18 +71,6 @@ def sides(job: Job) -> dict[str, pd.DataFrame]:
     table = table[[name for name in COLUMNS if name in table.columns]]
     side = split_rows(table, config.validation_fraction, config.test_fraction, config.seed)
     return {name: table[side == name] for name in ("train", "validation", "test")}
-
-
-@contextmanager
-def progress_bar() -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal, moved by calling with the steps done and the steps there are."""
-    with tqdm(desc="train", unit="step", disable=None) as bar:
-
-        def on_step(step: int, steps: int) -> None:
-            bar.total = steps
-            bar.update(step - bar.n)
-
-        yield on_step
 
 
 def local_folder(place: Place) -> Path:

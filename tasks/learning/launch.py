@@ -7,6 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tasks.bars import OnProgress, unheard
 from tasks.errors import UserError
 from tasks.learning import ray_workers, torchrun
 from tasks.learning.distributed import LostProcessError
@@ -15,14 +16,15 @@ from tasks.learning.job import Job, run_job
 logger = logging.getLogger(__name__)
 
 
-def launch(job: Job) -> None:
+def launch(job: Job, on_step: OnProgress = unheard) -> None:
     """Run the job to its end; what makes it fail is raised here.
 
     ``config.processes`` processes share each batch: on this machine as torchrun starts them, or
-    as workers of the Ray cluster that this process is connected to.
+    as workers of the Ray cluster that this process is connected to. One alone tells ``on_step`` its
+    steps; several have a bar of their own.
     """
     if job.config.processes == 1:
-        run_job(job)
+        run_job(job, on_step)
     elif job.config.launcher == "ray":
         ray_workers.launch(job)
     else:

@@ -12,7 +12,8 @@ from tasks.learning.images import Fit, fit_picture, read_picture
 from tasks.learning.model import RuCLIP
 from tasks.learning.pairs import Pairs
 from tasks.learning.pixel_cache import PixelCache, open_cache
-from tasks.storage import listing, location, user_cache
+from tasks.storage import user_cache
+from tasks.table_content import picture_stamps
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,6 @@ def shared_pixels(sides: Sequence[Pairs], model: RuCLIP, cache_gb: float) -> lis
 def picture_keys(pairs: Pairs) -> list[str]:
     """What each row's picture is known by: its hash, or else its path and time or ETag."""
     hashes, paths = pairs.picture_hash.tolist(), pairs.image_path.tolist()
-    unhashed = [location(path) for path, hashed in zip(paths, hashes, strict=True) if not hashed]
-    folders = {str(path.parent): path.parent for path in unhashed}
-    found = {name: listing(folder) for name, folder in folders.items()}
-
-    def stamped(path: str) -> str:
-        place = location(path)
-        info = found[str(place.parent)].get(place.name)
-        return f"{place} {info.stamp if info else ''}"
-
-    return [hashed or stamped(path) for path, hashed in zip(paths, hashes, strict=True)]
+    unhashed = [path for path, hashed in zip(paths, hashes, strict=True) if not hashed]
+    stamps = iter(picture_stamps(unhashed))
+    return [hashed or next(stamps) for hashed in hashes]

@@ -2,6 +2,7 @@
 
 import tempfile
 
+from tasks.bars import terminal_bar
 from tasks.errors import UserError
 from tasks.learning.distributed import TIMEOUT, LostProcessError
 from tasks.learning.job import Job, run_job
@@ -36,7 +37,8 @@ def launch(job: Job) -> None:
 
 
 def _work(config: dict[str, str]) -> None:
-    run_job(Job.model_validate_json(config["job"]))
+    with terminal_bar("train", "step") as bar:
+        run_job(Job.model_validate_json(config["job"]), bar)
 
 
 def _gpus() -> bool:

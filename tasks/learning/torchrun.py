@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+from tasks.bars import terminal_bar, unheard
 from tasks.errors import UserError
 from tasks.learning.job import Job, run_job
 from tasks.storage import location, read_bytes
@@ -28,7 +29,9 @@ def main(arguments: list[str]) -> None:
     # These processes are ours alone: ended from outside, they save before they go.
     signal.signal(signal.SIGTERM, _stop)
     try:
-        run_job(Job.model_validate_json(read_bytes(location(arguments[0]))))
+        job = Job.model_validate_json(read_bytes(location(arguments[0])))
+        with terminal_bar("train", "step") as bar:
+            run_job(job, bar if leads else unheard)
     except UserError as error:
         if file := os.environ.get(ERROR_FILE):
             Path(file).write_text(str(error), encoding="utf-8")

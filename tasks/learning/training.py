@@ -4,12 +4,13 @@ import copy
 import dataclasses
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
+from tasks.bars import OnProgress, unheard
 from tasks.config import TrainConfig
 from tasks.learning.batches import Steps, loader, worker_count
 from tasks.learning.device import choose
@@ -44,7 +45,7 @@ class Run:
 
     place: Place
     tracker: Tracker = field(default_factory=Nowhere)
-    on_step: Callable[[int, int], None] = lambda _step, _steps: None
+    on_step: OnProgress = unheard
     world: World = field(default_factory=World)
 
 

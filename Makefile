@@ -4,25 +4,24 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help run test test-slow deploy clean
+.PHONY: help run test test-fast deploy clean
 help:
 	@echo 'make run    set up, then run the whole pipeline on the embedded demo (ARGS="--help" for options)'
-	@echo 'make test   set up, then lint, type-check and test'
-	@echo 'make test-slow  also the tests with servers, workers and several processes'
+	@echo 'make test   set up, then lint, type-check and test, with servers, workers and a browser'
+	@echo 'make test-fast  without those: three minutes instead of fifteen'
 	@echo 'make deploy put work pools and deployments on the Prefect server of PREFECT_API_URL'
 	@echo 'make clean  remove the environment'
 
 run: $(VENV)/.installed
 	$(BIN)/python flows/pipeline.py $(ARGS)
 
-test: $(VENV)/.installed-test
+test: test-fast
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+test-fast: $(VENV)/.installed-test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 	$(BIN)/python -m pytest -m 'not slow and not forks' $(ARGS)
 	$(BIN)/python -m pytest -m forks $(ARGS)
-	$(BIN)/python -m pytest -m slow tests/test_flows.py $(ARGS)
-
-test-slow: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -m slow $(ARGS)
 
 deploy: $(VENV)/.installed
 	$(BIN)/python deployments/apply.py

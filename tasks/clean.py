@@ -28,6 +28,7 @@ from tasks.storage import (
     explained,
     file_fingerprint,
     fingerprint,
+    is_file,
     location,
     reading,
     writing,
@@ -44,11 +45,10 @@ READ_BUFFER = 1 << 20  # bytes of a column read at once; without it a whole row 
 
 def check_catalog(catalog: UPath, config: CleanConfig) -> None:
     """Refuse a catalogue that cannot be cleaned, from its schema alone."""
-    with explained(catalog):
-        if not catalog.is_file():
-            raise UserError(f"{catalog} does not exist or is not a file.")
-        with _damage_named(catalog), catalog.open("rb") as file:
-            schema = pq.ParquetFile(file).schema_arrow
+    if not is_file(catalog):
+        raise UserError(f"{catalog} does not exist or is not a file.")
+    with explained(catalog), _damage_named(catalog), catalog.open("rb") as file:
+        schema = pq.ParquetFile(file).schema_arrow
     read_layout(schema, catalog, config)
 
 

@@ -18,8 +18,8 @@ from tasks.storage import (
     Artifact,
     Store,
     copy,
-    explained,
     file_fingerprint,
+    is_file,
     is_local,
     local_copy,
     location,
@@ -63,8 +63,7 @@ def find_model(source: str, cache: Path) -> UPath:
     if source == TINY:
         raise UserError(f"{TINY!r} is made anew for each table: give the folder of the one meant.")
     place = location(source)
-    with explained(place):
-        missing = [name for name in FILES if not (place / name).is_file()]
+    missing = [name for name in FILES if not is_file(place / name)]
     if len(missing) == len(FILES):
         raise UserError(_no_such_model(source, list(ruclip.MODELS)))
     if missing:
@@ -95,7 +94,7 @@ def local_checkpoint(path: str) -> Path:
     if is_local(place):
         return Path(place.path)
     tokenizer = place.parent / "bpe.model"
-    names = [place.name, *([tokenizer.name] if tokenizer.exists() else [])]
+    names = [place.name, *([tokenizer.name] if is_file(tokenizer) else [])]
     return local_copy(place.parent, names) / place.name
 
 

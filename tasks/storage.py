@@ -232,6 +232,15 @@ def exists(path: UPath) -> bool:
         return bool(path.fs.exists(path.path))
 
 
+def is_file(path: UPath) -> bool:
+    """Whether a file is there; one request on S3. UserError if access is denied."""
+    with explained(path):
+        try:
+            return bool(path.fs.info(path.path)["type"] == "file")
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
+
 def check_folder(folder: UPath) -> None:
     """Refuse a folder to read from that is not there."""
     if is_local(folder) and not Path(folder.path).is_dir():

@@ -3,16 +3,13 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import botocore.exceptions
 import pytest
 import s3fs
-from moto.server import DomainDispatcherApplication, create_backend_app
 from upath import UPath
-from werkzeug.serving import make_server
 
 from tasks import picture_pool
 from tasks.config import ResizeConfig
@@ -23,6 +20,7 @@ from tasks.storage import (
     location,
     read_bytes,
 )
+from tests.flaky_s3 import flaky_endpoint
 from tests.picture_shop import CONFIG, Shop
 
 
@@ -85,42 +83,18 @@ def test_requests_to_s3_run_at_once_and_decoders_do_not(
     assert max(most) <= cores
 
 
-class FlakyS3:
-    """A real S3 API over HTTP that fails the first request of some kinds."""
-
-    def __init__(self) -> None:
-        self.api = DomainDispatcherApplication(create_backend_app)
-        self.failed: list[str] = []
-
-    def __call__(self, request: dict[str, Any], start: Any) -> Iterable[bytes]:
-        """Answer like S3, or like S3 on a bad day."""
-        asked = f"{request['REQUEST_METHOD']} {request['PATH_INFO'].rsplit('/', 1)[-1]}"
-        faults = {"GET 1.jpg": "503", "PUT 3.jpg": "503", "GET 4.jpg": "cut", "PUT 5.jpg": "500"}
-        if asked not in faults or asked in self.failed:
-            return self.api(request, start)
-        self.failed.append(asked)
-        if faults[asked] == "cut":
-            return [b"".join(self.api(request, start))[:100]]
-        start(f"{faults[asked]} Slow Down", [("Content-Type", "application/xml")])
-        return [b"<Error><Code>SlowDown</Code><Message>Reduce your request rate</Message></Error>"]
-
-
 def test_a_flaky_s3_costs_no_picture(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """503, 500 and a connection dropped in mid-body: the same table as on a good day."""
     good = Shop(location(bucket) / "good").run()
-    flaky = FlakyS3()
-    server = make_server("127.0.0.1", 0, flaky, threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
-    s3fs.S3FileSystem.clear_instance_cache()
-    try:
+    faults = {"GET 1.jpg": "503", "PUT 3.jpg": "503", "GET 4.jpg": "cut", "PUT 5.jpg": "500"}
+    with flaky_endpoint(lambda method, name: faults.get(f"{method} {name}")) as endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint.url)
+        s3fs.S3FileSystem.clear_instance_cache()
         shop = Shop(location(bucket) / "bad", rows=0)
         shop.ids = list(range(6))
         shop.images = location(bucket) / "good" / "images"
         bad = shop.run()
-    finally:
-        server.shutdown()
-    assert sorted(flaky.failed) == ["GET 1.jpg", "GET 4.jpg", "PUT 3.jpg", "PUT 5.jpg"]
+    assert sorted(endpoint.app.failed) == sorted(faults)
     assert bad.reasons == {}
     assert bad.fingerprint == good.fingerprint
 

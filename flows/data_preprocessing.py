@@ -21,7 +21,9 @@ def data_preprocessing(config: DataPreprocessingConfig) -> ResizeResult:
     """Clean the table, bring the pictures to size, and name every row that was rejected."""
     output = config.processed_data_path.rstrip("/")
     own = Store(root=f"{output}/.vitrina")
-    cleaned = outcome(clean, config.file_path, own, config.part(CleanConfig))
+    cleaned = outcome(
+        clean, config.file_path, own, config.part(CleanConfig), refresh=config.refresh
+    )
     return outcome(
         resize,
         cleaned,
@@ -29,6 +31,7 @@ def data_preprocessing(config: DataPreprocessingConfig) -> ResizeResult:
         config.processed_images_path,
         Store(root=output, keyed=False),
         config.part(ResizeConfig),
+        refresh=config.refresh,
     )
 
 

@@ -30,7 +30,16 @@ def generate_embeddings(config: GenerateEmbeddingsConfig) -> EmbedResult:
         root=str(output.parent), keyed=False, manifest_name=f"{output.stem}.manifest.json"
     )
     model = embedding_model(config, fingerprint)
-    return outcome(embed, str(table), fingerprint, model, place, config.part(EmbedConfig))
+    return outcome(
+        embed,
+        str(table),
+        fingerprint,
+        model,
+        place,
+        config.part(EmbedConfig),
+        earlier=config.earlier,
+        refresh=config.refresh,
+    )
 
 
 def embedding_model(config: GenerateEmbeddingsConfig, table_fingerprint: str) -> ModelResult:

@@ -46,7 +46,7 @@ def train_remotely(settings: PipelineConfig) -> Task[..., TrainResult]:
                 project_name=project_name,
                 # A name is looked up by the worker: its cache of models is its own.
                 model=model.folder if settings.model == TINY else settings.model,
-                overwrite=refresh,
+                refresh=refresh,
                 **config.model_dump(),
             )
             run_remotely(settings.training_deployment, child)
@@ -69,18 +69,22 @@ def embed_remotely(settings: PipelineConfig) -> Task[..., EmbedResult]:
         config: EmbedConfig,
         refresh: bool = False,
     ) -> EmbedResult:
+        inputs = embedding.embedding_inputs(table_fingerprint, model, config)
+
         def make(artifact: Artifact) -> tuple[EmbedResult, list[str]]:
+            earlier = embedding.latest_embedding(store, inputs["settings"])
             child = GenerateEmbeddingsConfig(
                 processed_data_csv=table,
                 output_path=str(artifact.path / "embeddings.npz"),
                 model=model.folder,
+                earlier=str(earlier.manifest_path) if earlier else None,
+                refresh=refresh,
                 **config.model_dump(),
             )
             run_remotely(settings.embedding_deployment, child)
             made = Artifact(artifact.path, "embeddings.manifest.json")
             return published(made, EmbedResult)
 
-        inputs = embedding.embedding_inputs(table_fingerprint, model, config)
         return embedding.STAGE.run(store, inputs, make, refresh=refresh)
 
     return retried(embed)

@@ -32,7 +32,9 @@ def train_model(config: TrainModelConfig) -> TrainResult:
     fingerprint = table_fingerprint(table)
     output = config.model_save_path.rstrip("/")
     own = Store(root=f"{output}/.vitrina")
-    base = outcome(prepare_model, config.model, str(table), fingerprint, own)
+    base = outcome(
+        prepare_model, config.model, str(table), fingerprint, own, refresh=config.refresh
+    )
     return outcome(
         train,
         str(table),
@@ -42,6 +44,7 @@ def train_model(config: TrainModelConfig) -> TrainResult:
         config.part(TrainConfig),
         config.project_name,
         overwrite=config.overwrite,
+        refresh=config.refresh,
     )
 
 

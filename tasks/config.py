@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Pixels = Annotated[int, Field(ge=1, le=10_000)]
+Refresh = Annotated[bool, Field(description="Compute all again, whatever is there already.")]
 Group = TypeVar("Group", bound="Parameters")
 DEFAULT_MODEL = "ruclip-vit-base-patch32-384"
 MODEL_SOURCES = "ruCLIP to start from: a name, a local or s3:// folder, or tiny (for trials)."
@@ -289,7 +290,7 @@ class PipelineConfig(Parameters):
     output: str = Field("output", description="Folder for all artifacts, local or s3://.")
     model: str = Field(DEFAULT_MODEL, description=MODEL_SOURCES)
     project_name: str = Field("fine-tuning-ruclip", description="wandb project.")
-    refresh: bool = Field(False, description="Run every stage again, whatever is in the store.")
+    refresh: Refresh = False
     demo_products: int = Field(
         400, ge=20, le=100_000, description="Products that the demo catalogue draws."
     )
@@ -323,6 +324,7 @@ class PreprocessingPlaces(Parameters):
     base_image_path: str = Field(description="Folder with the pictures, local or s3://.")
     processed_data_path: str = Field(description="Folder for the processed table.")
     processed_images_path: str = Field(description="Folder for the resized pictures.")
+    refresh: Refresh = False
 
 
 class DataPreprocessingConfig(CleanConfig, ResizeConfig, PreprocessingPlaces):
@@ -341,6 +343,7 @@ class TrainingPlaces(Parameters):
     project_name: str = Field("fine-tuning-ruclip", description="wandb project.")
     model: str = Field(DEFAULT_MODEL, description=MODEL_SOURCES)
     overwrite: bool = Field(False, description="Replace another training in --model_save_path.")
+    refresh: Refresh = False
 
 
 class TrainModelConfig(TrainConfig, TrainingPlaces):
@@ -356,6 +359,12 @@ class EmbeddingPlaces(Parameters):
         None, description="Checkpoint (.pth) to embed with; without it the base model embeds."
     )
     model: str = Field(DEFAULT_MODEL, description=MODEL_SOURCES)
+    earlier: str | None = Field(
+        None,
+        description="Manifest (*.manifest.json) of earlier embeddings by the same model: what they "
+        "hold is taken over. Those at --output_path are found without it.",
+    )
+    refresh: Refresh = False
 
 
 class GenerateEmbeddingsConfig(EmbedConfig, EmbeddingPlaces):

@@ -64,17 +64,39 @@ def settings_of(model_fingerprint: str, config: EmbedConfig) -> str:
     return fingerprint(model_fingerprint, config.content(), version)
 
 
-def earlier_shards(store: Store, settings: str) -> list[UPath]:
-    """The shards of the latest finished embedding with these settings; none if there is none."""
+def latest_embedding(store: Store, settings: str) -> Artifact | None:
+    """The latest finished embedding of the store with these settings."""
     found: list[tuple[Manifest, Artifact]] = []
     for key in _keys(store):
         artifact = store.artifact(STAGE.name, key)
         manifest = artifact.manifest()
         if manifest and manifest.parameters.get("settings") == settings:
             found.append((manifest, artifact))
-    if not found:
+    return max(found, key=lambda one: one[0].created)[1] if found else None
+
+
+def named_embedding(path: UPath, settings: str) -> Artifact | None:
+    """The embedding whose manifest this is; None if other settings made it.
+
+    Raises UserError if it is none, or not finished.
+    """
+    artifact = Artifact(path.parent, path.name)
+    manifest = artifact.manifest()
+    if manifest is None or manifest.stage != STAGE.name:
+        raise UserError(
+            f"{path} is no manifest of finished embeddings: give the *.manifest.json beside an NPZ."
+        )
+    if manifest.parameters.get("settings") == settings:
+        return artifact
+    logger.warning("embed: %s is of another model or settings: all is computed anew", path)
+    return None
+
+
+def shards_of(artifact: Artifact | None) -> list[UPath]:
+    """The Parquet shards of a finished embedding; none of none."""
+    manifest = artifact.manifest() if artifact else None
+    if artifact is None or manifest is None:
         return []
-    manifest, artifact = max(found, key=lambda one: one[0].created)
     return [artifact.path / name for name in manifest.files if name.endswith(".parquet")]
 
 
@@ -216,10 +238,20 @@ def embed(
     store: Store,
     config: EmbedConfig,
     refresh: bool = False,
+    earlier: str | None = None,
 ) -> EmbedResult:
-    """Prefect's face of :func:`embed_table`: the stored embedding, a resumed or a new one."""
+    """Prefect's face of :func:`embed_table`: the stored embedding, a resumed or a new one.
+
+    ``earlier`` is the manifest of an embedding elsewhere to take vectors over from; without it the
+    latest of the store serves.
+    """
     inputs = embedding_inputs(table_fingerprint, model, config)
     settings = inputs["settings"]
+
+    def known() -> Artifact | None:
+        if earlier is None:
+            return latest_embedding(store, settings)
+        return named_embedding(location(earlier), settings)
 
     def make(artifact: Artifact) -> tuple[EmbedResult, list[str]]:
         # torch costs seconds; a stored embedding answers without it
@@ -234,7 +266,7 @@ def embed(
                 Names.of(store),
                 config,
                 settings,
-                earlier=[] if refresh else earlier_shards(store, settings),
+                earlier=[] if refresh else shards_of(known()),
                 refresh=refresh,
                 progress=show,
             )

@@ -307,9 +307,14 @@ class Artifact:
     path: UPath
     manifest_name: str = "manifest.json"
 
+    @property
+    def manifest_path(self) -> UPath:
+        """Where the manifest is, or will be."""
+        return self.path / self.manifest_name
+
     def manifest(self) -> Manifest | None:
         """The manifest if the artifact is finished and whole, else None."""
-        path = self.path / self.manifest_name
+        path = self.manifest_path
         try:
             manifest = Manifest.model_validate_json(path.fs.cat_file(path.path))
         except (FileNotFoundError, NotADirectoryError, ValidationError):
@@ -340,7 +345,7 @@ class Artifact:
             files={name: present[name].size for name in sorted(files)},
         )
         content = manifest.model_dump_json(indent=2).encode()
-        write_bytes(self.path / self.manifest_name, content)
+        write_bytes(self.manifest_path, content)
         return manifest
 
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from upath import UPath
 
-from tasks.config import EmbedConfig
+from flows.remote_stages import embed_remotely
+from tasks.config import EmbedConfig, GenerateEmbeddingsConfig, PipelineConfig
 from tasks.embed import Names, embed, embed_rows, settings_of
 from tasks.embedding_rows import Rows
 from tasks.embedding_shards import read_column, write_shard
@@ -253,6 +254,44 @@ def test_picture_without_hash_is_known_by_its_content(shop: Shop, table: pd.Data
     Image.new("RGB", (64, 70), "red").save(table["image_path"][2])
     result = shop.embed(plain.iloc[1:])
     assert result.rows_embedded == 1
+
+
+def test_embeddings_elsewhere_are_taken_over_when_named(
+    shop: Shop, table: pd.DataFrame, tmp_path: Path
+) -> None:
+    """By their manifest; those of other settings are not, and what is no manifest is refused."""
+    shop.embed(table)
+    done = shop.store.latest("embed")
+    assert done is not None
+    elsewhere = Store(root=str(tmp_path / "elsewhere"))
+    earlier = str(done.manifest_path)
+    assert shop.embed(table[:8], store=elsewhere, earlier=earlier).rows_embedded == 0
+    int8 = CONFIG.model_copy(update={"precision": "int8"})
+    assert shop.embed(table, int8, store=elsewhere, earlier=earlier).rows_embedded == ROWS
+    with pytest.raises(UserError, match="no manifest of finished embeddings"):
+        shop.embed(table[:5], store=elsewhere, earlier=str(shop.csv))
+
+
+def test_a_child_run_is_told_of_the_embeddings_before(
+    shop: Shop, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On another pool too only the new row is computed, into the artifact that the parent finds."""
+    shop.embed(table[:9])
+    table.to_csv(shop.csv, index=False)
+    settings = PipelineConfig(
+        catalog="demo", images="demo", embedding_deployment="generate-embeddings/gpu"
+    )
+
+    def child(_deployment: str, config: GenerateEmbeddingsConfig) -> None:
+        output = location(config.output_path).parent
+        store = Store(root=str(output), keyed=False, manifest_name="embeddings.manifest.json")
+        shop.embed(table, config.part(EmbedConfig), store=store, earlier=config.earlier)
+
+    monkeypatch.setattr("flows.remote_stages.run_remotely", child)
+    embed_there = embed_remotely(settings)
+    result = embed_there.fn(str(shop.csv), "table", shop.model, shop.store, CONFIG)
+    assert (result.rows, result.rows_embedded) == (ROWS, 1)
+    assert arrays(result)["nm"].tolist() == table["nm"].tolist()
 
 
 def test_script_names_its_outputs_after_the_path(

@@ -139,7 +139,7 @@ def test_held_out_products_are_never_trained_on(
 
     monkeypatch.setattr(job, "fit", watching)
     training(Store(root=str(tmp_path / "store")))
-    table = pd.read_csv(tmp_path / "processed_data.csv")
+    table = pd.read_csv(tmp_path / "processed_data.csv", dtype={"nm": str})
     side = split_rows(table, 0.2, 0.2, 0)
     assert seen == {name: set(table["nm"][side == name]) for name in ("train", "validation")}
 

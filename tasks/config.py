@@ -354,7 +354,7 @@ class EmbeddingPlaces(Parameters):
     """What is embedded with which model, and where the vectors go."""
 
     processed_data_csv: str = Field(description="CSV with the columns title and image_path.")
-    output_path: str = Field(description="NPZ to write: text, img, nm.")
+    output_path: str = Field(pattern=r"\.npz$", description="NPZ to write: text, img, nm.")
     fine_tuned_model_path: str | None = Field(
         None, description="Checkpoint (.pth) to embed with; without it the base model embeds."
     )

@@ -294,6 +294,7 @@ class Manifest(BaseModel):
 
     stage: str
     key: str
+    place: str  # where it was made: its results and tables name files by whole paths
     created: datetime
     parameters: dict[str, Any]
     result: dict[str, Any]
@@ -313,11 +314,13 @@ class Artifact:
         return self.path / self.manifest_name
 
     def manifest(self) -> Manifest | None:
-        """The manifest if the artifact is finished and whole, else None."""
+        """The manifest if the artifact is finished, whole and where it was made, else None."""
         path = self.manifest_path
         try:
             manifest = Manifest.model_validate_json(path.fs.cat_file(path.path))
         except (FileNotFoundError, NotADirectoryError, ValidationError):
+            return None
+        if manifest.place != str(self.path):
             return None
         present = listing(self.path)
         whole = all(
@@ -339,6 +342,7 @@ class Artifact:
         manifest = Manifest(
             stage=stage,
             key=key,
+            place=str(self.path),
             created=datetime.now(UTC),
             parameters=parameters,
             result=result,

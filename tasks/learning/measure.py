@@ -14,7 +14,7 @@ from tasks.learning.embedder import Embedder
 from tasks.learning.metrics import chance_recall, duplicate_pr_auc, retrieval_metrics
 from tasks.learning.model import RuCLIP
 from tasks.learning.probe import Features, linear_probe, probe_rows, zero_shot
-from tasks.learning.split import product_groups, split_rows
+from tasks.learning.split import product_groups, sampled, split_rows
 
 logger = logging.getLogger(__name__)
 
@@ -88,15 +88,9 @@ def choose_rows(table: pd.DataFrame, config: EvaluateConfig, split: TrainConfig)
             "above 0, for example 0.1."
         )
     return Rows(
-        _sampled(held_out, config.max_rows, split.seed),
-        _sampled(training, config.probe_rows, split.seed),
+        sampled(held_out, config.max_rows, split.seed),
+        sampled(training, config.probe_rows, split.seed),
     )
-
-
-def _sampled(rows: np.ndarray, most: int, seed: int) -> np.ndarray:
-    if len(rows) <= most:
-        return rows
-    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
 
 
 def _features(embedder: Embedder, table: pd.DataFrame, rows: np.ndarray) -> Features:

@@ -79,6 +79,13 @@ def split_rows(table: pd.DataFrame, validation: float, test: float, seed: int) -
     return side[groups]
 
 
+def sampled(rows: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """At most ``most`` of the row numbers, the same for a seed, in their order."""
+    if len(rows) <= most:
+        return rows
+    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+
+
 def _codes(values: pd.Series) -> np.ndarray:
     """A number per distinct value, int64 (rows,); -1 for an empty one."""
     return pd.factorize(values.where(values != ""))[0].astype(np.int64)

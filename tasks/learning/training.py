@@ -31,7 +31,7 @@ from tasks.learning.state import (
     checkpoint_name,
 )
 from tasks.learning.tracking import MetricsFile, Nowhere, Tracker
-from tasks.learning.validation import Metrics, Validation, better, sampled
+from tasks.learning.validation import Metrics, Validation, better, held_out_rows
 from tasks.storage import remove
 
 logger = logging.getLogger(__name__)
@@ -64,11 +64,11 @@ class Training:
         self.model = to_train(model, config)
         self.device = choose(config.device)
         pairs = pairs_from(table)
-        validated = pairs_from(sampled(held_out, config.validation_rows, config.seed))
-        pixels = shared_pixels([pairs, validated], self.model, config.cache_gb)
+        validated = held_out_rows(held_out, config.validation_rows, config.seed)
+        pixels = shared_pixels([pairs, validated.pairs], self.model, config.cache_gb)
         self.steps = Steps(pairs, pixels[0], self.model, config, run.world)
         self.validation: Validation | None = None
-        if len(validated):
+        if len(validated.pairs):
             self.validation = Validation(validated, pixels[1], self.model, run.world)
         self.learner = Learner(self.model, config, len(self.steps), self.device, run.world)
         self.metrics = MetricsFile(run.place.folder)

@@ -1,6 +1,7 @@
 """Recall on held-out rows while a model is being trained."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,9 @@ from tasks.learning.distributed import World
 from tasks.learning.frozen import image_features, text_features
 from tasks.learning.metrics import DEPTHS, retrieval_metrics
 from tasks.learning.model import RuCLIP
-from tasks.learning.pairs import Pairs
+from tasks.learning.pairs import Pairs, pairs_from
 from tasks.learning.pixels import Pixels
+from tasks.learning.split import product_groups, sampled
 from tasks.learning.text import pad, tokenize
 from tasks.learning.towers import Towers
 
@@ -20,12 +22,22 @@ CHUNK = 64
 Metrics = dict[str, float]
 
 
-def sampled(table: pd.DataFrame, rows: int, seed: int) -> pd.DataFrame:
-    """At most ``rows`` rows of a table, the same for a seed, in the table's order."""
-    if len(table) <= rows:
-        return table
-    chosen = np.random.default_rng(seed).choice(len(table), rows, replace=False)
-    return table.iloc[np.sort(chosen)]
+@dataclass(frozen=True)
+class HeldOut:
+    """Rows to validate on, and their products: rows of one group are right for each other."""
+
+    pairs: Pairs
+    groups: np.ndarray  # int64 (rows,)
+
+
+def held_out_rows(table: pd.DataFrame, rows: int, seed: int) -> HeldOut:
+    """At most ``rows`` rows of a table, the same for a seed, in the table's order.
+
+    The groups are those of the whole table, as the evaluation counts them: two rows that a third
+    one joins are one product though the third is not among them.
+    """
+    chosen = sampled(np.arange(len(table)), rows, seed)
+    return HeldOut(pairs_from(table.iloc[chosen]), product_groups(table)[chosen])
 
 
 def better(one: Metrics, other: Metrics) -> bool:
@@ -36,26 +48,25 @@ def better(one: Metrics, other: Metrics) -> bool:
 class Validation:
     """Held-out rows, and how well their texts and pictures find each other."""
 
-    def __init__(self, pairs: Pairs, pixels: Pixels, model: RuCLIP, world: World) -> None:
-        self.titles = pairs.products[:, 0]
-        self.pixels, self.world = pixels, world
-        self.ids = tokenize(model, pairs.title.tolist())
+    def __init__(self, rows: HeldOut, pixels: Pixels, model: RuCLIP, world: World) -> None:
+        self.groups, self.pixels, self.world = rows.groups, pixels, world
+        self.ids = tokenize(model, rows.pairs.title.tolist())
         self._frozen: Tensor | None = None
 
     def run(self, towers: Towers, device: torch.device) -> Metrics:
-        """Retrieval figures of the towers as they are; each picture of a title counts as right.
+        """Retrieval figures of the towers as they are; each picture of a product counts as right.
 
         ``mean_recall`` is the mean of recall at 1, 5 and 10 both ways. The processes share the
         work, and each gets the figures.
         """
-        rows = len(self.titles)
+        rows = len(self.groups)
         own = range(rows)[self.world.span(rows)]
         image = self._image(towers, own, device)
         text = torch.cat([text_features(towers, self._texts(one), device) for one in _parts(own)])
         everything = [
             self.world.gather(one.to(device), rows).cpu().numpy() for one in (image, text)
         ]
-        metrics = retrieval_metrics(everything[0], everything[1], self.titles)
+        metrics = retrieval_metrics(everything[0], everything[1], self.groups)
         recalls = [metrics[f"mean_recall_at_{depth}"] for depth in DEPTHS]
         return {**metrics, "mean_recall": float(np.mean(recalls))}
 

@@ -369,3 +369,15 @@ class EmbeddingPlaces(Parameters):
 
 class GenerateEmbeddingsConfig(EmbedConfig, EmbeddingPlaces):
     """Embed the texts and pictures of a processed table."""
+
+
+class RollBackConfig(Parameters):
+    """Put an earlier model in the place of the present one."""
+
+    output: str = Field(description="Folder of the pipeline's artifacts, local or s3://.")
+    to: str = Field(
+        "",
+        description="Model to go back to: the beginning of its fingerprint, or 'base'; "
+        "empty: the one before the present one.",
+    )
+    list: bool = Field(False, description="Only show which models were present, and when.")

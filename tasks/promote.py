@@ -18,6 +18,10 @@ logger = logging.getLogger(__name__)
 Figures = dict[str, float]
 
 
+ROLLED_BACK = (
+    "the new model was rolled back and is not taken again by itself; "
+    "flows/roll_back.py --to puts it back"
+)
 STAGE = Stage("promote", PromoteResult, __name__)
 
 
@@ -53,7 +57,7 @@ def compete(
         new, old = figures(candidate), figures(present)
         better, reason = decide(new, old, gate)
         if history.was_rolled_back(candidate.fingerprint):
-            better, reason = False, "the new model was rolled back before and is not taken again"
+            better, reason = False, ROLLED_BACK
         metric = gate.metric
         result = PromoteResult(
             model=present,

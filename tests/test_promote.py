@@ -123,7 +123,7 @@ def test_rolling_back_goes_one_promotion_further_each_time(
         None,
     ]
     assert not (store.path / "models" / "current").exists()
-    with pytest.raises(UserError, match="nothing to roll back"):
+    with pytest.raises(UserError, match="nothing to go back to"):
         roll_back(store)
     assert [one.action for one in read_history(store).records] == ["promotion"] * 3 + [
         "roll-back"

@@ -1,6 +1,7 @@
 """The training loop that the seed document describes, in a few plain lines: the thing to beat."""
 
 import copy
+from typing import Literal
 
 import pandas as pd
 import torch
@@ -10,14 +11,23 @@ from torch.utils.data import DataLoader
 
 from tasks.learning.model import RuCLIP
 
+Halving = Literal["batch", "epoch"]
+
 
 def train_as_the_seed(
-    model: RuCLIP, table: pd.DataFrame, epochs: int, batch_size: int, lr: float, seed: int
+    model: RuCLIP,
+    table: pd.DataFrame,
+    epochs: int,
+    batch_size: int,
+    lr: float,
+    halving: Halving,
+    seed: int,
 ) -> RuCLIP:
     """All layers for some epochs; the last one's weights, whatever they are worth.
 
-    The learning rate is halved after every batch (StepLR(1, 0.5), stepped per batch), every other
-    row is a negative, texts are padded to 77 tokens, pictures read in the main process.
+    StepLR(1, 0.5) halves the learning rate after every batch, as the seed's loop steps it, or after
+    every epoch, as it may have been meant. Every other row is a negative, texts are padded to 77
+    tokens, pictures read in the main process.
     """
     clip, processor = copy.deepcopy(model.clip).train(), model.processor()
     optimizer = torch.optim.AdamW(clip.parameters(), lr=lr)
@@ -37,5 +47,8 @@ def train_as_the_seed(
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
+            if halving == "batch":
+                scheduler.step()
+        if halving == "epoch":
             scheduler.step()
     return model.with_clip(clip.eval())

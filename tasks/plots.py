@@ -1,12 +1,14 @@
-"""The pictures of a run as PNG: loss and recall over the steps, and what titles find.
+"""The pictures of a run as PNG: loss and recall over steps and mixes, and what titles find.
 
 Figures are made without pyplot, which keeps state of its own and is not made for threads.
 """
 
 import io
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -95,25 +97,31 @@ def _picture(
         spine.set_linewidth(line_width)
 
 
-def training_curve(records: Sequence[Record]) -> bytes:
-    """Loss and learning rate, and recall on the validation rows, over the steps.
+def training_curve(
+    records: Sequence[Record], mixes: Mapping[str, Record] = MappingProxyType({})
+) -> bytes:
+    """Loss and learning rate, and recall on the validation rows, over the steps and the mixes.
 
     ``records`` are the lines of metrics.jsonl: ``step`` with ``loss`` and ``lr``, or with
-    ``validation/mean_recall_at_{1,5,10}``.
+    ``validation/mean_recall_at_{1,5,10}``. ``mixes`` are the validations of WiSE-FT by the part of
+    the fine-tuned weights, "0" to "1".
     """
-    validated = any("validation/mean_recall_at_1" in record for record in records)
-    figure = Figure(figsize=(10 if validated else 5.5, 3.6), dpi=DPI, facecolor="white")
-    panels = figure.subplots(1, 2 if validated else 1, squeeze=False)[0]
-    _loss(panels[0], records)
+    validated = [one for one in records if "validation/mean_recall_at_1" in one]
+    draws: list[Callable[[Axes], None]] = [partial(_loss, records=records)]
     if validated:
-        _recall(panels[1], records)
+        draws.append(partial(_recall, records=validated))
+    if mixes:
+        draws.append(partial(_mixes, mixes=mixes))
+    figure = Figure(figsize=(5 * len(draws), 3.6), dpi=DPI, facecolor="white")
+    for panel, draw in zip(figure.subplots(1, len(draws), squeeze=False)[0], draws, strict=True):
+        draw(panel)
     figure.tight_layout()
     return _png(figure)
 
 
 def _loss(panel: Axes, records: Sequence[Record]) -> None:
     steps, loss = _series(records, "loss")
-    _plain(panel, "Loss")
+    _plain(panel, "Loss", "step")
     panel.plot(steps, loss, color=LINES["1"], linewidth=1.6, marker="." if len(steps) < 3 else "")
     panel.set_ylim(bottom=0)
     rate = panel.twinx()
@@ -128,13 +136,28 @@ def _loss(panel: Axes, records: Sequence[Record]) -> None:
 
 
 def _recall(panel: Axes, records: Sequence[Record]) -> None:
-    _plain(panel, "Recall, validation rows")
-    for depth, colour in LINES.items():
-        steps, recall = _series(records, f"validation/mean_recall_at_{depth}")
-        label = f"@{depth} {recall[-1]:.3f}" if recall else None
-        panel.plot(
-            steps, recall, color=colour, linewidth=1.6, marker="o", markersize=3, label=label
-        )
+    _plain(panel, "Recall, validation rows", "step")
+    for depth in LINES:
+        _recall_line(panel, depth, *_series(records, f"validation/mean_recall_at_{depth}"))
+    _recall_legend(panel)
+
+
+def _mixes(panel: Axes, mixes: Mapping[str, Record]) -> None:
+    _plain(panel, "Recall by mix", "part of the fine-tuned weights, the rest is the base's")
+    points = sorted((float(mix), metrics) for mix, metrics in mixes.items())
+    for depth in LINES:
+        recall = [metrics[f"mean_recall_at_{depth}"] for _, metrics in points]
+        _recall_line(panel, depth, [mix for mix, _ in points], recall)
+    _recall_legend(panel)
+
+
+def _recall_line(panel: Axes, depth: str, at: list[float], recall: list[float]) -> None:
+    """One line; its label names the last value."""
+    label = f"@{depth} {recall[-1]:.3f}" if recall else None
+    panel.plot(at, recall, color=LINES[depth], lw=1.6, marker="o", markersize=3, label=label)
+
+
+def _recall_legend(panel: Axes) -> None:
     panel.legend(
         loc="lower right",
         bbox_to_anchor=(1.02, 0.98),
@@ -148,9 +171,9 @@ def _recall(panel: Axes, records: Sequence[Record]) -> None:
     panel.set_ylim(0, 1.02)
 
 
-def _plain(panel: Axes, title: str) -> None:
+def _plain(panel: Axes, title: str, along: str) -> None:
     panel.set_title(title, fontsize=10, color=INK, loc="left")
-    panel.set_xlabel("step", fontsize=8, color=INK)
+    panel.set_xlabel(along, fontsize=8, color=INK)
     panel.tick_params(labelsize=8, colors=INK, length=0)
     panel.grid(axis="y", color="#eeeeee", linewidth=0.8)
     panel.set_axisbelow(True)

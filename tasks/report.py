@@ -194,13 +194,15 @@ def report(
 
 
 def draw_training(trained: TrainResult) -> bytes:
-    """PNG of the training's curves."""
+    """PNG of the training's curves, with that over the mixes if they were validated."""
     # torch and matplotlib cost seconds; help and wrong arguments answer without them
-    from tasks.learning.state import METRICS
+    from tasks.learning.state import METRICS, Place
     from tasks.plots import training_curve
 
-    lines = read_bytes(location(trained.folder) / METRICS).decode().splitlines()
-    return training_curve([json.loads(line) for line in lines])
+    folder = location(trained.folder)
+    lines = read_bytes(folder / METRICS).decode().splitlines()
+    _, progress = Place(folder, key="", inputs={}).last()
+    return training_curve([json.loads(line) for line in lines], progress.curve)
 
 
 def show(result: PipelineResult, seconds: Mapping[str, float], sheet: bytes) -> None:

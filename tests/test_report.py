@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from tasks.learning.state import Place, Progress
 from tasks.plots import Found, SheetRow, contact_sheet, training_curve
 from tasks.report import PAGE, draw_training, figures_section, report, rows_section, summary
 from tasks.results import (
@@ -23,7 +24,7 @@ from tasks.results import (
     ResizeResult,
     TrainResult,
 )
-from tasks.storage import Store
+from tasks.storage import Store, location
 from tasks.views import Section, html_page, markdown
 
 SECONDS = {"clean": 0.4, "resize": 3.0, "train": 61.25}
@@ -198,6 +199,22 @@ def test_a_training_of_any_length_has_a_curve(records: list[dict[str, float]]) -
 def test_the_curve_is_drawn_from_the_trainings_own_file(results: dict[str, object]) -> None:
     """metrics.jsonl of the run's folder gives loss and recall."""
     assert draw_training(results["trained"]) == training_curve(RECORDS)
+
+
+def test_the_mixes_of_base_and_fine_tuned_are_drawn(results: dict[str, object]) -> None:
+    """Where WiSE-FT was on, the training's state has its curve: a third panel, of its values."""
+    figures = [{f"mean_recall_at_{k}": k / 20 + mix / 4 for k in (1, 5, 10)} for mix in (0, 1, 2)]
+    mixes = dict(zip(("1", "0.5", "0"), figures, strict=True))
+    folder = Path(results["trained"].folder)
+    place = Place(location(folder), "key", {})
+    without = draw_training(results["trained"])
+    place.point(None, Progress(mix=0.5, curve=mixes))
+    picture = draw_training(results["trained"])
+    assert picture == training_curve(RECORDS, mixes)
+    widths = [Image.open(io.BytesIO(one)).width for one in (without, picture)]
+    assert widths[1] == widths[0] * 3 / 2
+    flat = {mix: dict.fromkeys(figures[0], 0.5) for mix in mixes}
+    assert training_curve(RECORDS, flat) != picture
 
 
 def test_every_letter_of_a_russian_title_has_a_glyph() -> None:

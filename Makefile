@@ -20,8 +20,7 @@ test: test-fast
 
 test-fast: $(VENV)/.installed-test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
-	$(BIN)/python -m pytest -m 'not slow and not forks' $(ARGS)
-	$(BIN)/python -m pytest -m forks $(ARGS)
+	$(BIN)/python -m pytest -m 'not slow' $(ARGS)
 
 deploy: $(VENV)/.installed
 	$(BIN)/python deployments/apply.py

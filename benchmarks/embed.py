@@ -136,7 +136,7 @@ def compare_pictures(model: RuCLIP, table: pd.DataFrame, repeats: int) -> None:
 def compare_texts(model: RuCLIP, table: pd.DataFrame, repeats: int) -> None:
     """Texts in six templates and in one."""
     titles = table["title"].tolist()
-    lengths = [len(row) - 2 for row in tokenize(model, titles)]
+    lengths = [len(row) - 2 for row in tokenize(model.tokenizer, titles)]
     some = titles[: min(len(titles), 16)]
     exact, single = embedder(model), embedder(model, templates="single")
     half, int8 = embedder(model, "bfloat16"), embedder(model, "int8")

@@ -317,7 +317,7 @@ def test_tiny_can_be_made_of_any_text(words: list[str], tmp_path: Path) -> None:
     """From one letter to thousands of characters, the model's vocabulary is its tokenizer's."""
     make_tiny(words, tmp_path)
     model = load_folder(tmp_path)
-    assert model.config["vocab_size"] == model.tokenizer.vocab_size()
+    assert model.config["vocab_size"] == model.tokenizer.bpe.vocab_size()
     ids = model.processor()(text=[word for word in words[:3] if word.strip()])["input_ids"]
     assert not (ids == 1).any(), "its own texts hold no unknown token"
 

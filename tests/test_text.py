@@ -40,7 +40,7 @@ def padded(model: RuCLIP, texts: list[str]) -> torch.Tensor:
 )
 def test_ids_are_those_of_the_package(model: RuCLIP, text: str) -> None:
     """Without its padding, a row of ids is what RuCLIPProcessor makes of the text."""
-    (row,) = tokenize(model, [text])
+    (row,) = tokenize(model.tokenizer, [text])
     expected = padded(model, [text])[0].tolist()
     assert row == expected[: len(row)]
     assert not any(expected[len(row) :])
@@ -50,7 +50,7 @@ def test_ids_are_those_of_the_package(model: RuCLIP, text: str) -> None:
 @given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=120))
 def test_any_text_gets_the_ids_that_the_predictor_gives_it(model: RuCLIP, text: str) -> None:
     """Whatever the characters, ids are those of Predictor, which lower-cases and strips first."""
-    (row,) = tokenize(model, [text])
+    (row,) = tokenize(model.tokenizer, [text])
     expected = padded(model, [text.lower().strip()])[0].tolist()
     assert row == expected[: len(row)]
     assert not any(expected[len(row) :])
@@ -58,14 +58,14 @@ def test_any_text_gets_the_ids_that_the_predictor_gives_it(model: RuCLIP, text: 
 
 def test_a_long_text_is_cut_but_keeps_its_end_mark(model: RuCLIP) -> None:
     """Too many tokens leave a row of exactly context_length ids that ends in eos."""
-    (row,) = tokenize(model, [LONG])
+    (row,) = tokenize(model.tokenizer, [LONG])
     assert len(row) == model.context_length
     assert row[-1] == EOS
 
 
 def test_no_texts_are_no_rows(model: RuCLIP) -> None:
     """An empty batch is an empty list."""
-    assert tokenize(model, []) == []
+    assert tokenize(model.tokenizer, []) == []
 
 
 def test_rows_are_padded_to_the_longest() -> None:
@@ -79,8 +79,8 @@ def test_cut_texts_embed_as_padded_ones_do(model: RuCLIP) -> None:
     """Short and long texts in one batch give the package's embeddings to float32's accuracy."""
     texts = [*TITLES, "", LONG]
     with torch.no_grad():
-        ours = encode_text(model.clip, pad(tokenize(model, texts)))
-        short = encode_text(model.clip, pad(tokenize(model, texts[:3])))
+        ours = encode_text(model.clip, pad(tokenize(model.tokenizer, texts)))
+        short = encode_text(model.clip, pad(tokenize(model.tokenizer, texts[:3])))
         reference = model.clip.encode_text(padded(model, texts))
     torch.testing.assert_close(ours, reference, rtol=0, atol=1e-5)
     torch.testing.assert_close(short, reference[:3], rtol=0, atol=1e-5)
@@ -98,7 +98,7 @@ def test_gradients_are_those_of_padded_texts(model: RuCLIP) -> None:
             if parameter.grad is not None
         }
 
-    ours = gradients(encode_text(model.clip, pad(tokenize(model, TITLES))))
+    ours = gradients(encode_text(model.clip, pad(tokenize(model.tokenizer, TITLES))))
     reference = gradients(model.clip.encode_text(padded(model, TITLES)))
     assert ours.keys() == reference.keys()
     assert "token_embedding.weight" in ours

@@ -1,5 +1,8 @@
 """What a step consists of: order, same products, texts, pictures, the cache of decoded pictures."""
 
+import pickle
+import queue
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +11,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils.data import Dataset
 
 from tasks.config import TrainConfig
 from tasks.learning import augment, sampler
-from tasks.learning.batches import Steps, loader
+from tasks.learning.batches import Batch, Steps, loader
 from tasks.learning.distributed import World
 from tasks.learning.images import fit_picture, read_picture
+from tasks.learning.model import load_folder
 from tasks.learning.pairs import pairs_from, sentences, training_text
 from tasks.learning.pixel_cache import open_cache
 from tasks.learning.pixels import picture_keys, pixels_of, shared_pixels
@@ -114,7 +119,6 @@ def steps_of(tmp_path: Path, **options: object) -> Steps:
     return Steps(pairs, pixels_of(pairs, model, config.cache_gb), model, config, World())
 
 
-@pytest.mark.forks
 def test_worker_processes_and_a_late_start_change_no_batch(tmp_path: Path) -> None:
     """Batch n is the same from two processes, in-line, and when an epoch is entered midway."""
     steps = steps_of(tmp_path, text_source="both", augment="light")
@@ -126,11 +130,58 @@ def test_worker_processes_and_a_late_start_change_no_batch(tmp_path: Path) -> No
     assert not torch.equal(inline[0].pixels[0], steps.pixels[int(inline[0].rows[0])])
 
 
+LOCK = threading.Lock()
+
+
+class Locked(Dataset[Batch]):
+    """Steps that take a lock of this module, as a logger or an S3 client takes its own."""
+
+    def __init__(self, steps: Steps) -> None:
+        self.steps = steps
+
+    def __getitem__(self, step: int) -> Batch:
+        with LOCK:
+            return self.steps[step]
+
+
+def test_a_lock_that_another_thread_holds_does_not_stop_the_workers(tmp_path: Path) -> None:
+    """Prefect and S3 keep threads, whose locks a forked worker would find held for ever."""
+    steps, made = steps_of(tmp_path), queue.SimpleQueue[list[Batch]]()
+    with LOCK:
+        load = threading.Thread(
+            target=lambda: made.put(list(loader(Locked(steps), range(3), workers=1))), daemon=True
+        )
+        load.start()
+        batches = made.get(timeout=120)
+    assert all(torch.equal(one.ids, steps[step].ids) for step, one in enumerate(batches))
+
+
+def test_workers_read_the_cache_and_not_what_took_its_place(tmp_path: Path) -> None:
+    """Sent to a process, the cache is the same files; when they were replaced, there is none."""
+    keys = ["a", "b"]
+    cache = open_cache(tmp_path, keys, 4, "crop", 1)
+    assert cache is not None
+    cache.put(0, np.full((3, 4, 4), 7, np.uint8))
+    sent = pickle.dumps(cache.part(0, 2))
+    assert len(sent) < 2_000, "the pixels are not copied"
+    there = pickle.loads(sent)
+    assert np.all(there.get(0) == 7)
+    there.put(1, np.full((3, 4, 4), 8, np.uint8))
+    assert np.all(cache.get(1) == 8)
+    limit = 2 * 3 * 4 * 4 / 1e9
+    assert open_cache(tmp_path, ["c", "d"], 4, "crop", limit) is not None  # drops a and b
+    late = pickle.loads(sent)
+    assert late.get(0) is None
+    late.put(0, np.zeros((3, 4, 4), np.uint8))
+    assert np.all(cache.get(0) == 7)
+
+
 def test_processes_share_a_batch_without_loss(tmp_path: Path) -> None:
     """The parts of two processes side by side are the batch of one."""
     whole = steps_of(tmp_path)
+    model = load_folder(tmp_path / "model")
     halves = [
-        Steps(whole.pairs, whole.pixels, whole.model, whole.config, World(rank, 2))[1]
+        Steps(whole.pairs, whole.pixels, model, whole.config, World(rank, 2))[1]
         for rank in range(2)
     ]
     assert torch.equal(torch.cat([one.pixels for one in halves]), whole[1].pixels)

@@ -5,9 +5,10 @@ worker processes nor a restart in mid-epoch changes a batch.
 """
 
 import functools
+import multiprocessing
 import os
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -36,14 +37,25 @@ class Batch(NamedTuple):
 
 
 class Steps(Dataset[Batch]):
-    """The batches of all epochs by global step, from 0."""
+    """The batches of all epochs by global step, from 0.
+
+    It can be sent to other processes; each then has its own copy of the texts, and reads pictures
+    from the same cache.
+    """
 
     def __init__(
         self, pairs: Pairs, pixels: Pixels, model: RuCLIP, config: TrainConfig, world: World
     ) -> None:
-        self.pairs, self.pixels, self.model = pairs, pixels, model
+        self.pairs, self.pixels, self.tokenizer = pairs, pixels, model.tokenizer
         self.config, self.world = config, world
         self.per_epoch = sampler.steps_per_epoch(len(pairs), config.batch_size)
+        self.order = functools.lru_cache(maxsize=2)(self._order)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "order"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
         self.order = functools.lru_cache(maxsize=2)(self._order)
 
     def __len__(self) -> int:
@@ -55,7 +67,7 @@ class Steps(Dataset[Batch]):
         own = rows[self.world.span(len(rows))].tolist()
         return Batch(
             pixels=self._pictures(own, epoch),
-            ids=pad(tokenize(self.model, [self._text(row, epoch) for row in own])),
+            ids=pad(tokenize(self.tokenizer, [self._text(row, epoch) for row in own])),
             rows=torch.from_numpy(rows),
             products=torch.from_numpy(self.pairs.products[rows]),
         )
@@ -86,12 +98,21 @@ class Steps(Dataset[Batch]):
 def loader(
     dataset: Dataset[Batch], steps: Sequence[int], workers: int, *, pin: bool = False
 ) -> Iterable[Batch]:
-    """The batches of these steps in order, made ahead by worker processes when there are any."""
+    """The batches of these steps in order, made ahead by worker processes when there are any.
+
+    The workers come from a server that has no other threads. Forked from this process they would
+    inherit whatever lock one of its threads (Prefect's, the S3 client's) holds at that instant.
+    """
+    context = None
+    if workers:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([__name__])  # torch is imported once, not by each worker
     return DataLoader(
         dataset,
         batch_size=None,  # a step is a batch already
         sampler=steps,
         num_workers=workers,
+        multiprocessing_context=context,
         pin_memory=pin,
     )
 

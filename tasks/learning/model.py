@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import youtokentome as yttm
 from torch import Tensor
 from upath import UPath
 
 from tasks.errors import UserError
 from tasks.learning import weights
+from tasks.learning.tokenizer import Tokenizer
 from tasks.learning.torchvision_shim import declare_missing_operators
 from tasks.storage import file_fingerprint, fingerprint, writing
 
@@ -85,9 +85,9 @@ class RuCLIP:
         return str(self.config.get("fit", "crop"))
 
     @functools.cached_property
-    def tokenizer(self) -> yttm.BPE:
-        """The BPE, loaded when first needed."""
-        return yttm.BPE(str(self.tokenizer_path))
+    def tokenizer(self) -> Tokenizer:
+        """What turns texts into ids."""
+        return Tokenizer(self.tokenizer_path, self.context_length)
 
     def processor(self) -> ruclip.RuCLIPProcessor:
         """The package's own tokenizer and picture transform for this model."""

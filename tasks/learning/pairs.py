@@ -18,10 +18,7 @@ MIN_WORDS = 3  # a shorter sentence ("Хлопок.") says too little of a produ
 
 @dataclass(frozen=True)
 class Pairs:
-    """Columns of the training rows, in the table's order.
-
-    Texts stay Arrow strings: they are shared with worker processes without being copied there.
-    """
+    """Columns of the training rows, in the table's order; texts stay Arrow strings."""
 
     nm: "pd.Series[str]"
     title: "pd.Series[str]"

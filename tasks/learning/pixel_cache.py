@@ -11,8 +11,9 @@ import fcntl
 import hashlib
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,27 +27,52 @@ FILES = ("pixels", "filled", "keys")
 Array = npt.NDArray[np.uint8]
 
 
+class MappedFile:
+    """A file of the disk as a uint8 array; sent to another process it is mapped there anew."""
+
+    def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
+        with path.open("r+b") as file:
+            self.path, self.inode = path, os.fstat(file.fileno()).st_ino
+            self.array: Array = np.memmap(file, np.uint8, "r+", shape=shape)
+
+    def __reduce__(self) -> "tuple[Callable[..., MappedFile | None], tuple[object, ...]]":
+        return mapped_again, (self.path, self.array.shape, self.inode)
+
+
+def mapped_again(path: Path, shape: tuple[int, ...], inode: int) -> MappedFile | None:
+    """The file in another process; None if another training has put a new one in its place."""
+    try:
+        # While the sender has its file mapped, no other file gets its inode.
+        return MappedFile(path, shape) if path.stat().st_ino == inode else None
+    except FileNotFoundError:
+        return None
+
+
+@dataclass(frozen=True)
 class PixelCache:
     """The slots of some pictures, by their position in the list that was opened."""
 
-    def __init__(self, slots: npt.NDArray[np.int64], pixels: Array, filled: Array) -> None:
-        self._slots, self._pixels, self._filled = slots, pixels, filled
+    slots: npt.NDArray[np.int64]
+    pixels: MappedFile | None
+    filled: MappedFile | None
 
     def part(self, first: int, end: int) -> "PixelCache":
         """The pictures from ``first`` up to ``end`` of the list, counted from 0 again."""
-        return PixelCache(self._slots[first:end], self._pixels, self._filled)
+        return PixelCache(self.slots[first:end], self.pixels, self.filled)
 
     def get(self, index: int) -> Array | None:
         """The pixels uint8 (3, R, R) if they are there."""
-        slot = self._slots[index]
-        return self._pixels[slot] if slot >= 0 and self._filled[slot] else None
+        slot = self.slots[index]
+        if slot < 0 or self.pixels is None or self.filled is None:
+            return None
+        return self.pixels.array[slot] if self.filled.array[slot] else None
 
     def put(self, index: int, picture: Array) -> None:
         """Keep the pixels uint8 (3, R, R), if there is room for them."""
-        slot = self._slots[index]
-        if slot >= 0:
-            self._pixels[slot] = picture
-            self._filled[slot] = 1
+        slot = self.slots[index]
+        if slot >= 0 and self.pixels is not None and self.filled is not None:
+            self.pixels.array[slot] = picture
+            self.filled.array[slot] = 1
 
 
 def open_cache(
@@ -72,11 +98,10 @@ def open_cache(
                 raise
             logger.warning("%s: no room to keep decoded pictures, so none are kept", place)
             return None
+        shape = (total, 3, resolution, resolution)
+        pixels, filled = MappedFile(place / "pixels", shape), MappedFile(place / "filled", (total,))
     kept = np.count_nonzero(slots >= 0)
     logger.info("%s keeps the pixels of %d of %d pictures", place, kept, len(keys))
-    shape = (total, 3, resolution, resolution)
-    pixels = np.memmap(place / "pixels", np.uint8, "r+", shape=shape)
-    filled = np.memmap(place / "filled", np.uint8, "r+", shape=(total,))
     return PixelCache(slots, pixels, filled)
 
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from tasks.learning.model import RuCLIP, ruclip
+from tasks.learning.model import ruclip
+from tasks.learning.tokenizer import Tokenizer
 
 PAD, BOS, EOS = 0, 2, 3  # ruclip.RuCLIPProcessor's ids
 
@@ -20,16 +21,16 @@ TEMPLATES = (
 )
 
 
-def tokenize(model: RuCLIP, texts: Sequence[str]) -> list[list[int]]:
+def tokenize(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
     """Token ids of each text as ruclip.RuCLIPProcessor gives them, without the padding.
 
     Texts are lower-cased and stripped, as ruclip.Predictor does; a row is bos, the text's tokens
-    and eos, at most ``model.context_length`` ids.
+    and eos, at most ``tokenizer.context_length`` ids.
     """
     if not texts:
         return []
-    rows = model.tokenizer.encode([text.lower().strip() for text in texts])
-    room = model.context_length - 2
+    rows = tokenizer.bpe.encode([text.lower().strip() for text in texts])
+    room = tokenizer.context_length - 2
     return [[BOS, *row[:room], EOS] for row in rows]
 
 

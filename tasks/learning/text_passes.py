@@ -27,8 +27,8 @@ def text_passes(
     merges across words; a row that should differ goes without a prefix.
     """
     for template in templates:
-        prefix = tuple(tokenize(model, [template.format("")])[0][:-1])
-        rows = tokenize(model, [template.format(text) for text in texts])
+        prefix = tuple(tokenize(model.tokenizer, [template.format("")])[0][:-1])
+        rows = tokenize(model.tokenizer, [template.format(text) for text in texts])
         begins = [tuple(row[: len(prefix)]) == prefix for row in rows]
         for start in (prefix, ()):
             chosen = [number for number in range(len(rows)) if begins[number] == bool(start)]

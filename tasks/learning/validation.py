@@ -50,7 +50,7 @@ class Validation:
 
     def __init__(self, rows: HeldOut, pixels: Pixels, model: RuCLIP, world: World) -> None:
         self.groups, self.pixels, self.world = rows.groups, pixels, world
-        self.ids = tokenize(model, rows.pairs.title.tolist())
+        self.ids = tokenize(model.tokenizer, rows.pairs.title.tolist())
         self._frozen: Tensor | None = None
 
     def run(self, towers: Towers, device: torch.device) -> Metrics:

@@ -25,6 +25,7 @@ from prefect.settings import (
     temporary_settings,
 )
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from tasks.config import Parameters
 from tasks.errors import UserError
@@ -141,11 +142,17 @@ def _reason(stop: SystemExit, printed: str) -> str:
     if cause is None:
         return _without_frame(printed)
     group = re.search(r"Error parsing ([a-z_.]+):", printed)
-    prefix = f"{group[1]}." if group else ""
-    return "; ".join(
-        f"--{prefix}{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}, got {wrong['input']!r}"
-        for wrong in cause.errors(include_url=False)
-    )
+    names = [group[1]] if group else []
+    return "; ".join(_wrong(names, error) for error in cause.errors(include_url=False))
+
+
+def _wrong(group: list[str], error: ErrorDetails) -> str:
+    """A refused value by its option; what does not go together, in the model's own words."""
+    option = ".".join(map(str, [*group, *error["loc"]]))
+    if error["loc"]:
+        return f"--{option}: {error['msg']}, got {error['input']!r}"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"--{option}.*: {message}" if option else message
 
 
 def _without_frame(printed: str) -> str:

@@ -190,6 +190,12 @@ class TrainConfig(Parameters):
         }
     )
 
+    @model_validator(mode="after")
+    def _frozen_pictures_stay_as_they_are(self) -> Self:
+        if self.freeze == "image" and self.augment != "none":
+            raise ValueError("freeze 'image' computes each picture once: set augment to 'none'")
+        return self
+
     def content(self) -> dict[str, Any]:
         """The parameters that decide the weights, as plain values: equal, the same training."""
         return self.model_dump(mode="json", exclude=set(self.OPERATIONAL))

@@ -42,10 +42,13 @@ FIGURES = {
     "zero_shot_accuracy": "category by its name alone, accuracy",
     "probe_text_accuracy": "linear probe on text, accuracy",
     "probe_text_macro_f1": "linear probe on text, macro F1",
+    "probe_text_weighted_f1": "linear probe on text, weighted F1",
     "probe_image_accuracy": "linear probe on pictures, accuracy",
     "probe_image_macro_f1": "linear probe on pictures, macro F1",
+    "probe_image_weighted_f1": "linear probe on pictures, weighted F1",
     "probe_both_accuracy": "linear probe on both, accuracy",
     "probe_both_macro_f1": "linear probe on both, macro F1",
+    "probe_both_weighted_f1": "linear probe on both, weighted F1",
 }
 
 

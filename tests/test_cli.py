@@ -90,6 +90,28 @@ def test_a_value_in_a_group_is_named_with_its_group(capsys: pytest.CaptureFixtur
     assert "--train.lr: Input should be greater than 0" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("--catalog demo --images i", "'demo' draws the catalogue and its pictures: give it"),
+        (
+            "--catalog c --images i --train.freeze image --train.augment light",
+            "--train.*: freeze 'image' computes each picture once: set augment to 'none'",
+        ),
+    ],
+)
+def test_values_that_do_not_go_together_are_told_without_the_rest(
+    line: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One short line in the words of the check; the other parameters are not listed."""
+    with pytest.raises(SystemExit) as stop:
+        parse(PipelineConfig, None, line.split())
+    error = capsys.readouterr().err
+    assert stop.value.code == 2
+    assert error.startswith(f"error: {told}")
+    assert len(error) < 120
+
+
 def test_help_shows_every_parameter(capsys: pytest.CaptureFixture[str]) -> None:
     """Help exits with 0 and lists the fields of all groups with the given description."""
     with pytest.raises(SystemExit) as stop:

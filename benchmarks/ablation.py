@@ -5,7 +5,6 @@ tower) say nothing of weights that start at random, so they are measured where t
 model that knows half of the kinds of goods and is tuned on the other half.
 """
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -50,14 +49,10 @@ FROM_RANDOM: Ways = {
     "no weight decay": ({"weight_decay": 0}, ""),
     "augment: light": ({"augment": "light"}, ""),
     "text_source: both": ({"text_source": "both"}, ""),
-    "text_source: description": ({"text_source": "description"}, ""),
     "batch 256 in chunks of 64 (GradCache)": ({"batch_size": 256, "chunk_size": 64}, ""),
     "the last epoch, not the best": ({}, "last epoch"),
     "ema_decay 0.95": ({"ema_decay": 0.95}, ""),
     "weight decay on every parameter": ({}, "decay everything"),
-    "torch's betas and epsilon": ({}, "torch's AdamW"),
-    "logit_scale without a bound": ({}, "unbounded scale"),
-    "batch 16": ({"batch_size": 16}, ""),
 }
 TUNING: Ways = {
     DEFAULT: ({}, ""),
@@ -174,7 +169,5 @@ PATCHES: Mapping[str, Callable[[], Any]] = {
     "": _unpatched,
     "constant rate": partial(_patched, learner, learning_rate=_constant_rate),
     "decay everything": partial(_patched, optimizer, decays=lambda _name, _parameter: True),
-    "torch's AdamW": partial(_patched, optimizer, BETAS=(0.9, 0.999), EPSILON=1e-8),
-    "unbounded scale": partial(_patched, learner, MAX_LOGIT_SCALE=math.inf),
     "last epoch": partial(_patched, training, better=lambda _one, _other: True),
 }

@@ -243,17 +243,31 @@ def test_a_loss_that_is_no_number_names_the_batch_and_keeps_the_last_checkpoint(
     assert trained(table, model, tmp_path, config(log_every_steps=2)).step == 9
 
 
+@pytest.mark.parametrize(
+    ("chunk_size", "told"),
+    [
+        (0, "8 pairs at a time. Set chunk_size to 4"),
+        (64, "8 pairs at a time. Set chunk_size to 4"),
+        (3, "3 pairs at a time. Set chunk_size to 1"),
+        (1, "one pair. Set gradient_checkpointing"),
+    ],
+)
 def test_too_little_memory_is_answered_with_a_chunk_size(
-    table: pd.DataFrame, model: RuCLIP, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    table: pd.DataFrame,
+    model: RuCLIP,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    chunk_size: int,
+    told: str,
 ) -> None:
-    """What torch raises without GPU memory comes out as advice with a number."""
+    """What torch raises without GPU memory comes out as advice with a number, or a last resort."""
 
     def full(_learner: Learner, _batch: Any) -> torch.Tensor:
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
     monkeypatch.setattr(Learner, "step", full)
-    with pytest.raises(UserError, match="chunk_size to 4"):
-        trained(table, model, tmp_path, config())
+    with pytest.raises(UserError, match=told):
+        trained(table, model, tmp_path, config(chunk_size=chunk_size))
 
 
 def test_a_missing_picture_is_named(table: pd.DataFrame, model: RuCLIP, tmp_path: Path) -> None:

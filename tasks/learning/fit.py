@@ -37,9 +37,15 @@ def fit(
 
 def out_of_memory(config: TrainConfig) -> str:
     """What to do when a batch does not fit."""
-    size = config.chunk_size or config.batch_size
+    size = min(config.chunk_size or config.batch_size, config.batch_size)
+    kept = "The last checkpoint is kept; the same command goes on from it."
+    if size > 1:
+        return (
+            f"The GPU's memory does not hold {size} pairs at a time. Set chunk_size to "
+            f"{size // 2} or less: the same gradients in less memory. gradient_checkpointing saves "
+            f"more, and time is its price. {kept}"
+        )
     return (
-        f"The GPU's memory does not hold {size} pairs at a time. Set chunk_size to {size // 2} or "
-        "less: the same gradients in less memory. gradient_checkpointing saves more, and time is "
-        "its price. The last checkpoint is kept; the same command goes on from it."
+        "The GPU's memory does not hold the activations of one pair. Set gradient_checkpointing, "
+        f"freeze a tower, or take a smaller model. {kept}"
     )

@@ -104,7 +104,9 @@ def promote(
     details = {"table": table_fingerprint, "split": split_parameters(split)}
     history = read_history(store)
     if history.present and history.present.fingerprint == candidate.fingerprint:
-        found = _standing(store, history.present)
+        record = history.present
+        logger.info("promote: promoted on %s already", f"{record.time:%Y-%m-%d %H:%M} UTC")
+        found = _standing(store, record)
         # A task that returns a state ends in it; Prefect hands the data on.
         return Completed(name="Cached", message=found.reason, data=found)  # type: ignore[return-value]
     inputs = {
@@ -123,7 +125,7 @@ def _standing(store: Store, record: Record) -> PromoteResult:
     return PromoteResult(
         model=kept_model(store, record.fingerprint),
         promoted=True,
-        reason=f"promoted on {record.time:%Y-%m-%d %H:%M} UTC: {record.reason}",
+        reason=record.reason,
         metric=record.details["metric"],
         candidate=record.details["candidate"],
         present=record.details["present"],

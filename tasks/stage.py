@@ -74,7 +74,8 @@ class Stage(Generic[Result]):
         key = fingerprint(self.name, code_version(self.module), inputs)
         artifact = store.artifact(self.name, key)
         manifest = None if refresh else artifact.manifest()
-        if manifest is not None and manifest.key == key:
+        # One that was moved names files of the old place, in its result and in its tables.
+        if manifest and (manifest.key, manifest.place) == (key, str(artifact.path)):
             logger.info("%s: found in %s", self.name, artifact.path)
             store.point_latest(self.name, key)
             found = self.result.model_validate(manifest.result)

@@ -294,7 +294,7 @@ class Manifest(BaseModel):
 
     stage: str
     key: str
-    place: str  # where it was made: its results and tables name files by whole paths
+    place: str  # where it was made
     created: datetime
     parameters: dict[str, Any]
     result: dict[str, Any]
@@ -314,13 +314,11 @@ class Artifact:
         return self.path / self.manifest_name
 
     def manifest(self) -> Manifest | None:
-        """The manifest if the artifact is finished, whole and where it was made, else None."""
+        """The manifest if the artifact is finished and whole, else None."""
         path = self.manifest_path
         try:
             manifest = Manifest.model_validate_json(path.fs.cat_file(path.path))
         except (FileNotFoundError, NotADirectoryError, ValidationError):
-            return None
-        if manifest.place != str(self.path):
             return None
         present = listing(self.path)
         whole = all(

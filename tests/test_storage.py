@@ -104,16 +104,6 @@ def test_an_artifact_is_finished_when_published(place: UPath) -> None:
     assert artifact.manifest() is None
 
 
-def test_an_artifact_that_was_moved_is_made_again(tmp_path: Path) -> None:
-    """Its tables name pictures by whole paths, which lead to the old place or nowhere."""
-    store = Store(root=str(tmp_path / "old"))
-    artifact = store.artifact("clean", "k1")
-    write_bytes(artifact.path / "table", b"123")
-    artifact.publish("clean", "k1", ["table"], parameters={}, result={})
-    (tmp_path / "old").rename(tmp_path / "new")
-    assert Store(root=str(tmp_path / "new")).artifact("clean", "k1").manifest() is None
-
-
 def test_a_torn_manifest_is_no_manifest(place: UPath) -> None:
     """A manifest that is cut off in the middle does not make an artifact finished."""
     artifact = Store(root=str(place)).artifact("clean", "k1")

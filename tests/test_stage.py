@@ -1,0 +1,87 @@
+"""When a stage's stored result stands for the work, and when the work is done again."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.states import State
+from upath import UPath
+
+from tasks import stage as stages
+from tasks.config import Parameters
+from tasks.stage import Stage
+from tasks.storage import Artifact, Store, location, remove, write_bytes
+
+
+class Greeting(Parameters):
+    """What the stage of these tests returns."""
+
+    path: str
+
+
+class Work:
+    """A stage that writes one file, and how often it did."""
+
+    def __init__(self, root: UPath) -> None:
+        self.store = Store(root=str(root))
+        self.stage = Stage("greet", Greeting, "tasks.text")
+        self.done = 0
+
+    def make(self, artifact: Artifact) -> tuple[Greeting, list[str]]:
+        """Write the greeting."""
+        self.done += 1
+        write_bytes(artifact.path / "hello", b"hello")
+        return Greeting(path=str(artifact.path / "hello")), ["hello"]
+
+    def run(self, **options: Any) -> Greeting | State[Greeting]:
+        """Run the stage with inputs that are always the same."""
+        return self.stage.run(self.store, {"name": "Vitrina"}, self.make, **options)
+
+
+@pytest.fixture
+def work(place: UPath) -> Work:
+    """The stage with a store on this machine, and with one on S3."""
+    return Work(place)
+
+
+def test_a_finished_result_is_found_and_cached(work: Work) -> None:
+    """The second run ends in the state Cached with the same data."""
+    first, second = work.run(), work.run()
+    assert isinstance(second, State)
+    assert (second.name, second.data) == ("Cached", first)
+    assert work.done == 1
+
+
+def test_refresh_does_it_again(work: Work) -> None:
+    """Whatever is in the store."""
+    first = work.run()
+    assert work.run(refresh=True) == first
+    assert work.done == 2
+
+
+def test_a_lost_file_is_made_again(work: Work) -> None:
+    """A manifest whose file is gone is no result."""
+    first = work.run()
+    assert isinstance(first, Greeting)
+    remove([location(first.path)])
+    assert work.run() == first
+    assert work.done == 2
+
+
+def test_edited_code_makes_it_again(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The version of the stage's code is part of the key."""
+    work.run()
+    monkeypatch.setattr(stages, "code_version", lambda _module: "edited")
+    work.run()
+    assert work.done == 2
+
+
+def test_a_moved_result_is_made_again(tmp_path: Path) -> None:
+    """It names files of the old place, in its result and in its tables."""
+    work = Work(UPath(tmp_path / "old"))
+    work.run()
+    (tmp_path / "old").rename(tmp_path / "new")
+    work.store = Store(root=str(tmp_path / "new"))
+    found = work.run()
+    assert isinstance(found, Greeting)
+    assert found.path.startswith(str(tmp_path / "new"))

@@ -104,7 +104,7 @@ def _keys(store: Store) -> list[str]:
     if not store.keyed:
         return [""]  # the root is the one artifact, whatever its key
     ending = f"/{store.manifest_name}"
-    names = listing(store.path / STAGE.name)
+    names = [name for name, _ in listing(store.path / STAGE.name)]
     keys = [name.removesuffix(ending) for name in names if name.endswith(ending)]
     return [key for key in keys if "/" not in key and key != "latest"]
 
@@ -132,7 +132,7 @@ def embed_table(
         raise UserError(f"{folder} is a file; the shards need a folder of that name. Move it away.")
     embedder = make_embedder(model, config)
     extent = survey(table)
-    present = {} if refresh else listing(folder)
+    present = {} if refresh else dict(listing(folder))
     known = {column: Index.of(earlier, column) for column in COLUMNS}
     shards, done, embedded = [], 0, 0
     for number, rows in enumerate(table_rows(table, config.shard_rows, extent)):
@@ -147,7 +147,7 @@ def embed_table(
         progress(done, extent.rows)
     write_embeddings(artifact.path / names.npz, shards, extent, model.embed_dim)
     ours = {shard.name for shard in shards}
-    remove(folder / name for name in listing(folder) if name not in ours)
+    remove(folder / name for name in dict(listing(folder)) if name not in ours)
     result = EmbedResult(
         npz=str(artifact.path / names.npz),
         parquet=str(folder),

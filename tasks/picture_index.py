@@ -127,7 +127,8 @@ class PictureIndex:
 
     @classmethod
     def _load(cls, folder: UPath) -> Self:
-        parts = [folder / name for name in sorted(listing(folder)) if name.endswith(".parquet")]
+        names = sorted(name for name, _ in listing(folder) if name.endswith(".parquet"))
+        parts = [folder / name for name in names]
         return cls(folder, parts, *_newest(_read(parts)))
 
     @classmethod

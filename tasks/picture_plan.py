@@ -58,8 +58,8 @@ class Survey:
                 images,
                 pictures,
                 config,
-                sources=Files.of(listing(images).items()),
-                targets=Files.of(listing(pictures).items()),
+                sources=Files.of(listing(images)),
+                targets=Files.of(listing(pictures)),
                 index=PictureIndex.empty(pictures) if refresh else PictureIndex.load(pictures),
                 settings=fingerprint(config.picture(), code_version("tasks.pictures")),
             )

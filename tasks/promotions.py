@@ -90,7 +90,7 @@ class History:
 def read_history(store: Store) -> History:
     """The history below a store's root."""
     folder = store.path / FOLDER / HISTORY
-    names = sorted(name for name in listing(folder) if name.endswith(".json"))
+    names = sorted(name for name, _ in listing(folder) if name.endswith(".json"))
     return History(tuple(Record.model_validate_json(read_bytes(folder / name)) for name in names))
 
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from upath import UPath
@@ -72,45 +72,69 @@ def explained(path: UPath) -> Iterator[None]:
 # --- files -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class FileInfo:
+class FileInfo(NamedTuple):
     """Size in bytes, and a stamp that changes when the content does (mtime locally, ETag on S3)."""
 
     size: int
     stamp: str
 
 
-def listing(folder: UPath) -> dict[str, FileInfo]:
-    """Every file below a folder by its relative path, in one sweep; empty if there is none."""
-    if is_local(folder):
-        return dict(_local_listing(Path(folder.path)))
-    with explained(folder):
-        prefix = folder.path.rstrip("/") + "/"
-        try:
-            found = folder.fs.find(folder.path, detail=True)
-        except FileNotFoundError:
-            if not folder.fs.exists(folder.path.split("/", 1)[0]):
-                raise
-            return {}
-        return {
-            name.removeprefix(prefix): FileInfo(info["size"], str(info["ETag"]).strip('"'))
-            for name, info in found.items()
-        }
+def listing(folder: UPath) -> Iterator[tuple[str, FileInfo]]:
+    """Every file below a folder by its relative path, in one sweep; nothing if there is none.
+
+    Files come as they are found, so memory does not grow with their number. On a disk, one that is
+    added meanwhile may or may not come. UserError, at the first file, if access is denied or the
+    bucket is missing.
+    """
+    return _local_listing(Path(folder.path)) if is_local(folder) else _s3_listing(folder)
 
 
 def _local_listing(folder: Path, prefix: str = "") -> Iterator[tuple[str, FileInfo]]:
     try:
-        entries = list(os.scandir(folder))
+        entries = os.scandir(folder)
     except (FileNotFoundError, NotADirectoryError):
         return
-    for entry in entries:
-        if entry.is_dir():
-            yield from _local_listing(Path(entry.path), f"{prefix}{entry.name}/")
-        else:
-            with suppress(FileNotFoundError):  # replaced or removed while we list
+    with entries:
+        for entry in entries:
+            if entry.is_dir():
+                yield from _local_listing(Path(entry.path), f"{prefix}{entry.name}/")
+                continue
+            try:
                 stat = entry.stat()
-                stamp = f"{stat.st_size}-{stat.st_mtime_ns}"
-                yield prefix + entry.name, FileInfo(stat.st_size, stamp)
+            except FileNotFoundError:  # replaced or removed while we list
+                continue
+            stamp = f"{stat.st_size}-{stat.st_mtime_ns}"
+            yield prefix + entry.name, FileInfo(stat.st_size, stamp)
+
+
+def _s3_listing(folder: UPath) -> Iterator[tuple[str, FileInfo]]:
+    """A thousand files a request; s3fs' own find holds them all."""
+    bucket, _, key = folder.path.rstrip("/").partition("/")
+    prefix = f"{key}/" if key else ""
+    request = {"Bucket": bucket, "Prefix": prefix}
+    while True:
+        with explained(folder):
+            page = folder.fs.call_s3("list_objects_v2", **request)
+        for found in page.get("Contents", ()):
+            name = found["Key"].removeprefix(prefix)
+            if name and not name.endswith("/"):  # what consoles make to show a folder
+                yield name, FileInfo(found["Size"], found["ETag"].strip('"'))
+        if not page.get("IsTruncated"):
+            return
+        request["ContinuationToken"] = page["NextContinuationToken"]
+
+
+def sizes(folder: UPath, names: Iterable[str]) -> dict[str, int]:
+    """The sizes in bytes of those of the named files that are there, whatever else is."""
+    wanted = list(names)
+    if not is_local(folder):
+        found = {name: info.size for name, info in listing(folder)}
+        return {name: found[name] for name in wanted if name in found}
+    present = {}
+    for name in wanted:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            present[name] = (Path(folder.path) / name).stat().st_size
+    return present
 
 
 @contextmanager
@@ -320,11 +344,7 @@ class Artifact:
             manifest = Manifest.model_validate_json(path.fs.cat_file(path.path))
         except (FileNotFoundError, NotADirectoryError, ValidationError):
             return None
-        present = listing(self.path)
-        whole = all(
-            name in present and present[name].size == size for name, size in manifest.files.items()
-        )
-        return manifest if whole else None
+        return manifest if sizes(self.path, manifest.files) == manifest.files else None
 
     def publish(
         self,
@@ -336,7 +356,10 @@ class Artifact:
         result: dict[str, Any],
     ) -> Manifest:
         """Declare the named files, all written before, to be the finished artifact ``key``."""
-        present = listing(self.path)
+        names = sorted(files)
+        present = sizes(self.path, names)
+        if missing := set(names) - set(present):
+            raise FileNotFoundError(f"{stage} has not written {sorted(missing)} in {self.path}")
         manifest = Manifest(
             stage=stage,
             key=key,
@@ -344,7 +367,7 @@ class Artifact:
             created=datetime.now(UTC),
             parameters=parameters,
             result=result,
-            files={name: present[name].size for name in sorted(files)},
+            files=present,
         )
         content = manifest.model_dump_json(indent=2).encode()
         write_bytes(self.manifest_path, content)

@@ -39,7 +39,7 @@ def picture_stamps(paths: Sequence[str]) -> list[str]:
     """Each picture's place with its size and time, or its ETag on S3; one listing per folder."""
     places = [location(path) for path in paths]
     folders = {str(place.parent): place.parent for place in places}
-    found = {name: listing(folder) for name, folder in folders.items()}
+    found = {name: dict(listing(folder)) for name, folder in folders.items()}
 
     def stamped(place: UPath) -> str:
         info = found[str(place.parent)].get(place.name)

@@ -95,4 +95,4 @@ def train_model(
         best_epoch=progress.best_epoch,
         metrics=progress.best,
     )
-    return result, [name for name in listing(artifact.path) if not name.startswith(PASSING)]
+    return result, [name for name, _ in listing(artifact.path) if not name.startswith(PASSING)]

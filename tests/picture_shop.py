@@ -74,7 +74,7 @@ class Shop:
         artifact = Artifact(self.place / name)
         survey = self.survey(config, **options)
         result, files = resize_catalog(self.cleaned(), survey, artifact)
-        assert set(files) <= set(listing(artifact.path))
+        assert set(files) <= set(dict(listing(artifact.path)))
         return result
 
     def files(self, name: str = "resize") -> dict[str, bytes]:
@@ -83,7 +83,7 @@ class Shop:
         return {
             file: read_bytes(place / file)
             for place in places
-            for file in listing(place)
+            for file, _ in listing(place)
             if not file.startswith(".")
         }
 

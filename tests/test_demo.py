@@ -259,9 +259,9 @@ def test_the_demo_is_drawn_once_into_a_folder_or_a_bucket(place: UPath) -> None:
         assert isinstance(found, State)
         assert found.data == result
         assert location(result.catalog).name == "catalog.parquet"
-        pictures = listing(location(result.images))
+        pictures = dict(listing(location(result.images)))
         assert result.rows == 20
         assert 17 <= len(pictures) <= 20
         remove([location(result.images) / next(iter(pictures))])
         assert draw_demo.fn(store, products=20) == result
-        assert listing(location(result.images)).keys() == pictures.keys()
+        assert dict(listing(location(result.images))).keys() == pictures.keys()

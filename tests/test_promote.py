@@ -215,7 +215,7 @@ def test_a_file_is_created_once(place: UPath) -> None:
     for thread in threads:
         thread.join()
     assert won == [read_bytes(place / "000001.json")]
-    assert list(listing(place)) == ["000001.json"]
+    assert list(dict(listing(place))) == ["000001.json"]
 
 
 def test_the_margin_is_in_the_decision() -> None:

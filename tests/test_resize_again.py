@@ -103,7 +103,7 @@ def test_the_index_stays_in_few_files(shop: Shop, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(picture_index, "WRITE_ROWS", 1)
     monkeypatch.setattr(picture_index, "MAX_PARTS", 4)
     shop.run()
-    assert len(listing(shop.pictures / ".index")) == 1
+    assert len(list(listing(shop.pictures / ".index"))) == 1
     assert shop.run().pictures_resized == 0
 
 
@@ -141,7 +141,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.M
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     shop = Shop(location(tmp_path / "killed"), rows=0)
     shop.ids = list(range(40))
-    assert not [name for name in listing(shop.place / "resize") if name.startswith("processed")]
+    assert not [name for name, _ in listing(shop.place / "resize") if name.startswith("processed")]
     seen = opens(monkeypatch)
     resumed = shop.run()
     assert len(seen) == 40 - 4 * 5

@@ -124,7 +124,7 @@ def test_the_command_goes_back_and_shows_the_history(tmp_path: Path, promote: Pr
         assert refused.returncode == 2, refused.stderr
         assert told in refused.stderr
         assert refused.stderr.count("\n") == 1
-    assert len(listing(store.path / "models" / "history")) == 4
+    assert len(list(listing(store.path / "models" / "history"))) == 4
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ from tasks.storage import (
     copy,
     file_fingerprint,
     fingerprint,
+    is_local,
     listing,
     location,
     read_bytes,
@@ -35,12 +36,24 @@ def test_bytes_come_back_as_written(place: UPath) -> None:
     """What is written under a name, also a nested one, is read back and listed with its size."""
     write_bytes(place / "a" / "ваза.bin", b"12345")
     assert read_bytes(place / "a" / "ваза.bin") == b"12345"
-    assert {name: info.size for name, info in listing(place).items()} == {"a/ваза.bin": 5}
+    assert {name: info.size for name, info in listing(place)} == {"a/ваза.bin": 5}
 
 
 def test_listing_of_nothing_is_empty(place: UPath) -> None:
     """A folder that does not exist holds no files."""
-    assert listing(place / "nowhere") == {}
+    assert list(listing(place / "nowhere")) == []
+
+
+def test_a_long_listing_comes_whole_page_by_page(place: UPath) -> None:
+    """More files than S3 tells at once, and what it shows as folders, are listed once each."""
+    names = {f"{number // 500}/{number}" for number in range(1_003)}
+    for name in names:
+        write_bytes(place / name, b"1")
+    if not is_local(place):
+        place.fs.pipe_file(f"{place.path}/empty/", b"")
+    found = [name for name, _ in listing(place)]
+    assert set(found) == names
+    assert len(found) == len(names)
 
 
 def test_a_failed_write_leaves_the_old_file(place: UPath) -> None:
@@ -50,7 +63,7 @@ def test_a_failed_write_leaves_the_old_file(place: UPath) -> None:
         aside.write_bytes(b"ha")
         raise RuntimeError
     assert read_bytes(place / "file") == b"old"
-    assert list(listing(place)) == ["file"]
+    assert list(dict(listing(place))) == ["file"]
 
 
 def test_reading_gives_a_local_file(place: UPath) -> None:
@@ -79,7 +92,7 @@ def test_copy_and_remove(place: UPath) -> None:
     assert read_bytes(place / "deep" / "two") == b"x" * 1000
     remove([place / "one"])
     remove([place / "one"])
-    assert list(listing(place)) == ["deep/two"]
+    assert list(dict(listing(place))) == ["deep/two"]
 
 
 def test_content_decides_the_fingerprint(place: UPath) -> None:
@@ -195,7 +208,7 @@ def test_a_missing_bucket_is_named(bucket: str) -> None:
     started = time.monotonic()
     missing = location(bucket + "-missing/folder")
     with pytest.raises(UserError, match="does not exist"):
-        listing(missing)
+        list(listing(missing))
     with pytest.raises(UserError, match="cannot be written"):
         check_writable(missing)
     assert time.monotonic() - started < 20

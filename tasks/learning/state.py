@@ -60,7 +60,7 @@ class Place:
         if found is None:
             return
         if overwrite:
-            remove(self.folder / name for name in listing(self.folder) if _is_ours(name))
+            remove(self.folder / name for name in dict(listing(self.folder)) if _is_ours(name))
         elif found["key"] != self.key:
             different = ", ".join(_differences(found["inputs"], self.inputs))
             raise UserError(
@@ -84,7 +84,7 @@ class Place:
         if found is None:
             return None, Progress()
         name = found["checkpoint"]
-        return name if name in listing(self.folder) else None, Progress(**found["progress"])
+        return name if name in dict(listing(self.folder)) else None, Progress(**found["progress"])
 
     def save(self, name: str, content: Mapping[str, Any]) -> None:
         """Write a checkpoint whole or not at all."""

@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help run test test-fast deploy clean
+.PHONY: help run test test-fast bench deploy clean
 help:
 	@echo 'make run    set up, then run the whole pipeline on the embedded demo (ARGS="--help" for options)'
 	@echo 'make test   set up, then lint, type-check and test, with servers, workers and a browser'
 	@echo 'make test-fast  without those: three minutes instead of fifteen'
+	@echo 'make bench  set up, then measure every speed claim and write docs/benchmarks.md (half an hour)'
 	@echo 'make deploy put work pools and deployments on the Prefect server of PREFECT_API_URL'
 	@echo 'make clean  remove the environment'
 
@@ -21,6 +22,9 @@ test: test-fast
 test-fast: $(VENV)/.installed-test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 	$(BIN)/python -m pytest -m 'not slow' $(ARGS)
+
+bench: $(VENV)/.installed-bench
+	$(BIN)/python -m benchmarks $(ARGS)
 
 deploy: $(VENV)/.installed
 	$(BIN)/python deployments/apply.py
@@ -41,5 +45,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(PIP) --editable '.[test]'
+	$(BIN)/pip check
+	touch $@
+
+$(VENV)/.installed-bench: $(VENV)/.installed
+	$(PIP) --editable '.[bench]'
 	$(BIN)/pip check
 	touch $@

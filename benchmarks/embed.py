@@ -20,6 +20,7 @@ import torch
 import tyro
 
 from benchmarks import baseline, workload
+from benchmarks.results import Figure, Findings, bars, keep, ratios
 from tasks.config import EmbedConfig
 from tasks.embed import Names, embed_table
 from tasks.learning.embedder import Embedder, Templates
@@ -61,10 +62,26 @@ def embedder(
     return made
 
 
+def against(found: pd.DataFrame, name: str, faster: str, slower: str, least: float) -> Figure:
+    """How many times faster one way was, and how many times it should be."""
+    return Figure(name=name, values=ratios(found[faster], found[slower]), at_least=least)
+
+
+def difference(name: str, one: np.ndarray, other: np.ndarray) -> Figure:
+    """The largest difference of two sets of vectors that are to be equal."""
+    largest = float(np.abs(one - other).max())
+    return Figure(name=name, values=(largest,), unit="", at_most=1e-5)
+
+
 def nearness(one: np.ndarray, other: np.ndarray) -> str:
     """How far two sets of vectors are apart."""
-    cosine = (one * other).sum(axis=1).min()
+    cosine = least_cosine(one, other)
     return f"largest difference {np.abs(one - other).max():.1e}, least cosine {cosine:.5f}"
+
+
+def least_cosine(one: np.ndarray, other: np.ndarray) -> float:
+    """Of each row's two unit vectors."""
+    return float((one * other).sum(axis=1).min())
 
 
 def image_gflop(config: Mapping[str, int], *, last_layer_whole: bool) -> float:
@@ -98,7 +115,7 @@ def sgemm(config: Mapping[str, int]) -> tuple[float, Callable[[], object]]:
     return gflop, lambda: [torch.mm(*pair) for _ in range(12) for pair in products]
 
 
-def compare_pictures(model: RuCLIP, table: pd.DataFrame, repeats: int) -> None:
+def compare_pictures(model: RuCLIP, table: pd.DataFrame, repeats: int) -> Findings:
     """Pictures in float32, and how much of the machine's matrix product that reaches."""
     paths, exact = table["image_path"].tolist(), embedder(model)
     plain = partial(baseline.embed_pictures, model, paths, BATCH_SIZE)
@@ -131,9 +148,31 @@ def compare_pictures(model: RuCLIP, table: pd.DataFrame, repeats: int) -> None:
     reference = plain()
     for own, name in ((exact, "float32"), (half, "bfloat16"), (int8, "int8")):
         print(f"{name}: {nearness(own.pictures(paths), reference)}")
+    # As many pictures as the matrix product alone would do.
+    allowed = {"as computed": found["sgemm"] / done, "as the model has": found["sgemm"] / whole}
+    shares = [
+        Figure(
+            name=f"pictures: ours to what sgemm allows, FLOP {words}",
+            values=ratios(found["float32"], most),
+            at_least=least,
+        )
+        for (words, most), least in zip(allowed.items(), (0.75, None), strict=True)
+    ]
+    ways = {"what sgemm allows": allowed["as computed"], "plain": found["plain"]}
+    ways |= {f"ours, {name}": found[name] for name in ("float32", "bfloat16", "int8")}
+    return Findings(
+        load="",
+        figures=(
+            against(found, "pictures: ours to plain, equal values", "float32", "plain", 1.5),
+            *shares,
+            difference("pictures: largest difference to plain", exact.pictures(paths), reference),
+        ),
+        bars=(bars("Pictures embedded", "pictures/s", ways),),
+        rates={"pictures per second": float(found["float32"].median())},
+    )
 
 
-def compare_texts(model: RuCLIP, table: pd.DataFrame, repeats: int) -> None:
+def compare_texts(model: RuCLIP, table: pd.DataFrame, repeats: int) -> Findings:
     """Texts in six templates and in one."""
     titles = table["title"].tolist()
     lengths = [len(row) - 2 for row in tokenize(model.tokenizer, titles)]
@@ -165,9 +204,30 @@ def compare_texts(model: RuCLIP, table: pd.DataFrame, repeats: int) -> None:
     reference = plain()
     for own, name in ((exact, "float32"), (half, "bfloat16"), (int8, "int8"), (single, "single")):
         print(f"{name}: {nearness(own.texts(some), reference)}")
+    ways = {"plain": found["plain"], "ours, six templates": found["float32"]}
+    ways |= {f"ours, {name}": found[name] for name in ("bfloat16", "int8")}
+    ways["ours, one template"] = found["single"]
+    return Findings(
+        load="",
+        figures=(
+            against(found, "texts: ours to plain, equal values", "float32", "plain", 7),
+            difference("texts: largest difference to plain", exact.texts(some), reference),
+            against(found, "texts: one template to six, other values", "single", "float32", 3),
+        ),
+        bars=(bars("Texts embedded", "texts/s", ways),),
+        rates={
+            "texts per second": float(found["float32"].median()),
+            "texts per second, one template": float(found["single"].median()),
+        },
+        notes=(
+            f"Titles have {min(lengths)} to {max(lengths)} tokens, {mean(lengths):.1f} on average.",
+            "One template (`templates: single`) gives other values than ruclip.Predictor: here the "
+            f"least cosine between both is {least_cosine(single.texts(some), reference):.3f}.",
+        ),
+    )
 
 
-def compare_rows(model: RuCLIP, table: pd.DataFrame, folder: Path, repeats: int) -> None:
+def compare_rows(model: RuCLIP, table: pd.DataFrame, folder: Path, repeats: int) -> Findings:
     """The whole of embed: a table in, NPZ and shards out."""
     csv, config = folder / "table.csv", EmbedConfig(batch_size=BATCH_SIZE, device="cpu")
     table.to_csv(csv, index=False)
@@ -185,12 +245,20 @@ def compare_rows(model: RuCLIP, table: pd.DataFrame, folder: Path, repeats: int)
     print("\nRows a second, from table and pictures to files")
     print(found.round(2).to_string(index=False))
     print(times(found, "ours"))
+    figures = [against(found, "rows: ours to plain, files to files", "ours", "plain", 2)]
     with np.load(folder / "plain.npz") as one, np.load(folder / "ours" / names.npz) as other:
         for name in ("text", "img"):
             print(f"{name}: {nearness(one[name], other[name])}")
+            figures.append(difference(f"rows: largest difference, {name}", one[name], other[name]))
+    return Findings(
+        load="",
+        figures=tuple(figures),
+        bars=(bars("Rows embedded", "rows/s", {str(name): found[name] for name in found}),),
+        rates={"rows per second": float(found["ours"].median())},
+    )
 
 
-def main(rows: int = 32, repeats: int = 3) -> None:
+def main(rows: int = 32, repeats: int = 3, json: Path | None = None) -> None:
     """Print every comparison, turn by turn."""
     print(
         f"torch {torch.__version__}, {torch.get_num_threads()} threads, "
@@ -200,9 +268,16 @@ def main(rows: int = 32, repeats: int = 3) -> None:
         folder = Path(scratch)
         table = workload.table(folder, rows)
         model = workload.full_size(folder, table["title"].tolist())
-        compare_pictures(model, table, repeats)
-        compare_texts(model, table, repeats)
-        compare_rows(model, table.head(16), folder, repeats)
+        parts = [
+            compare_pictures(model, table, repeats),
+            compare_texts(model, table, repeats),
+            compare_rows(model, table.head(16), folder, repeats),
+        ]
+    load = (
+        f"{rows} rows, batches of {BATCH_SIZE}: ruclip-vit-base-patch32-384 with random weights, "
+        "JPEGs of 900 × 1,200. The plain way is ruclip.Predictor over a DataLoader."
+    )
+    keep(Findings.joined(load, parts), json)
 
 
 if __name__ == "__main__":

@@ -1,19 +1,28 @@
-"""Peak memory of clean and resize with small pictures, each size in a process of its own.
+"""Memory and cost per row of the stages as the table grows, each in a process of its own.
 
-python -m benchmarks.memory                      2,000 and 20,000 rows
-python -m benchmarks.memory --rows 2000 200000
+python -m benchmarks.memory                           2,000, 20,000 and 200,000 rows
+python -m benchmarks.memory --rows 2000 100000 --stages resize "resize, all done"
 
-Each stage runs in a fresh process, the way a worker runs it, and reports the most it ever held
-(getrusage). The second figure of resize is a run that finds every picture done.
+The pictures are small (hard links to 50 JPEGs of 36 × 48), the model is the tiny one, every title
+is different: what is seen is what a row costs beside its pixels. A process first does the stage on
+a few rows, which loads what it needs, then on the table; a small table is done several times.
+Memory is the most that the process ever held (getrusage), with the libraries. "resize, all done"
+finds every picture done. "training index" is all that a training holds and does before its first
+batch: rows divided by product, order, the cache of decoded pixels.
 """
 
 import multiprocessing
+import os
 import resource
+import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from statistics import median
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -21,8 +30,9 @@ import pyarrow.parquet as pq
 import simplejpeg
 import tyro
 
+from benchmarks.results import Figure, Findings, Lines, keep
 from tasks.clean import clean_catalog
-from tasks.config import CleanConfig, ResizeConfig
+from tasks.config import CleanConfig, EmbedConfig, ResizeConfig, TrainConfig
 from tasks.picture_plan import Survey
 from tasks.resize import look, resize_catalog
 from tasks.results import CleanResult
@@ -30,71 +40,236 @@ from tasks.storage import Artifact, location
 
 SIZE = (48, 36)
 DIFFERENT = 50
+WARM_ROWS = 40  # enough products for a split
+ROWS_A_STAGE, MOST_ROUNDS = 20_000, 5  # a table of fewer rows is done several times
 MIB = 2**20
+
+Returned = TypeVar("Returned")
+
+
+def titles(rows: range) -> list[str]:
+    """All different."""
+    return [f"Платье женское летнее, артикул {nm}" for nm in rows]
 
 
 def make_shop(folder: Path, rows: int) -> None:
-    """A catalogue of one row group and a small picture per row."""
+    """A catalogue of one row group, a small picture per row, and a tiny model."""
+    from tasks.learning.text import TEMPLATES
+    from tasks.learning.tiny import make_tiny
+
     rng = np.random.default_rng(0)
     colours = rng.integers(0, 255, (DIFFERENT, 1, 1, 3), dtype=np.uint8)
-    pictures = [simplejpeg.encode_jpeg(np.tile(colour, (*SIZE, 1))) for colour in colours]
-    (folder / "images").mkdir(parents=True)
+    for name in ("images", "different"):
+        (folder / name).mkdir(parents=True)
+    different = [folder / "different" / f"{number}.jpg" for number in range(DIFFERENT)]
+    for path, colour in zip(different, colours, strict=True):
+        path.write_bytes(simplejpeg.encode_jpeg(np.tile(colour, (*SIZE, 1))))
     for nm in range(rows):
-        (folder / "images" / f"{nm}.jpg").write_bytes(pictures[nm % DIFFERENT])
+        os.link(different[nm % DIFFERENT], folder / "images" / f"{nm}.jpg")
     table = {
         "nm": pa.array(range(rows)),
-        "title": pa.array([f"Платье женское летнее, артикул {nm}" for nm in range(rows)]),
+        "title": pa.array(titles(range(rows))),
         "description": pa.array([f"<p>Лёгкое&nbsp;платье {nm}.</p>" * 8 for nm in range(rows)]),
     }
     pq.write_table(pa.table(table), folder / "catalog.parquet", row_group_size=rows)
+    make_tiny([*titles(range(DIFFERENT)), *TEMPLATES], folder / "tiny")
 
 
-def clean(folder: Path) -> CleanResult:
+# --- the stages: read from the shop's folder, write into ``out`` --------------------------------
+
+
+def clean(shop: Path, out: Path) -> None:
     """The cleaned table."""
-    artifact = Artifact(location(folder / "clean"))
-    return clean_catalog(location(folder / "catalog.parquet"), artifact, CleanConfig())[0]
+    artifact = Artifact(location(out))
+    result, _ = clean_catalog(location(shop / "catalog.parquet"), artifact, CleanConfig())
+    (out / "result.json").write_text(result.model_dump_json(), encoding="utf-8")
 
 
-def resize(folder: Path, cleaned: CleanResult) -> None:
+def resize(shop: Path, out: Path) -> None:
     """The processed table and its pictures."""
-    survey = Survey.make(location(folder / "images"), location(folder / "pictures"), ResizeConfig())
+    cleaned = CleanResult.model_validate_json((shop / "clean" / "result.json").read_bytes())
+    survey = Survey.make(location(shop / "images"), location(out / "pictures"), ResizeConfig())
     look(cleaned, survey)
-    resize_catalog(cleaned, survey, Artifact(location(folder / "resize")))
+    resize_catalog(cleaned, survey, Artifact(location(out)))
 
 
-def alone(work: Callable[..., object], *arguments: object) -> tuple[object, float, float]:
-    """What the work returns, its seconds, and the peak memory in bytes of its own process."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_measured, (work, *arguments))
+def resize_again(shop: Path, _out: Path) -> None:
+    """The same where the pictures are."""
+    resize(shop, shop / "resize")
 
 
-def _measured(work: Callable[..., object], *arguments: object) -> tuple[object, float, float]:
-    start = time.perf_counter()
-    result = work(*arguments)
+def embed(shop: Path, out: Path) -> None:
+    """NPZ and shards."""
+    from tasks.embed import Names, embed_table
+    from tasks.learning.model import load_folder
+
+    names = Names("embeddings.npz", "embeddings.parquet")
+    table, model = location(processed(shop)), load_folder(shop / "tiny")
+    artifact = Artifact(location(out))
+    embed_table(table, model, artifact, names, EmbedConfig(device="cpu"), "benchmark")
+
+
+def training_index(shop: Path, out: Path) -> None:
+    """A training up to the order of its first epoch, pixels reserved and none decoded."""
+    from tasks.learning.job import Job, sides
+    from tasks.learning.model import load_folder
+    from tasks.learning.training import Run, Training
+
+    os.environ["VITRINA_CACHE"] = str(out / "cache")
+    config = TrainConfig(device="cpu")
+    job = Job(
+        table=str(processed(shop)),
+        model=str(shop / "tiny"),
+        folder=str(out),
+        key="benchmark",
+        inputs={},
+        config=config,
+        project_name="benchmark",
+    )
+    rows, model = sides(job), load_folder(shop / "tiny")
+    training = Training(rows["train"], rows["validation"], model, config, Run(job.place))
+    training.steps.order(0)
+
+
+def processed(shop: Path) -> Path:
+    """The table that resize wrote."""
+    return shop / "resize" / "processed_data.parquet"
+
+
+STAGES: dict[str, Callable[[Path, Path], None]] = {
+    "clean": clean,
+    "resize": resize,
+    "resize, all done": resize_again,
+    "embed": embed,
+    "training index": training_index,
+}
+NEEDED = ("clean", "resize")  # by those after them
+
+
+# --- measuring -----------------------------------------------------------------------------------
+
+
+class Cost(NamedTuple):
+    """Seconds of each round, and the peak memory in bytes after the first."""
+
+    seconds: list[float]
+    peak: float
+
+
+def alone(work: Callable[..., Returned], *arguments: object) -> Returned:
+    """What the work returns, done in a process of its own."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(work, *arguments).result()
+
+
+def measure_stage(name: str, warm: Path, shop: Path, rounds: int) -> Cost:
+    """One stage on a warmed process; the first round's outputs stay for the next stage."""
+    stage, seconds, peak = STAGES[name], [], 0.0
+    stage(warm, warm / name)
+    for turn in range(rounds):
+        out = shop / (name if turn == 0 else "again")
+        begin = time.perf_counter()
+        stage(shop, out)
+        seconds.append(time.perf_counter() - begin)
+        peak = peak or _peak()
+        shutil.rmtree(shop / "again", ignore_errors=True)
+    return Cost(seconds, peak)
+
+
+def _peak() -> float:
     unit = 1 if sys.platform == "darwin" else 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    return result, time.perf_counter() - start, peak
+    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
 
 
-def main(rows: tuple[int, ...] = (2_000, 20_000)) -> None:
-    """Print peak memory and seconds per stage and number of rows, and the ratios."""
-    peaks: dict[str, list[float]] = {"clean": [], "resize": [], "resize, all done": []}
-    for count in rows:
-        with tempfile.TemporaryDirectory() as scratch:
-            folder = Path(scratch)
+def measure(rows: int, stages: Sequence[str]) -> Iterator[tuple[str, Cost]]:
+    """Each stage, and those that it needs, on a table of so many rows."""
+    rounds = max(1, min(MOST_ROUNDS, ROWS_A_STAGE // rows))
+    with tempfile.TemporaryDirectory(prefix="vitrina-bench-") as scratch:
+        warm, shop = Path(scratch) / "warm", Path(scratch) / "shop"
+        for folder, count in ((warm, WARM_ROWS), (shop, rows)):
             alone(make_shop, folder, count)  # a child's figure starts at what its parent holds
-            cleaned, seconds, peak = alone(clean, folder)
-            found = {"clean": (seconds, peak)}
-            for name in ("resize", "resize, all done"):
-                found[name] = alone(resize, folder, cleaned)[1:]
-        for name, (seconds, peak) in found.items():
-            peaks[name].append(peak)
-            print(
-                f"{count:>8,} rows  {name:<17} {peak / MIB:6.0f} MiB at most  {seconds:7.1f} s  "
-                f"{1e6 * seconds / count:8.0f} µs/row"
+        for name in STAGES:
+            if name in stages or name in NEEDED:
+                yield name, alone(measure_stage, name, warm, shop, rounds)
+
+
+def findings(costs: dict[int, dict[str, Cost]]) -> Findings:
+    """Growth of memory and of the cost per row from the smallest table to the largest."""
+    least, most = min(costs), max(costs)
+    figures, rates = [], {}
+    for name in costs[least]:
+        small, large = costs[least][name], costs[most][name]
+        cost = median(large.seconds) / most
+        growth = tuple(cost / (seconds / least) for seconds in small.seconds)
+        figures.append(
+            Figure(
+                name=f"{name}: cost per row, largest table to smallest", values=growth, at_most=1.15
             )
-    for name, found_peaks in peaks.items():
-        print(f"ratio, {name:<17} {found_peaks[-1] / found_peaks[0]:.2f}")
+        )
+        memory = (large.peak / small.peak,)
+        figures.append(
+            Figure(
+                name=f"{name}: peak memory, largest table to smallest", values=memory, at_most=1.3
+            )
+        )
+        rates[f"{name}: rows per second"] = 1 / cost
+        rates[f"{name}: bytes of memory per row"] = (large.peak - small.peak) / (most - least)
+        rates[f"{name}: bytes of memory at the largest table"] = large.peak
+    rates["rows of the largest table"] = most
+    names = list(costs[least])
+    lines = [
+        Lines(
+            title="What a row costs as the table grows",
+            x="rows",
+            y="µs per row",
+            lines={
+                name: {
+                    rows: 1e6 * median(found[name].seconds) / rows for rows, found in costs.items()
+                }
+                for name in names
+            },
+        ),
+        Lines(
+            title="Peak memory as the table grows",
+            x="rows",
+            y="MiB",
+            lines={
+                name: {rows: found[name].peak / MIB for rows, found in costs.items()}
+                for name in names
+            },
+        ),
+    ]
+    sizes = ", ".join(f"{rows:,}" for rows in costs)
+    load = (
+        f"Tables of {sizes} rows, small pictures (hard links to {DIFFERENT} JPEGs of 36 × 48), the "
+        "tiny model. Start-up and imports are not in the cost; the libraries are in the memory. A "
+        "cost that falls as the table grows keeps its goal."
+    )
+    return Findings(load=load, figures=tuple(figures), lines=tuple(lines), rates=rates)
+
+
+def main(
+    rows: tuple[int, ...] = (2_000, 20_000, 200_000),
+    stages: tuple[str, ...] = tuple(STAGES),
+    json: Path | None = None,
+) -> None:
+    """Print peak memory and cost per row of each stage and table, and how both grow."""
+    costs: dict[int, dict[str, Cost]] = {}
+    for count in sorted(rows):
+        costs[count] = {}
+        for name, cost in measure(count, stages):
+            costs[count][name] = cost
+            seconds = median(cost.seconds)
+            print(
+                f"{count:>8,} rows  {name:<17} {cost.peak / MIB:6.0f} MiB at most  "
+                f"{seconds:7.2f} s {1e6 * seconds / count:8.0f} µs/row  "
+                f"({len(cost.seconds)} rounds)",
+                flush=True,
+            )
+    found = findings(costs)
+    for figure in found.figures:
+        print(f"{figure.name:<55} {figure.median:.2f}")
+    keep(found, json)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Exact recall, ranks and nDCG both ways, against the plain blocked matrix product alone.
 
-python benchmarks/recall.py                 30,000 × 30,000 × 512
-python benchmarks/recall.py --rows 8000
+python -m benchmarks.recall                 30,000 × 30,000 × 512
+python -m benchmarks.recall --rows 8000
 
 The plain way multiplies blocks of 1,024 texts with all images and throws the scores away. Searching
 both ways takes it twice; ours searches both ways in one product and counts as it goes.
@@ -10,11 +10,13 @@ both ways takes it twice; ours searches both ways in one product and counts as i
 import time
 import tracemalloc
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 import numpy as np
 import tyro
 
+from benchmarks.results import Figure, Findings, bars, keep
 from tasks.learning.metrics import retrieval_metrics
 
 PLAIN_BLOCK = 1_024
@@ -71,7 +73,48 @@ def measure(rows: int, dim: int, repeats: int) -> Figures:
     return Figures(plain, ours, peak, all_scores=rows * rows * 4)
 
 
-def main(rows: int = 30_000, dim: int = 512, repeats: int = 3) -> None:
+def findings(found: Figures, rows: int, dim: int) -> Findings:
+    """Time against the plain product, memory against all scores."""
+    share = found.ours_peak / found.all_scores
+    return Findings(
+        load=f"{rows:,} texts × {rows:,} images × {dim}, float32. The plain way multiplies blocks "
+        f"of {PLAIN_BLOCK:,} and keeps nothing; ours counts recall, ranks and nDCG both ways.",
+        figures=(
+            Figure(
+                name="time of ours to the plain product, both ways",
+                values=tuple(found.ratios(2)),
+                at_most=1.0,
+            ),
+            Figure(
+                name="time of ours, both ways, to the plain product, one way",
+                values=tuple(found.ratios(1)),
+            ),
+            Figure(
+                name="peak memory above the embeddings to that of all scores",
+                values=(share,),
+                at_most=0.1,
+            ),
+        ),
+        bars=(
+            bars(
+                "Seconds, less is better",
+                "s",
+                {
+                    "plain product, one way": found.plain,
+                    "plain product, both ways": [2 * one for one in found.plain],
+                    "ours, both ways": found.ours,
+                },
+            ),
+        ),
+        rates={
+            "seconds both ways": median(found.ours),
+            "rows": rows,
+            "bytes of memory above the embeddings": found.ours_peak,
+        },
+    )
+
+
+def main(rows: int = 30_000, dim: int = 512, repeats: int = 3, json: Path | None = None) -> None:
     """Print seconds, ratios and memory."""
     found = measure(rows, dim, repeats)
     print(f"{rows:,} texts × {rows:,} images × {dim}, float32, {repeats} repetitions, medians")
@@ -84,6 +127,7 @@ def main(rows: int = 30_000, dim: int = 512, repeats: int = 3) -> None:
         f"peak memory above the embeddings    {found.ours_peak / 2**20:8.0f} MiB "
         f"(all scores would be {found.all_scores / 2**20:,.0f} MiB)"
     )
+    keep(findings(found, rows, dim), json)
 
 
 if __name__ == "__main__":

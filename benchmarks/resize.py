@@ -9,7 +9,6 @@ decode, INTER_AREA, imencode) is written out here. Every other way runs in as ma
 Ours is the whole stage: listing, planning, index, table.
 """
 
-import os
 import shutil
 import tempfile
 import time
@@ -18,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 from typing import Self
 
 import cv2
@@ -29,7 +28,9 @@ import tyro
 from PIL import Image
 from skimage.metrics import structural_similarity
 
+from benchmarks.machine import cores
 from benchmarks.photos import photo
+from benchmarks.results import Figure, Findings, bars, keep, ratios
 from tasks.clean import clean_catalog
 from tasks.config import CleanConfig, ResizeConfig
 from tasks.picture_plan import Survey
@@ -129,7 +130,7 @@ def one_after_another(way: Way, shop: Shop, out: Path) -> None:
 
 def in_threads(way: Way, shop: Shop, out: Path) -> None:
     """Resize in a thread per core."""
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         list(pool.map(lambda source: way(source, out / source.name), shop.sources()))
 
 
@@ -141,14 +142,19 @@ def ours(shop: Shop, out: Path) -> None:
     assert result.pictures_resized == shop.cleaned.rows_kept
 
 
+PLAIN = "plain: OpenCV full + Pillow"
+IMG2DATASET = "img2dataset's way, in threads"
+VIPS = "pyvips thumbnail, in threads"
+OURS = "ours"
+
 WAYS: dict[str, Callable[[Shop, Path], None]] = {
-    "plain: OpenCV full + Pillow": partial(one_after_another, plain),
+    PLAIN: partial(one_after_another, plain),
     "Pillow full": partial(one_after_another, pillow),
     "plain, in threads": partial(in_threads, plain),
-    "img2dataset's way, in threads": partial(in_threads, img2dataset),
+    IMG2DATASET: partial(in_threads, img2dataset),
     "Pillow draft + Lanczos, in threads": partial(in_threads, pillow_draft),
-    "pyvips thumbnail, in threads": partial(in_threads, vips),
-    "ours": ours,
+    VIPS: partial(in_threads, vips),
+    OURS: ours,
 }
 
 
@@ -164,11 +170,14 @@ def similarity(shop: Shop, out: Path) -> float:
 
 @dataclass(frozen=True)
 class Found:
-    """Of one way: seconds of each round, CPU seconds of all its threads, and the least SSIM."""
+    """Of one way: seconds of each round, CPU seconds of all its threads, and of its pictures the
+    least SSIM and the bytes.
+    """
 
     seconds: list[float]
     cpu: list[float]
     ssim: float
+    size: float
 
 
 def measure(folder: Path, pictures: int, rounds: int) -> dict[str, Found]:
@@ -186,17 +195,60 @@ def measure(folder: Path, pictures: int, rounds: int) -> dict[str, Found]:
             if turn:
                 seconds[name].append(time.perf_counter() - start)
                 cpu[name].append(time.process_time() - start_cpu)
-    return {name: Found(seconds[name], cpu[name], similarity(shop, folder / name)) for name in WAYS}
+    return {
+        name: Found(
+            seconds[name],
+            cpu[name],
+            similarity(shop, folder / name),
+            mean_size(folder / name),
+        )
+        for name in WAYS
+    }
 
 
-def main(pictures: int = 240, rounds: int = 5) -> None:
+def mean_size(folder: Path) -> float:
+    """Bytes of the folder's JPEGs."""
+    return mean(path.stat().st_size for path in folder.glob("*.jpg"))
+
+
+def findings(ways: dict[str, Found], pictures: int, source_size: float) -> Findings:
+    """Ours against the others, and how near to a full decode it is."""
+    own = ways[OURS]
+    limits = {PLAIN: 5.0, VIPS: 1.0, IMG2DATASET: 1.0}
+    against = [
+        Figure(name=f"ours to {name}", values=ratios(ways[name].seconds, own.seconds), at_least=one)
+        for name, one in limits.items()
+    ]
+    likeness = Figure(
+        name="least SSIM of ours to a full decode with Lanczos",
+        values=(own.ssim,),
+        unit="",
+        at_least=0.98,
+    )
+    rates = {
+        name: [pictures / seconds for seconds in found.seconds] for name, found in ways.items()
+    }
+    return Findings(
+        load=f"{pictures} photo-like JPEGs of 900 × 1,200 to {SIDE} × {SIDE} at quality {QUALITY}, "
+        "from file to file. Ours is the whole stage: listing, planning, index, table.",
+        figures=(*against, likeness),
+        bars=(bars("Pictures resized", "pictures/s", rates),),
+        rates={
+            "pictures per second": median(rates[OURS]),
+            "bytes of a picture": source_size,
+            "bytes of a resized picture": own.size,
+        },
+    )
+
+
+def main(pictures: int = 240, rounds: int = 5, json: Path | None = None) -> None:
     """Print pictures per second, how many times the plain way's that is, CPU time and SSIM."""
     cv2.setNumThreads(1)
     pyvips.cache_set_max(0)
     with tempfile.TemporaryDirectory() as folder:
         ways = measure(Path(folder), pictures, rounds)
-    cores = len(os.sched_getaffinity(0))
-    print(f"{pictures} JPEGs of 900 × 1,200 to {SIDE} × {SIDE}, {rounds} rounds, {cores} cores")
+        source_size = mean_size(Path(folder) / "shop" / "images")
+    print(f"{pictures} JPEGs of 900 × 1,200 to {SIDE} × {SIDE}, {rounds} rounds, {cores()} cores")
     print(f"{'':<34} pictures/s  times plain (spread)    CPU ms/picture  least SSIM")
     plain_seconds = next(iter(ways.values())).seconds
     for name, found in ways.items():
@@ -206,6 +258,7 @@ def main(pictures: int = 240, rounds: int = 5) -> None:
             f"({min(ratios):.2f} to {max(ratios):.2f}) "
             f"{1000 * median(found.cpu) / pictures:18.2f} {found.ssim:11.4f}"
         )
+    keep(findings(ways, pictures, source_size), json)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,158 @@
+"""What is paid beside the work: Prefect's part of a run, and cutting the work into shards.
+
+python -m benchmarks.overhead
+
+The demo pipeline runs in process, as a user runs it, with a new PREFECT_HOME (whose database must
+first be made) and then with the same one; each run has an output of its own. The overhead is the
+whole command less the tasks' own work: Python's start and imports are in it. Then embed_table
+embeds the same rows into one output file and into many. A shard of the output is no Prefect task.
+"""
+
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import pandas as pd
+import tyro
+
+from benchmarks.photos import photo
+from benchmarks.results import Figure, Findings, bars, keep
+from benchmarks.stopwatch import UI, Timed, run_pipeline
+from tasks.config import EmbedConfig
+from tasks.embed import Names, embed_table
+from tasks.learning.model import RuCLIP, load_folder
+from tasks.learning.text import TEMPLATES
+from tasks.learning.tiny import make_tiny
+from tasks.storage import Artifact, location
+
+PICTURE_SIZE = (288, 384)  # of a resized picture
+DIFFERENT = 20
+
+
+def prefects_part(folder: Path, rounds: int, products: int, epochs: int) -> list[Timed]:
+    """The demo's command, first with an empty PREFECT_HOME, then ``rounds`` times with that one."""
+    found = []
+    for turn in range(rounds + 1):
+        output = folder / f"output-{turn}"
+        arguments = ("--output", output, "--demo_products", products, "--train.num_epochs", epochs)
+        found.append(run_pipeline([str(one) for one in arguments], folder / "prefect"))
+        shutil.rmtree(output)
+    return found
+
+
+def make_table(folder: Path, rows: int) -> tuple[Path, RuCLIP]:
+    """A processed table whose rows have each their own title and picture hash; a tiny model."""
+    for number in range(DIFFERENT):
+        (folder / f"{number}.jpg").write_bytes(photo(number, PICTURE_SIZE, quality=97))
+    titles = [f"Платье женское летнее, артикул {nm}" for nm in range(rows)]
+    table = pd.DataFrame(
+        {
+            "title": titles,
+            "image_path": [str(folder / f"{nm % DIFFERENT}.jpg") for nm in range(rows)],
+            "nm": range(rows),
+            "picture_hash": [str(nm) for nm in range(rows)],  # as if no two were the same
+        }
+    )
+    table.to_parquet(folder / "table.parquet")
+    make_tiny([*titles[:100], *TEMPLATES], folder / "tiny")
+    return folder / "table.parquet", load_folder(folder / "tiny")
+
+
+def sharded(folder: Path, rows: int, shards: int, rounds: int) -> tuple[list[float], list[float]]:
+    """Seconds of each round, into one output file and into ``shards``."""
+    table, model = make_table(folder, rows)
+    names = Names("embeddings.npz", "embeddings.parquet")
+    seconds: tuple[list[float], list[float]] = ([], [])
+    for turn in range(rounds + 1):  # the first one warms up
+        for own, size in zip(seconds, (rows, -(-rows // shards)), strict=True):
+            artifact = Artifact(location(folder / "out"))
+            config = EmbedConfig(device="cpu", shard_rows=size)
+            begin = time.perf_counter()
+            embed_table(location(table), model, artifact, names, config, "benchmark")
+            if turn:
+                own.append(time.perf_counter() - begin)
+            shutil.rmtree(folder / "out")
+    return seconds
+
+
+def findings(
+    runs: list[Timed], one: list[float], many: list[float], rows: int, shards: int
+) -> Findings:
+    """Seconds that Prefect adds, and the part that shards add."""
+    first, *later = runs
+    added = [wide - narrow for wide, narrow in zip(many, one, strict=True)]
+    used, new = "the demo with a used PREFECT_HOME", "the demo with a new PREFECT_HOME"
+    ui = [run.own[UI] for run in later]
+    return Findings(
+        load="The demo pipeline in process, whole command less the tasks' own work. Then "
+        f"{rows:,} rows embedded with the tiny model into 1 output file and into {shards}: a shard "
+        f"of {rows // shards} rows is {1000 * median(one) / shards:.0f} ms of work.",
+        figures=(
+            Figure(name=f"added to {used}", values=_overheads(later), unit="s", at_most=15),
+            Figure(name=f"added to {new}", values=_overheads([first]), unit="s", at_most=15),
+            Figure(
+                name="of it starting Python and importing, used PREFECT_HOME",
+                values=tuple(run.starting for run in later),
+                unit="s",
+            ),
+            Figure(name="of it artifacts of the UI", values=tuple(ui), unit="s"),
+            Figure(
+                name=f"{shards} shards instead of one: added to the work",
+                values=tuple(extra / own for extra, own in zip(added, one, strict=True)),
+                unit="of the work",
+                at_most=0.05,
+            ),
+            Figure(
+                name="added per shard",
+                values=tuple(1000 * extra / shards for extra in added),
+                unit="ms",
+            ),
+        ),
+        bars=(
+            bars(
+                "Seconds beside the work, less is better",
+                "s",
+                {new: _overheads([first]), used: _overheads(later)},
+            ),
+        ),
+        rates={
+            "seconds of Prefect": median(_overheads(later)),
+            "seconds per shard": median(added) / shards,
+        },
+    )
+
+
+def _overheads(runs: list[Timed]) -> tuple[float, ...]:
+    return tuple(run.overhead for run in runs)
+
+
+def main(
+    rounds: int = 3,
+    products: int = 400,
+    epochs: int = 2,
+    rows: int = 10_000,
+    shards: int = 200,
+    json: Path | None = None,
+) -> None:
+    """Print what was added in each round."""
+    with tempfile.TemporaryDirectory(prefix="vitrina-bench-") as scratch:
+        runs = prefects_part(Path(scratch), rounds, products, epochs)
+        for run in runs:
+            print(
+                f"demo: {run.whole:.1f} s = {run.work:.1f} s of work + {run.overhead:.1f} s, of "
+                f"them {run.starting:.1f} s before the flow and {run.own[UI]:.1f} s for the UI",
+                flush=True,
+            )
+    with tempfile.TemporaryDirectory(prefix="vitrina-bench-") as scratch:
+        one, many = sharded(Path(scratch), rows, shards, rounds)
+    found = findings(runs, one, many, rows, shards)
+    print(f"{rows:,} rows: {median(one):.2f} s into 1 file, {median(many):.2f} s into {shards}")
+    for figure in found.figures:
+        print(f"{figure.name:<60} {figure.median:8.3f} {figure.unit}")
+    keep(found, json)
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

@@ -1,0 +1,143 @@
+"""The page of all benchmarks, from their last results."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.charts import bar_chart, line_chart
+from benchmarks.formats import shown, spread, table
+from benchmarks.results import Bars, Figure, Result
+from benchmarks.scale import ten_million
+from benchmarks.topics import TOPICS, Topic
+
+PICTURES = "benchmarks"  # beside the page
+
+INTRODUCTION = """# Benchmarks
+
+`make bench` measures all of this on one machine in one go and writes this page. A part of it,
+`python -m benchmarks --only resize embed`, keeps the last results of the rest. Each benchmark is a
+process of its own, one after another. The ways of a comparison take turns in that process, and a
+ratio is of neighbouring turns: a busy machine is busy for both. A table gives the median of the
+rounds and the least and most of them; the verdict is by the median. The results as they were
+measured lie in [benchmarks/](benchmarks/) as JSON."""
+
+
+def write_page(results: Mapping[str, Result], docs: Path, note: str = "") -> Path:
+    """Draw the plots and write ``benchmarks.md`` into the folder of the docs."""
+    pictures = docs / PICTURES
+    pictures.mkdir(parents=True, exist_ok=True)
+    for topic in TOPICS:
+        if topic.name in results:
+            for name, png in charts(results[topic.name]).items():
+                (pictures / name).write_bytes(png)
+    page = docs / "benchmarks.md"
+    page.write_text(markdown(results, note), encoding="utf-8")
+    return page
+
+
+def charts(result: Result) -> dict[str, bytes]:
+    """The plots of a result, PNG by file name."""
+    found = result.findings
+    drawn = [*map(bar_chart, found.bars), *map(line_chart, found.lines)]
+    return dict(zip(_chart_names(result), drawn, strict=True))
+
+
+def markdown(results: Mapping[str, Result], note: str = "") -> str:
+    """The page. ``note`` is put above all, for results that are not to be taken as such."""
+    known = [topic for topic in TOPICS if topic.name in results]
+    parts = [
+        INTRODUCTION,
+        *([f"**{note}**"] if note else []),
+        "## Where it stands\n\n" + _standing(known, results),
+        *(_section(topic, results[topic.name]) for topic in known),
+        "## 10 million listings\n\n" + ten_million(results),
+        "## Machine and versions\n\n" + _machines(known, results),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _standing(topics: Sequence[Topic], results: Mapping[str, Result]) -> str:
+    rows, short = [], []
+    for topic in topics:
+        figures = results[topic.name].findings.figures
+        _check_causes(topic, figures)
+        rows.append(
+            (
+                topic.title,
+                str(sum(one.met is True for one in figures)),
+                str(sum(one.met is False for one in figures)),
+            )
+        )
+        short += [
+            f"- {topic.title}, {one.name}: {shown(one.median)} {one.unit}".rstrip()
+            + f", goal {_goal(one)}. {topic.causes.get(one.name, 'The cause is not known yet.')}"
+            for one in figures
+            if one.met is False
+        ]
+    missing = [topic.title for topic in TOPICS if topic not in topics]
+    parts = [table(("", "goals met", "short"), rows)]
+    if missing:
+        parts.append(f"Not measured yet: {', '.join(missing)}.")
+    if short:
+        parts.append("Short of its goal:\n\n" + "\n".join(short))
+    return "\n\n".join(parts)
+
+
+def _check_causes(topic: Topic, figures: Sequence[Figure]) -> None:
+    unknown = topic.causes.keys() - {one.name for one in figures}
+    if unknown:
+        raise ValueError(f"{topic.name} gives a cause for {sorted(unknown)}, which is no figure")
+
+
+def _section(topic: Topic, result: Result) -> str:
+    found = result.findings
+    parts = [
+        f"## {topic.title}",
+        found.load,
+        table(
+            ("", "goal", "median", "least to most", "verdict"),
+            [_figure_row(one) for one in found.figures],
+        ),
+        *map(_bars_table, found.bars),
+        *map("\n".join, [[f"- {note}" for note in found.notes]] if found.notes else []),
+        *(f"![{name}]({PICTURES}/{name})" for name in _chart_names(result)),
+        f"`{result.command}`, {result.measured:%Y-%m-%d}, {shown(result.seconds / 60)} minutes; "
+        f"load of the machine before it {shown(result.load_before)}.",
+    ]
+    return "\n\n".join(parts)
+
+
+def _figure_row(figure: Figure) -> tuple[str, ...]:
+    verdict = {True: "met", False: "**short**", None: ""}[figure.met]
+    middle = f"{shown(figure.median)} {figure.unit}".rstrip()
+    return figure.name, _goal(figure), middle, spread(figure.values), verdict
+
+
+def _goal(figure: Figure) -> str:
+    if figure.at_least is not None:
+        return f"≥ {figure.at_least:g}"
+    return "" if figure.at_most is None else f"≤ {figure.at_most:g}"
+
+
+def _bars_table(bars: Bars) -> str:
+    rows = [(name, shown(bars.median(name)), spread(values)) for name, values in bars.ways.items()]
+    return table((bars.title, bars.unit, "least to most"), rows)
+
+
+def _chart_names(result: Result) -> list[str]:
+    count = len(result.findings.bars) + len(result.findings.lines)
+    return [f"{result.topic}-{number}.png" for number in range(1, count + 1)]
+
+
+def _machines(topics: Sequence[Topic], results: Mapping[str, Result]) -> str:
+    """A row per machine with its versions, and what was measured there."""
+    titles: dict[str, list[str]] = {}
+    for topic in topics:
+        titles.setdefault(results[topic.name].machine.model_dump_json(), []).append(topic.title)
+    parts = []
+    for measured in titles.values():
+        topic = next(topic for topic in topics if topic.title == measured[0])
+        machine = results[topic.name].machine
+        versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
+        words = f"{machine.cpu}, {machine.cores} cores, {machine.memory_gb} GB. {versions}."
+        parts.append(words if len(titles) == 1 else f"{', '.join(measured)}: {words}")
+    return "\n\n".join(parts)

@@ -1,0 +1,48 @@
+"""The benchmarks that ``python -m benchmarks`` runs, in its order, and why a figure falls short."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A benchmark: its module's name, its heading, and the options that make it tiny.
+
+    ``causes`` says by the name of a figure why it falls short; it is shown only while it does.
+    """
+
+    name: str
+    title: str
+    quick: Sequence[str]
+    causes: Mapping[str, str] = field(default_factory=dict)
+
+
+TOPICS = (
+    Topic("resize", "Resizing pictures", ("--pictures", "12", "--rounds", "1")),
+    Topic("embed", "Embedding", ("--rows", "4", "--repeats", "1")),
+    Topic("train", "Training", ("--rows", "4", "--batch_size", "4", "--repeats", "1")),
+    Topic("recall", "Exact recall", ("--rows", "2000", "--repeats", "1")),
+    Topic(
+        "again",
+        "A second run",
+        ("--rows", "24", "--rounds", "1", "--products", "80", "--epochs", "1"),
+    ),
+    Topic(
+        "overhead",
+        "Prefect and shards",
+        (
+            *("--rounds", "1", "--products", "80", "--epochs", "1"),
+            *("--rows", "200", "--shards", "20"),
+        ),
+    ),
+    Topic("memory", "Cost per row and memory as tables grow", ("--rows", "60", "200")),
+)
+
+
+def chosen(names: Sequence[str]) -> list[Topic]:
+    """The topics of these names, all if there are none; ValueError for an unknown name."""
+    known = {topic.name: topic for topic in TOPICS}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ValueError(f"no benchmark is called {unknown[0]!r}; there are: {', '.join(known)}")
+    return [topic for topic in TOPICS if topic.name in names or not names]

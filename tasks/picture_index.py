@@ -10,6 +10,7 @@ import hashlib
 import logging
 import time
 import uuid
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -80,15 +81,15 @@ class Files:
     @classmethod
     def of(cls, listing: Iterable[tuple[str, FileInfo]]) -> Self:
         """The compact form of a listing, taken some thousand files at a time."""
-        names, stamps, sizes = [hash_texts([])], [hash_texts([])], [np.empty(0, np.int64)]
+        names, stamps, sizes = array("Q"), array("Q"), array("q")  # these grow in place
         files = iter(listing)
         while some := list(islice(files, CHUNK)):
-            names.append(hash_texts([name for name, _ in some]))
-            stamps.append(hash_texts([info.stamp for _, info in some]))
-            sizes.append(np.array([info.size for _, info in some], np.int64))
-        hashes = np.concatenate(names)
+            names.frombytes(hash_texts([name for name, _ in some]).tobytes())
+            stamps.frombytes(hash_texts([info.stamp for _, info in some]).tobytes())
+            sizes.extend(info.size for _, info in some)
+        hashes = np.asarray(names)
         order = np.argsort(hashes)
-        return cls(hashes[order], np.concatenate(stamps)[order], np.concatenate(sizes)[order])
+        return cls(hashes[order], np.asarray(stamps)[order], np.asarray(sizes)[order])
 
     def find(self, names: Sequence[str]) -> tuple[Positions, Hashes]:
         """Size and stamp of each named file; size -1 where there is none."""
@@ -196,9 +197,12 @@ def _read(parts: Iterable[UPath]) -> list[pa.Table]:
 
 def _newest(tables: list[pa.Table]) -> tuple[pa.Table, Hashes]:
     """The last row of each nm, sorted by the hash of nm, and those hashes."""
-    rows = pa.concat_tables([SCHEMA.empty_table(), *tables]).combine_chunks()
-    hashes = np.concatenate(
-        [hash_texts([]), *(hash_texts(b.to_pydict()["nm"]) for b in rows.to_batches(CHUNK))]
-    )
-    names, from_end = np.unique(hashes[::-1], return_index=True)
-    return rows.take(pa.array(len(hashes) - 1 - from_end)).combine_chunks(), names
+    rows = pa.concat_tables([SCHEMA.empty_table(), *tables])
+    hashes = array("Q")
+    for batch in rows.select(["nm"]).to_batches(CHUNK):
+        hashes.frombytes(hash_texts(batch.column("nm").to_pylist()).tobytes())
+    names, from_end = np.unique(np.asarray(hashes)[::-1], return_index=True)
+    order = pa.array(len(hashes) - 1 - from_end)
+    # Column by column: whole tables would be in memory four times.
+    columns = [rows.column(name).take(order).combine_chunks() for name in SCHEMA.names]
+    return pa.Table.from_arrays(columns, schema=SCHEMA), names

@@ -32,7 +32,7 @@ TOPICS = (
         "Prefect and shards",
         (
             *("--rounds", "1", "--products", "80", "--epochs", "1"),
-            *("--rows", "200", "--shards", "20"),
+            *("--rows", "200", "--shards", "4", "--shard_rounds", "1"),
         ),
     ),
     Topic("memory", "Cost per row and memory as tables grow", ("--rows", "60", "200")),

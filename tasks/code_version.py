@@ -8,6 +8,7 @@ import ast
 import functools
 import importlib.util
 from collections.abc import Iterator
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 from tasks.storage import fingerprint
@@ -43,8 +44,18 @@ def code_version(module: str) -> str:
     return fingerprint(sorted(trees.items()))
 
 
+def _spec(module: str) -> ModuleSpec | None:
+    """Where a module lies, found without importing it: torch would cost a cached run seconds."""
+    package = module.rpartition(".")[0]
+    if not package:
+        return importlib.util.find_spec(module)
+    above = _spec(package)
+    places = above.submodule_search_locations if above else None
+    return PathFinder.find_spec(module, places) if places else None
+
+
 def _source(module: str) -> str:
-    spec = importlib.util.find_spec(module)
+    spec = _spec(module)
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(module)
     return Path(spec.origin).read_text(encoding="utf-8")
@@ -60,12 +71,7 @@ def _imports(tree: ast.Module) -> Iterator[str]:
 
 
 def _is_module(name: str) -> bool:
-    if not name.startswith("tasks."):
-        return False
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:  # a name inside a module, not a module
-        return False
+    return name.startswith("tasks.") and _spec(name) is not None
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:

@@ -1,6 +1,7 @@
 """A stage's version is its code."""
 
 import importlib
+import subprocess
 import sys
 from pathlib import Path
 
@@ -55,3 +56,12 @@ def test_comments_docstrings_and_layout_do_not_count(package: Path) -> None:
         '"""Doc."""\n\n\n# why\ndef f():\n    """Doc."""\n    return (1)\n'
     )
     assert version() == before
+
+
+def test_nothing_is_imported_to_be_read() -> None:
+    """A stage whose code needs torch gets its version without importing torch."""
+    code = (
+        "import sys; from tasks.code_version import code_version; "
+        "code_version('tasks.train'); sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

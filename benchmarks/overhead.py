@@ -107,6 +107,11 @@ def findings(
                 values=tuple(run.starting for run in later),
                 unit="s",
             ),
+            Figure(
+                name="of it from the flow's end to the command's, used PREFECT_HOME",
+                values=tuple(run.stopping for run in later),
+                unit="s",
+            ),
             Figure(name="of it artifacts of the UI", values=tuple(ui), unit="s"),
             Figure(
                 name=f"{shards} shards instead of one: added to the work",
@@ -153,7 +158,8 @@ def main(
         for run in runs:
             print(
                 f"demo: {run.whole:.1f} s = {run.work:.1f} s of work + {run.overhead:.1f} s, of "
-                f"them {run.starting:.1f} s before the flow and {run.own[UI]:.1f} s for the UI",
+                f"them {run.starting:.1f} s before the flow, {run.stopping:.1f} s after it and "
+                f"{run.own[UI]:.1f} s for the UI",
                 flush=True,
             )
     with tempfile.TemporaryDirectory(prefix="vitrina-bench-") as scratch:

@@ -100,7 +100,7 @@ def _section(topic: Topic, result: Result) -> str:
         *map(_bars_table, found.bars),
         *map("\n".join, [[f"- {note}" for note in found.notes]] if found.notes else []),
         *(f"![{name}]({PICTURES}/{name})" for name in _chart_names(result)),
-        f"`{result.command}`, {result.measured:%Y-%m-%d}, {shown(result.seconds / 60)} minutes; "
+        f"`{result.command}`, {result.measured:%Y-%m-%d}, {result.seconds / 60:.1f} minutes; "
         f"load of the machine before it {shown(result.load_before)}.",
     ]
     return "\n\n".join(parts)

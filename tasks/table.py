@@ -4,7 +4,7 @@ Columns: ``title`` (str) and ``image_path`` (str, local or s3://) first, ``nm`` 
 a CSV str), then whatever the catalogue carries. A CSV of another tool needs only the first two.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import PurePosixPath
 
 import pandas as pd
@@ -14,6 +14,7 @@ from upath import UPath
 from tasks.errors import UserError
 from tasks.storage import reading
 
+BATCH_ROWS = 5_000  # memory holds the table once and so many rows again
 REQUIRED = ("title", "image_path")
 TEXTS = ("nm", *REQUIRED, "description", "category")
 
@@ -46,9 +47,12 @@ def read_batches(path: UPath, rows: int) -> Iterator[pd.DataFrame]:
             raise UserError(f"{path} cannot be read as a table: {error}") from error
 
 
-def read_table(path: UPath) -> pd.DataFrame:
-    """The whole table, rows numbered from 0."""
-    frames = list(read_batches(path, 100_000))
+def read_table(path: UPath, columns: Collection[str] | None = None) -> pd.DataFrame:
+    """The whole table, rows numbered from 0; of its columns those named that it has, or all."""
+    frames = [
+        frame if columns is None else frame[[name for name in frame.columns if name in columns]]
+        for frame in read_batches(path, BATCH_ROWS)
+    ]
     if not frames:
         raise UserError(f"{path} has no rows.")
     return pd.concat(frames, ignore_index=True)

@@ -12,11 +12,12 @@ from tasks.learning.card import model_card
 from tasks.learning.distributed import joined
 from tasks.learning.fit import fit
 from tasks.learning.model import FILES, load_folder
-from tasks.learning.pairs import COLUMNS
+from tasks.learning.pairs import columns_read
 from tasks.learning.split import split_rows
 from tasks.learning.state import CARD, Place
 from tasks.learning.tracking import Wandb
 from tasks.learning.training import Run, trained_config
+from tasks.memory import flat_memory
 from tasks.storage import is_local, local_copy, location, user_cache, write_bytes
 from tasks.table import read_table
 
@@ -67,10 +68,11 @@ def run_job(job: Job, on_step: OnProgress) -> None:
 
 def sides(job: Job) -> dict[str, pd.DataFrame]:
     """The table's rows by what they are for: train, validation, test."""
-    config, table = job.config, read_table(location(job.table))
-    table = table[[name for name in COLUMNS if name in table.columns]]
-    side = split_rows(table, config.validation_fraction, config.test_fraction, config.seed)
-    return {name: table[side == name] for name in ("train", "validation", "test")}
+    config = job.config
+    with flat_memory():
+        table = read_table(location(job.table), columns_read(config))
+        side = split_rows(table, config.validation_fraction, config.test_fraction, config.seed)
+        return {name: table[side == name] for name in ("train", "validation", "test")}
 
 
 def local_folder(place: Place) -> Path:

@@ -9,10 +9,10 @@ import pandas as pd
 
 from tasks.config import TrainConfig
 from tasks.learning.split import normalise_title, product_groups
+from tasks.memory import flat_memory
 
 SENTENCE_END = re.compile(r"(?<=[.!?…;])\s+|\n+")
-# What training reads of a table; the rest would only take memory.
-COLUMNS = ("title", "description", "image_path", "nm", "picture_hash")
+COLUMNS = ("title", "image_path", "nm", "picture_hash")
 MIN_WORDS = 3  # a shorter sentence ("Хлопок.") says too little of a product
 
 
@@ -32,6 +32,12 @@ class Pairs:
         return len(self.nm)
 
 
+def columns_read(config: TrainConfig) -> tuple[str, ...]:
+    """What training reads of a table; the rest would only take memory."""
+    return COLUMNS if config.text_source == "title" else (*COLUMNS, "description")
+
+
+@flat_memory()
 def pairs_from(table: pd.DataFrame) -> Pairs:
     """The pairs of a processed table; a missing description is empty."""
     table = table.reset_index(drop=True)

@@ -89,10 +89,11 @@ def open_cache(
         return None
     place = folder / f"{resolution}-{fit}"
     place.mkdir(parents=True, exist_ok=True)
-    wanted = np.array([hashlib.blake2b(key.encode(), digest_size=16).hexdigest() for key in keys])
+    names = (hashlib.blake2b(key.encode(), digest_size=16).hexdigest().encode() for key in keys)
+    wanted = np.fromiter(names, KEY, len(keys))
     with _locked(place):
         try:
-            slots, total = _slots(place, wanted.astype(KEY), most, size)
+            slots, total = _slots(place, wanted, most, size)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise

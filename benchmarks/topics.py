@@ -34,8 +34,21 @@ TOPICS = (
             *("--rounds", "1", "--products", "80", "--epochs", "1"),
             *("--rows", "200", "--shards", "4", "--shard_rounds", "1"),
         ),
+        {
+            "added to the demo with a new PREFECT_HOME": "Prefect makes its database there first; "
+            "later runs find it."
+        },
     ),
-    Topic("memory", "Cost per row and memory as tables grow", ("--rows", "60", "200")),
+    Topic(
+        "memory",
+        "Cost per row and memory as tables grow",
+        ("--rows", "60", "200"),
+        {
+            "training index: peak memory, largest table to smallest": "Training holds titles, "
+            "paths and ids of all rows in memory, and normalised titles too while it divides the "
+            "rows by product."
+        },
+    ),
 )
 
 

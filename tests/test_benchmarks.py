@@ -24,11 +24,18 @@ from benchmarks.results import (
 )
 from benchmarks.topics import TOPICS, chosen
 
+PLAIN_TOPICS = tuple(dataclasses.replace(topic, causes={}) for topic in TOPICS)
 MACHINE = Machine(cpu="A core", cores=2, memory_gb=8, versions={"torch": "2.13.0"})
 SPEED = Figure(name="ours to plain", values=(5.5, 6.0, 5.2), at_least=5)
 SHORT = Figure(name="ours to pyvips", values=(0.9, 0.8, 1.2), at_least=1)
 MEMORY = Figure(name="peak memory", values=(1.2,), at_most=1.3)
 COUNTED = Figure(name="tokens", values=(9.5,), unit="")
+
+
+@pytest.fixture(autouse=True)
+def _no_causes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The causes of real figures are none of made-up ones."""
+    monkeypatch.setattr(page, "TOPICS", PLAIN_TOPICS)
 
 
 def result(topic: str, findings: Findings) -> Result:
@@ -122,7 +129,7 @@ def test_the_page_tells_goal_spread_and_verdict() -> None:
 def test_a_short_figure_is_listed_with_its_cause(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cause is shown while the figure is short, never for one that is met."""
     causes = {SHORT.name: "libvips is quick.", SPEED.name: "Not to be seen."}
-    topics = [dataclasses.replace(TOPICS[0], causes=causes), *TOPICS[1:]]
+    topics = [dataclasses.replace(TOPICS[0], causes=causes), *PLAIN_TOPICS[1:]]
     assert "goal ≥ 1. The cause is not known yet." in markdown({"resize": RESIZE})
     monkeypatch.setattr(page, "TOPICS", topics)
     text = markdown({"resize": RESIZE})
@@ -133,7 +140,7 @@ def test_a_short_figure_is_listed_with_its_cause(monkeypatch: pytest.MonkeyPatch
 
 def test_a_cause_of_no_figure_is_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cause whose figure was renamed is not lost in silence."""
-    topics = [dataclasses.replace(TOPICS[0], causes={"ours to vips": "Quick."}), *TOPICS[1:]]
+    topics = [dataclasses.replace(TOPICS[0], causes={"ours to vips": "Quick."}), *PLAIN_TOPICS[1:]]
     monkeypatch.setattr(page, "TOPICS", topics)
     with pytest.raises(ValueError, match="ours to vips"):
         markdown({"resize": RESIZE})

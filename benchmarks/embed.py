@@ -23,6 +23,7 @@ from benchmarks import baseline, workload
 from benchmarks.results import Figure, Findings, bars, keep, ratios
 from tasks.config import EmbedConfig
 from tasks.embed import Names, embed_table
+from tasks.embed_shard import embed_shard, make_embedder
 from tasks.learning.embedder import Embedder, Templates
 from tasks.learning.model import RuCLIP
 from tasks.learning.precision import Precision
@@ -236,7 +237,8 @@ def compare_rows(model: RuCLIP, table: pd.DataFrame, folder: Path, repeats: int)
 
     def ours() -> None:
         artifact = Artifact(location(folder / "ours"))
-        embed_table(location(csv), model, artifact, names, config, "benchmark", refresh=True)
+        work = partial(embed_shard, make_embedder(model, config))
+        embed_table(location(csv), work, artifact, names, config, "benchmark", refresh=True)
 
     def plain() -> None:
         baseline.embed_rows(model, titles, paths, BATCH_SIZE, folder / "plain.npz")

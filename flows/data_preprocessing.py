@@ -12,6 +12,7 @@ from tasks.config import CleanConfig, DataPreprocessingConfig, ResizeConfig
 from tasks.report import rows_section, show_sections
 from tasks.resize import resize
 from tasks.results import ResizeResult
+from tasks.runner import check_runner
 from tasks.stage import outcome
 from tasks.storage import Store, check_folder, check_writable, location
 
@@ -32,11 +33,13 @@ def data_preprocessing(config: DataPreprocessingConfig) -> ResizeResult:
         Store(root=output, keyed=False),
         config.part(ResizeConfig),
         refresh=config.refresh,
+        runner=config.runner,
     )
 
 
 def check(config: DataPreprocessingConfig) -> None:
     """Refuse what cannot work, before anything is written."""
+    check_runner(config.runner)
     check_catalog(location(config.file_path), config.part(CleanConfig))
     check_folder(location(config.base_image_path))
     check_writable(location(config.processed_data_path))

@@ -13,6 +13,7 @@ from tasks.learning.embedding_pipeline import EmbeddingPipeline
 from tasks.model import check_model, open_checkpoint, prepare_checkpoint, prepare_model
 from tasks.report import embeddings_section, show_sections
 from tasks.results import EmbedResult, ModelResult
+from tasks.runner import check_runner
 from tasks.stage import outcome
 from tasks.storage import Store, check_writable, location
 from tasks.table import check_table
@@ -39,6 +40,7 @@ def generate_embeddings(config: GenerateEmbeddingsConfig) -> EmbedResult:
         config.part(EmbedConfig),
         earlier=config.earlier,
         refresh=config.refresh,
+        runner=config.runner,
     )
 
 
@@ -53,6 +55,7 @@ def embedding_model(config: GenerateEmbeddingsConfig, table_fingerprint: str) ->
 
 def check(config: GenerateEmbeddingsConfig) -> None:
     """Refuse what cannot work, before anything is written."""
+    check_runner(config.runner)
     check_table(location(config.processed_data_csv))
     if config.fine_tuned_model_path is None:
         check_model(config.model)

@@ -25,6 +25,7 @@ from tasks.promote import promote
 from tasks.report import report, summary
 from tasks.resize import pictures_folder, resize
 from tasks.results import PipelineResult
+from tasks.runner import check_runner
 from tasks.stage import outcome
 from tasks.storage import Store, check_folder, check_writable, location
 from tasks.train import train
@@ -50,13 +51,14 @@ class Steps:
 def pipeline(config: PipelineConfig) -> PipelineResult:
     """Fine-tune ruCLIP on a catalogue and embed every listing's text and picture."""
     steps, store, refresh = Steps(), Store(root=config.output), config.refresh
+    in_shards = {"refresh": refresh, "runner": config.runner}
     catalog, images = config.catalog, config.images
     if catalog == "demo":
         drawn = steps.run(draw_demo, store, config.demo_products, refresh=refresh)
         catalog, images = drawn.catalog, drawn.images
     cleaned = steps.run(clean, catalog, store, config.clean, refresh=refresh)
     pictures = pictures_folder(config.output, images, config.resize)
-    resized = steps.run(resize, cleaned, images, pictures, store, config.resize, refresh=refresh)
+    resized = steps.run(resize, cleaned, images, pictures, store, config.resize, **in_shards)
     table = resized.table, resized.fingerprint
     base = steps.run(prepare_model, config.model, *table, store, refresh=refresh)
     trained = steps.run(
@@ -84,7 +86,7 @@ def pipeline(config: PipelineConfig) -> PipelineResult:
         promoted.model,
         store,
         config.embed,
-        refresh=refresh,
+        **in_shards,
     )
     results = resized, trained, evaluated, promoted, embedded
     result = outcome(report, *results, steps.seconds, store, refresh=refresh)
@@ -94,6 +96,7 @@ def pipeline(config: PipelineConfig) -> PipelineResult:
 
 def check(config: PipelineConfig) -> None:
     """Refuse what cannot work, before anything is written."""
+    check_runner(config.runner)
     if config.catalog != "demo":
         check_catalog(location(config.catalog), config.clean)
         check_folder(location(config.images))

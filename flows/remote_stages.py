@@ -68,6 +68,7 @@ def embed_remotely(settings: PipelineConfig) -> Task[..., EmbedResult]:
         store: Store,
         config: EmbedConfig,
         refresh: bool = False,
+        runner: str = "threads",
     ) -> EmbedResult:
         inputs = embedding.embedding_inputs(table_fingerprint, model, config)
 
@@ -79,6 +80,7 @@ def embed_remotely(settings: PipelineConfig) -> Task[..., EmbedResult]:
                 model=model.folder,
                 earlier=str(earlier.manifest_path) if earlier else None,
                 refresh=refresh,
+                runner=runner,
                 **config.model_dump(),
             )
             run_remotely(settings.embedding_deployment, child)

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from tasks.storage import fingerprint
 
-# Parameters and results are in the key by value; the store and the wrapping change no content.
+# Parameters and results are in the key by value; the store, the wrapping and the place where shards
+# are worked on change no content.
 NOT_CONTENT = {
     f"tasks.{name}"
     for name in (
@@ -23,6 +24,8 @@ NOT_CONTENT = {
         "errors",
         "results",
         "retries",
+        "runner",
+        "shards",
         "stage",
         "storage",
     )

@@ -5,9 +5,10 @@ documentation. The models are frozen and refuse unknown names; this module impor
 Prefect, so that help and a wrong value answer at once.
 """
 
+import re
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Pixels = Annotated[int, Field(ge=1, le=10_000)]
@@ -25,6 +26,23 @@ class Parameters(BaseModel):
     def part(self, group: type[Group]) -> Group:
         """The values of one of the groups that this flat model is composed of."""
         return group(**{name: getattr(self, name) for name in group.model_fields})
+
+
+def _known_runner(value: str) -> str:
+    if not re.fullmatch(r"threads|ray|ray://[^/\s]+:\d+", value):
+        raise ValueError(f"there is no runner {value!r}: expected threads, ray or ray://host:port")
+    return value
+
+
+class RunnerConfig(Parameters):
+    """Where the shards of pictures and rows are worked on; nothing of it changes a result."""
+
+    runner: Annotated[str, AfterValidator(_known_runner)] = Field(
+        "threads",
+        description="Where pictures are resized and rows embedded: threads of this process, ray (a "
+        "cluster at RAY_ADDRESS or on this machine, else one started for the run) or "
+        "ray://host:port. Ray's workers must see the same folders or buckets.",
+    )
 
 
 class CleanConfig(Parameters):
@@ -66,7 +84,10 @@ class ResizeConfig(Parameters):
         100_000_000, ge=1, description="A picture of more pixels than this is rejected as a bomb."
     )
     threads: int = Field(
-        0, ge=0, le=256, description="Pictures in work at a time; 0 chooses for the machine."
+        0,
+        ge=0,
+        le=256,
+        description="Pictures in work at a time, on Ray in each shard; 0 chooses for the machine.",
     )
 
     # What decides how a picture comes out. The rest decides which pictures, and how fast.
@@ -257,7 +278,12 @@ class EmbedConfig(Parameters):
     """How texts and pictures become vectors."""
 
     batch_size: int = Field(32, ge=1, description="Texts or pictures in one pass.")
-    shard_rows: int = Field(2_000, ge=1, description="Rows in one output file; a restart resumes.")
+    shard_rows: int = Field(
+        2_000,
+        ge=1,
+        description="Rows in one output file, which is what a restart resumes with and what a "
+        "worker on Ray does at a time.",
+    )
     templates: Literal["ruclip", "single"] = Field(
         "ruclip",
         description="ruclip averages its six sentence templates as ruclip.Predictor does; "
@@ -277,10 +303,17 @@ class EmbedConfig(Parameters):
     compile: bool = Field(
         False, description="Put the model through torch.compile; its first pass takes minutes."
     )
+    num_gpus: float = Field(
+        0,
+        ge=0,
+        le=1,
+        description="GPUs, or the part of one, that a shard takes on Ray; 0 is one if it computes "
+        "on GPUs, else none.",
+    )
 
     # What changes how the work is done, not what comes out.
     OPERATIONAL: ClassVar[frozenset[str]] = frozenset(
-        {"batch_size", "shard_rows", "device", "find_batch_size", "compile"}
+        {"batch_size", "shard_rows", "device", "find_batch_size", "compile", "num_gpus"}
     )
 
     def content(self) -> dict[str, Any]:
@@ -288,7 +321,7 @@ class EmbedConfig(Parameters):
         return self.model_dump(mode="json", exclude=set(self.OPERATIONAL))
 
 
-class PipelineConfig(Parameters):
+class PipelineConfig(RunnerConfig):
     """The whole way: clean, resize, train, evaluate, embed."""
 
     catalog: str = Field(description="Parquet table of listings, local or s3://; 'demo' draws one.")
@@ -333,7 +366,7 @@ class PreprocessingPlaces(Parameters):
     refresh: Refresh = False
 
 
-class DataPreprocessingConfig(CleanConfig, ResizeConfig, PreprocessingPlaces):
+class DataPreprocessingConfig(CleanConfig, ResizeConfig, RunnerConfig, PreprocessingPlaces):
     """Clean a catalogue and resize its pictures."""
 
 
@@ -373,7 +406,7 @@ class EmbeddingPlaces(Parameters):
     refresh: Refresh = False
 
 
-class GenerateEmbeddingsConfig(EmbedConfig, EmbeddingPlaces):
+class GenerateEmbeddingsConfig(EmbedConfig, RunnerConfig, EmbeddingPlaces):
     """Embed the texts and pictures of a processed table."""
 
 

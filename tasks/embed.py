@@ -6,9 +6,10 @@ settings holds is taken over from it.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 import numpy as np
 from upath import UPath
@@ -17,11 +18,14 @@ from tasks import artifacts
 from tasks.bars import OnProgress, unheard
 from tasks.code_version import code_version
 from tasks.config import EmbedConfig
-from tasks.embedding_rows import Rows, Survey, naming, survey, table_rows
-from tasks.embedding_shards import Vectors, read_column, read_vectors, write_shard
+from tasks.embed_shard import Made, Shard, embed_shard, embed_shard_anywhere, load_embedder
+from tasks.embedding_rows import Survey, survey, table_rows
+from tasks.embedding_shards import read_column, read_vectors, vector_size
 from tasks.errors import UserError
 from tasks.npz import Pieces, write_npz
 from tasks.results import EmbedResult, ModelResult
+from tasks.runner import shard_map
+from tasks.shards import MapShards
 from tasks.stage import Stage, retried
 from tasks.storage import (
     Artifact,
@@ -34,10 +38,6 @@ from tasks.storage import (
     writing,
 )
 from tasks.take_over import COLUMNS, Column, Index
-
-if TYPE_CHECKING:
-    from tasks.learning.embedder import Embedder
-    from tasks.learning.model import RuCLIP
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ def _keys(store: Store) -> list[str]:
 
 def embed_table(
     table: UPath,
-    model: "RuCLIP",
+    work: Callable[[Shard], Made],
     artifact: Artifact,
     names: Names,
     config: EmbedConfig,
@@ -120,90 +120,51 @@ def embed_table(
     earlier: Sequence[UPath] = (),
     refresh: bool = False,
     progress: OnProgress = unheard,
+    map_shards: MapShards = map,
 ) -> tuple[EmbedResult, list[str]]:
     """Embed the table's rows into the artifact's folder; the result and its files.
 
-    ``settings`` is :func:`settings_of` the model and the config; ``earlier`` are shards to take
-    vectors over from; with ``refresh`` shards of a killed run are made again. ``progress`` is
-    called with the rows done and in all. Raises UserError naming a picture that cannot be read.
+    ``work`` embeds and writes a shard, ``map_shards`` has it do that for each. ``settings`` is
+    :func:`settings_of` the model and the config; ``earlier`` are shards to take vectors over from;
+    with ``refresh`` shards of a killed run are made again. ``progress`` is called with the rows
+    done and in all. Raises UserError naming a picture that cannot be read.
     """
     folder = artifact.path / names.shards
     if folder.is_file():
         raise UserError(f"{folder} is a file; the shards need a folder of that name. Move it away.")
-    embedder = make_embedder(model, config)
     extent = survey(table)
     present = {} if refresh else dict(listing(folder))
     known = {column: Index.of(earlier, column) for column in COLUMNS}
-    shards, done, embedded = [], 0, 0
-    for number, rows in enumerate(table_rows(table, config.shard_rows, extent)):
-        shard = folder / f"part-{number:05d}-{rows.fingerprint(settings)}.parquet"
-        if shard.name not in present:
-            with naming(table):
-                text, img, computed = embed_rows(rows, embedder, known)
-            write_shard(shard, rows, text, img)
-            embedded += computed
-        shards.append(shard)
-        done += len(rows)
+    shards: list[UPath] = []
+    done = embedded = 0
+
+    def missing() -> Iterator[Shard]:
+        nonlocal done
+        for number, rows in enumerate(table_rows(table, config.shard_rows, extent)):
+            shard = folder / f"part-{number:05d}-{rows.fingerprint(settings)}.parquet"
+            shards.append(shard)
+            if shard.name in present:
+                done += len(rows)
+                progress(done, extent.rows)
+            else:
+                yield Shard(shard, rows, table, known).alone()
+
+    for made in map_shards(work, missing()):
+        embedded += made.computed
+        done += made.rows
         progress(done, extent.rows)
-    write_embeddings(artifact.path / names.npz, shards, extent, model.embed_dim)
+    dim = vector_size(shards[0])
+    write_embeddings(artifact.path / names.npz, shards, extent, dim)
     ours = {shard.name for shard in shards}
     remove(folder / name for name in dict(listing(folder)) if name not in ours)
     result = EmbedResult(
         npz=str(artifact.path / names.npz),
         parquet=str(folder),
         rows=extent.rows,
-        embed_dim=model.embed_dim,
+        embed_dim=dim,
         rows_embedded=embedded,
     )
     return result, [names.npz, *(f"{names.shards}/{name}" for name in sorted(ours))]
-
-
-def make_embedder(model: "RuCLIP", config: EmbedConfig) -> "Embedder":
-    """The embedder that the parameters describe."""
-    # torch costs seconds; help and wrong arguments answer without it
-    from tasks.learning.device import choose
-    from tasks.learning.embedder import Embedder
-
-    return Embedder(
-        model,
-        choose(config.device),
-        config.batch_size,
-        config.templates,
-        config.precision,
-        find_batch_size=config.find_batch_size,
-        compiled=config.compile,
-    )
-
-
-def embed_rows(
-    rows: Rows, embedder: "Embedder", known: Mapping[Column, Index]
-) -> tuple[Vectors, Vectors, int]:
-    """The rows' text and picture vectors, and for how many rows something was computed.
-
-    A vector is computed once for equal keys, and not at all for a known one.
-    """
-    dim = embedder.model.embed_dim
-    text, has_text = known["text"].take(rows.text_keys, dim)
-    img, has_img = known["img"].take(rows.picture_keys, dim)
-    _fill(text, has_text, rows.text_keys, rows.titles, embedder.texts)
-    _fill(img, has_img, rows.picture_keys, rows.paths, embedder.pictures)
-    return text, img, int((~(has_text & has_img)).sum())
-
-
-def _fill(
-    vectors: Vectors,
-    known: np.ndarray,
-    keys: Sequence[str],
-    values: Sequence[str],
-    compute: Callable[[Sequence[str]], Vectors],
-) -> None:
-    """Put the vectors of the unknown rows in place, computing each key's once."""
-    missing = np.flatnonzero(~known).tolist()
-    first = {keys[row]: row for row in reversed(missing)}
-    order = {key: number for number, key in enumerate(first)}
-    if first:
-        made = compute([values[row] for row in first.values()])
-        vectors[missing] = made[[order[keys[row]] for row in missing]]
 
 
 def write_embeddings(npz: UPath, shards: Sequence[UPath], extent: Survey, dim: int) -> None:
@@ -230,6 +191,12 @@ def embedding_inputs(
     return {"table": table_fingerprint, "settings": settings, "shard_rows": config.shard_rows}
 
 
+def gpus_of_a_shard(config: EmbedConfig, cluster_has_gpus: bool) -> float:
+    """How many GPUs a shard takes on Ray."""
+    computes_on_gpu = config.device == "cuda" or (config.device == "auto" and cluster_has_gpus)
+    return config.num_gpus or float(computes_on_gpu)
+
+
 @retried
 def embed(
     table: str,
@@ -239,11 +206,12 @@ def embed(
     config: EmbedConfig,
     refresh: bool = False,
     earlier: str | None = None,
+    runner: str = "threads",
 ) -> EmbedResult:
     """Prefect's face of :func:`embed_table`: the stored embedding, a resumed or a new one.
 
     ``earlier`` is the manifest of an embedding elsewhere to take vectors over from; without it the
-    latest of the store serves.
+    latest of the store serves. ``runner`` is ``RunnerConfig.runner``.
     """
     inputs = embedding_inputs(table_fingerprint, model, config)
     settings = inputs["settings"]
@@ -254,14 +222,15 @@ def embed(
         return named_embedding(location(earlier), settings)
 
     def make(artifact: Artifact) -> tuple[EmbedResult, list[str]]:
-        # torch costs seconds; a stored embedding answers without it
-        from tasks.learning.model import load_folder
-        from tasks.model import local_model
-
-        with artifacts.progress("embed", "row", "Listings embedded") as show:
+        with (
+            artifacts.progress("embed", "row", "Listings embedded") as show,
+            shard_map("embed", runner, partial(gpus_of_a_shard, config)) as map_shards,
+        ):
             return embed_table(
                 location(table),
-                load_folder(local_model(model.folder)),
+                partial(embed_shard_anywhere, model.folder, model.fingerprint, config)
+                if map_shards
+                else partial(embed_shard, load_embedder(model.folder, config)),
                 artifact,
                 Names.of(store),
                 config,
@@ -269,6 +238,7 @@ def embed(
                 earlier=[] if refresh else shards_of(known()),
                 refresh=refresh,
                 progress=show,
+                map_shards=map_shards or map,
             )
 
     return STAGE.run(store, inputs, make, refresh=refresh)

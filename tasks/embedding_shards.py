@@ -42,6 +42,12 @@ def read_vectors(path: UPath, column: str) -> Vectors:
     return vectors
 
 
+def vector_size(path: UPath) -> int:
+    """How many numbers a vector of the shard has."""
+    with explained(path), path.open("rb") as file:
+        return int(pq.read_schema(file).field("text").type.list_size)
+
+
 def _read(path: UPath, column: str) -> pa.Array:
     with explained(path), path.open("rb") as file:
         return pq.read_table(file, columns=[column]).column(0).combine_chunks()

@@ -1,11 +1,16 @@
-"""Resizing many pictures at a time, in threads: the JPEG library and the filter leave Python."""
+"""Resizing many pictures at a time, in threads: the JPEG library and the filter leave Python.
+
+Or in shards, wherever these are worked on.
+"""
 
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import tee
 from threading import Semaphore
 from typing import Self
 
@@ -16,10 +21,14 @@ from tasks.errors import UserError
 from tasks.picture_index import Outcome, hash_picture
 from tasks.picture_plan import UNSEEN, Job, Survey, target_name
 from tasks.pictures import RejectedPictureError, shrink
+from tasks.shards import MapShards
 from tasks.storage import is_local, read_bytes, write_bytes
 
 # On S3 a picture waits for two requests, many times as long as it is computed.
 S3_THREADS_PER_CORE, MOST_S3_THREADS = 16, 64
+
+Plan = Sequence[Job | Outcome]
+Steps = Iterator[tuple[int, Outcome]]
 
 
 @dataclass(frozen=True)
@@ -62,10 +71,11 @@ class PicturePool:
 
     @classmethod
     @contextmanager
-    def open(cls, survey: Survey) -> Iterator[Self]:
-        """A pool of as many threads as the machine and the places of the pictures call for."""
-        cores, config = _cores(), survey.config
-        local = is_local(survey.images) and is_local(survey.pictures)
+    def open(
+        cls, images: UPath, pictures: UPath, config: ResizeConfig, cores: int
+    ) -> Iterator[Self]:
+        """A pool of as many threads as the cores and the places of the pictures call for."""
+        local = is_local(images) and is_local(pictures)
         chosen = cores if local else min(S3_THREADS_PER_CORE * cores, MOST_S3_THREADS)
         count = config.threads or chosen
         decoding = Semaphore(min(count, cores))
@@ -74,11 +84,11 @@ class PicturePool:
             with warnings.catch_warnings():
                 # max_pixels counts pixels, and broken EXIF is no news.
                 warnings.filterwarnings("ignore", module="PIL")
-                yield cls(Resizer(survey.images, survey.pictures, config, decoding), threads)
+                yield cls(Resizer(images, pictures, config, decoding), threads)
         finally:
             threads.shutdown(cancel_futures=True)
 
-    def carry_out(self, plan: Sequence[Job | Outcome]) -> Iterator[tuple[int, Outcome]]:
+    def carry_out(self, plan: Plan) -> Steps:
         """Each step of the plan, by its number, with its outcome, as soon as that is known.
 
         Raises the first error that is not a picture's own.
@@ -91,6 +101,45 @@ class PicturePool:
                 yield number, step
         for job in as_completed(jobs):
             yield jobs[job], job.result()
+
+
+@contextmanager
+def carrying_out(
+    survey: Survey, map_shards: MapShards | None
+) -> Iterator[Callable[[Iterable[Plan]], Iterator[Steps]]]:
+    """How to carry out plans, in their order: in this process, or their jobs as shards."""
+    places = survey.images, survey.pictures, survey.config
+    if map_shards is None:
+        with PicturePool.open(*places, _cores()) as pool:
+            yield partial(map, pool.carry_out)
+    else:
+        yield partial(_in_shards, map_shards, partial(resize_shard, *places))
+
+
+def _in_shards(
+    map_shards: MapShards,
+    work: Callable[[Sequence[Job]], list[Outcome]],
+    plans: Iterable[Plan],
+) -> Iterator[Steps]:
+    plans, ahead = tee(plans)
+    # A plan with nothing to do is no shard.
+    made = map_shards(work, filter(None, map(_jobs, ahead)))
+    for plan in plans:
+        outcomes = iter(next(made) if _jobs(plan) else ())
+        yield enumerate([next(outcomes) if isinstance(step, Job) else step for step in plan])
+
+
+def _jobs(plan: Plan) -> list[Job]:
+    return [step for step in plan if isinstance(step, Job)]
+
+
+def resize_shard(
+    images: UPath, pictures: UPath, config: ResizeConfig, jobs: Sequence[Job]
+) -> list[Outcome]:
+    """The outcome of each job, in their order, on one core: what a worker of a cluster does."""
+    with PicturePool.open(images, pictures, config, cores=1) as pool:
+        outcomes = dict(pool.carry_out(jobs))
+    return [outcomes[number] for number in range(len(jobs))]
 
 
 def _cores() -> int:

@@ -6,6 +6,7 @@ The folder of resized pictures fills up over runs: a picture is opened when it i
 import hashlib
 import logging
 from collections.abc import Iterator
+from itertools import tee
 
 import numpy as np
 import pyarrow as pa
@@ -19,16 +20,18 @@ from tasks.errors import UserError
 from tasks.memory import flat_memory
 from tasks.picture_index import Outcome
 from tasks.picture_plan import UNSEEN, Job, Survey, target_name
-from tasks.picture_pool import PicturePool
+from tasks.picture_pool import carrying_out
 from tasks.processed import CSV, REJECTED, TABLE, ProcessedTable, writing_processed
 from tasks.results import CleanResult, ResizeResult
+from tasks.runner import shard_map
+from tasks.shards import MapShards
 from tasks.stage import Stage, retried
 from tasks.storage import Artifact, Store, fingerprint, location, reading
 
 logger = logging.getLogger(__name__)
 
 STAGE = Stage("resize", ResizeResult, __name__)
-BATCH_ROWS = 2_000
+BATCH_ROWS = 1_000  # also a shard, which costs Prefect and Ray some 0.1 s
 
 
 def pictures_folder(output: str, images: str, config: ResizeConfig) -> str:
@@ -62,26 +65,32 @@ def look(cleaned: CleanResult, survey: Survey) -> tuple[str, int]:
 
 
 def resize_catalog(
-    cleaned: CleanResult, survey: Survey, artifact: Artifact, progress: OnProgress = unheard
+    cleaned: CleanResult,
+    survey: Survey,
+    artifact: Artifact,
+    progress: OnProgress = unheard,
+    map_shards: MapShards | None = None,
 ) -> tuple[ResizeResult, list[str]]:
     """Write the processed table, and those of its pictures that are not there yet.
 
     ``progress`` hears how many rows are done of how many. Rows of the catalogue = rows kept + rows
-    rejected. A run that was killed goes on from where it was when it is started again.
+    rejected. A run that was killed goes on from where it was when it is started again. With
+    ``map_shards`` pictures are resized where that works on shards, else in threads of this process.
     """
     done = opened = 0
     with (
         flat_memory(),
         writing_processed(artifact.path, _schema(cleaned.table)) as processed,
         survey.index.recording() as record,
-        PicturePool.open(survey) as pool,
+        carrying_out(survey, map_shards) as carry_out,
     ):
         for batch in _batches(cleaned.rejected):
             processed.reject(zip(*batch.to_pydict().values(), strict=True))
-        for batch in _batches(cleaned.table):
-            plan = survey.plan(_ids(batch))
+        planned, ahead = tee((batch, survey.plan(_ids(batch))) for batch in _batches(cleaned.table))
+        carried_out = carry_out(plan for _, plan in ahead)
+        for (batch, plan), steps in zip(planned, carried_out, strict=True):
             outcomes: dict[int, Outcome] = {}
-            for row, outcome in pool.carry_out(plan):
+            for row, outcome in steps:
                 outcomes[row] = outcome
                 done += 1
                 progress(done, cleaned.rows_kept)
@@ -145,17 +154,21 @@ def resize(
     store: Store,
     config: ResizeConfig,
     refresh: bool = False,
+    runner: str = "threads",
 ) -> ResizeResult:
     """Prefect's face of :func:`resize_catalog`: the stored table of these pictures, or a new one.
 
-    A stored table whose pictures are gone is made again.
+    A stored table whose pictures are gone is made again. ``runner`` is ``RunnerConfig.runner``.
     """
     survey = Survey.make(location(images), location(pictures), config, refresh=refresh)
     seen, to_resize = look(cleaned, survey)
 
     def make(artifact: Artifact) -> tuple[ResizeResult, list[str]]:
-        with artifacts.progress("resize", "row", "Pictures brought to size") as show:
-            return resize_catalog(cleaned, survey, artifact, show)
+        with (
+            artifacts.progress("resize", "row", "Pictures brought to size") as show,
+            shard_map("resize", runner) as map_shards,
+        ):
+            return resize_catalog(cleaned, survey, artifact, show, map_shards)
 
     inputs = {
         "cleaned": cleaned.fingerprint,

@@ -37,6 +37,20 @@ class Index:
         order = np.argsort(joined, kind="stable")
         return Index(shards, column, joined[order], np.concatenate(places)[order])
 
+    def part(self, keys: Sequence[str]) -> "Index":
+        """What of the index concerns these keys, with the shards that hold them and no others."""
+        wanted = np.unique(_hashes(keys))
+        at = np.searchsorted(self.hashes, wanted)
+        within = at < len(self.hashes)
+        at = at[within][self.hashes[at[within]] == wanted[within]]
+        numbers, renumbered = np.unique(self.places[at] >> 32, return_inverse=True)
+        return Index(
+            [self.shards[number] for number in numbers],
+            self.column,
+            self.hashes[at],
+            (renumbered.astype(np.int64) << 32) + (self.places[at] & 0xFFFF_FFFF),
+        )
+
     def take(self, keys: Sequence[str], dim: int) -> tuple[Vectors, npt.NDArray[np.bool_]]:
         """float32 (keys, dim) with the known vectors, zeros elsewhere; and which are known.
 

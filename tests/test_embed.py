@@ -17,7 +17,8 @@ from upath import UPath
 
 from flows.remote_stages import embed_remotely
 from tasks.config import EmbedConfig, GenerateEmbeddingsConfig, PipelineConfig
-from tasks.embed import Names, embed, embed_rows, settings_of
+from tasks.embed import Names, embed, settings_of
+from tasks.embed_shard import embed_rows
 from tasks.embedding_rows import Rows
 from tasks.embedding_shards import read_column, write_shard
 from tasks.errors import UserError
@@ -176,7 +177,7 @@ def test_killed_run_goes_on_with_the_next_shard(
         write_shard(path, *content)
 
     with monkeypatch.context() as patch:
-        patch.setattr("tasks.embed.write_shard", die_at_the_second)
+        patch.setattr("tasks.embed_shard.write_shard", die_at_the_second)
         with pytest.raises(KeyboardInterrupt):
             shop.embed(table)
     assert shop.store.latest("embed") is None

@@ -1,0 +1,182 @@
+"""Where shards are worked on: in this process, or on Ray through Prefect's own task runner.
+
+On Ray each shard is a run of the task ``shard``, a child of the stage's, seen in the Prefect UI and
+retried there; a shard whose worker process or machine is lost is given by Ray to another.
+"""
+
+import logging
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from prefect.client.orchestration import get_client
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from tasks.code_version import code_version
+from tasks.errors import UserError
+from tasks.shards import Made, MapShards, Shard
+from tasks.stage import retried
+
+if TYPE_CHECKING:
+    from prefect_ray.task_runners import PrefectRayFuture
+
+logger = logging.getLogger(__name__)
+
+THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
+SHARDS_PER_CPU = 2  # given out ahead, so that no worker waits and memory stays flat
+
+
+class LostWorkerError(ConnectionError):
+    """Ray lost a shard's worker more often than it tries again; another try may go through."""
+
+
+def check_runner(runner: str) -> None:
+    """Refuse a runner that cannot work here, before anything runs.
+
+    Raises UserError if the extra is not installed, or if the workers of another machine would have
+    to report to this process's own Prefect server.
+    """
+    if runner == "threads":
+        return
+    try:
+        import prefect_ray  # noqa: F401 - only whether they are there
+        import ray  # noqa: F401
+    except ImportError as error:
+        raise UserError(
+            f"runner: {runner} needs Ray, which is not installed ({error}). "
+            "Install it with: pip install 'vitrina[ray]'"
+        ) from error
+    host = urlsplit(runner).hostname
+    if host and host not in THIS_MACHINE and not PREFECT_API_URL.value():
+        raise UserError(
+            f"The workers of {runner} cannot reach the Prefect server that this process starts for "
+            "itself. Set PREFECT_API_URL to a server that they reach, or leave runner: threads."
+        )
+
+
+@contextmanager
+def shard_map(
+    stage: str, runner: str, gpus: Callable[[bool], float] = lambda _cluster_has_gpus: 0
+) -> Iterator[MapShards | None]:
+    """A map of shards on Ray, which is started or connected to when the first shard comes.
+
+    None stands for this process. ``gpus`` tells, knowing whether the cluster has any, how many a
+    shard takes. Raises UserError as :func:`check_runner`.
+    """
+    if runner == "threads":
+        yield None
+        return
+    check_runner(runner)
+    with ExitStack() as opened:
+        yield _RayShards(stage, None if runner == "ray" else runner, gpus, opened).map
+
+
+@dataclass
+class _RayShards:
+    stage: str
+    address: str | None
+    gpus: Callable[[bool], float]
+    opened: ExitStack
+    given: "deque[PrefectRayFuture[Any]]" = field(default_factory=deque)
+
+    def map(self, work: Callable[[Shard], Made], shards: Iterable[Shard], /) -> Iterator[Made]:
+        """What the work makes of each shard, in their order."""
+        submit: Callable[..., PrefectRayFuture[Any]] | None = None
+        ahead, version = 0, code_version(_module(work))
+        for number, shard in enumerate(shards):
+            if submit is None:
+                submit, ahead = self._open()
+            self.given.append(submit(self.stage, number, partial(work, shard), version))
+            if len(self.given) > ahead:
+                yield _made(self.given.popleft())
+        while self.given:
+            yield _made(self.given.popleft())
+
+    def _open(self) -> "tuple[Callable[..., PrefectRayFuture[Any]], int]":
+        """How to give a shard to the cluster, and how many to give out ahead."""
+        import ray
+        from prefect_ray import RayTaskRunner
+        from prefect_ray.context import remote_options
+
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        quiet = {
+            "include_dashboard": False,
+            "log_to_driver": False,
+            "logging_level": logging.ERROR,
+        }
+        with _signals_kept():
+            runner = RayTaskRunner(address=self.address, init_kwargs=quiet)
+            self.opened.enter_context(runner)
+        self.opened.callback(self._cancel)
+        resources = ray.cluster_resources()  # type: ignore[no-untyped-call]  # ray leaves it untyped
+        gpus = self.gpus(resources.get("GPU", 0) > 0)
+        if gpus and not resources.get("GPU"):
+            logger.warning("%s: its shards wait until the Ray cluster has a GPU", self.stage)
+
+        def submit(
+            stage: str, number: int, work: Callable[[], Any], version: str
+        ) -> "PrefectRayFuture[Any]":
+            parameters = {"stage": stage, "number": number, "work": work, "version": version}
+            # Workers report to this run's server, also where that is this process's own.
+            api = {PREFECT_API_URL: str(get_client(sync_client=True).api_url)}
+            with temporary_settings(api), remote_options(num_gpus=gpus):
+                return runner.submit(shard_task, parameters)
+
+        return submit, SHARDS_PER_CPU * max(1, int(resources.get("CPU", 1)))
+
+    def _cancel(self) -> None:
+        """Take back what was given out when the stage ends early."""
+        import ray
+
+        for future in self.given:
+            ray.cancel(future.wrapped_future)
+
+
+def _made(future: "PrefectRayFuture[Any]") -> Any:
+    from ray.exceptions import RayError, RayTaskError
+
+    try:
+        return future.result()
+    except RayTaskError:  # raised by the shard's run, not by the cluster
+        raise
+    except RayError as error:
+        raise LostWorkerError(f"Ray lost the worker of a shard: {error}") from error
+
+
+def _work(stage: str, number: int, work: Callable[[], Made], version: str) -> Made:  # noqa: ARG001
+    """A shard on a worker; ``stage`` and ``number`` name its run.
+
+    Raises UserError if the worker's code is not the caller's, as it would make other results.
+    """
+    module = _module(work)
+    if code_version(module) != version:
+        raise UserError(
+            f"A Ray worker has another version of {module} than this run. Install the same "
+            "Vitrina on all machines of the cluster."
+        )
+    return work()
+
+
+shard_task = retried(_work).with_options(name="shard", task_run_name="{stage}-{number:05d}")
+
+
+def _module(work: Callable[..., object]) -> str:
+    while isinstance(work, partial):
+        work = work.func
+    return work.__module__
+
+
+@contextmanager
+def _signals_kept() -> Iterator[None]:
+    """Ray replaces the handler of SIGTERM by which Prefect cancels a run; put it back."""
+    handler = signal.getsignal(signal.SIGTERM)
+    yield
+    if threading.current_thread() is threading.main_thread() and handler is not None:
+        signal.signal(signal.SIGTERM, handler)

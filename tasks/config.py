@@ -39,9 +39,9 @@ class RunnerConfig(Parameters):
 
     runner: Annotated[str, AfterValidator(_known_runner)] = Field(
         "threads",
-        description="Where pictures are resized and rows embedded: threads of this process, ray (a "
-        "cluster at RAY_ADDRESS or on this machine, else one started for the run) or "
-        "ray://host:port. Ray's workers must see the same folders or buckets.",
+        description="Where pictures are resized and rows embedded: threads of this process, ray "
+        "(the cluster at RAY_ADDRESS, else one of this machine for the run) or ray://host:port. "
+        "Ray's workers must see the same folders or buckets.",
     )
 
 

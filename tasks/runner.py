@@ -34,7 +34,7 @@ SHARDS_PER_CPU = 2  # given out ahead, so that no worker waits and memory stays 
 
 
 class LostWorkerError(ConnectionError):
-    """Ray lost a shard's worker more often than it tries again; another try may go through."""
+    """The cluster is out of reach, or lost a shard more often than it tries; this may pass."""
 
 
 def check_runner(runner: str) -> None:
@@ -53,11 +53,12 @@ def check_runner(runner: str) -> None:
             f"runner: {runner} needs Ray, which is not installed ({error}). "
             "Install it with: pip install 'vitrina[ray]'"
         ) from error
-    host = urlsplit(runner).hostname
+    address = _address(runner)
+    host = urlsplit(address).hostname
     if host and host not in THIS_MACHINE and not PREFECT_API_URL.value():
         raise UserError(
-            f"The workers of {runner} cannot reach the Prefect server that this process starts for "
-            "itself. Set PREFECT_API_URL to a server that they reach, or leave runner: threads."
+            f"The workers of {address} cannot reach the Prefect server that this process starts "
+            "for itself. Set PREFECT_API_URL to a server that they reach, or leave runner: threads."
         )
 
 
@@ -75,13 +76,18 @@ def shard_map(
         return
     check_runner(runner)
     with ExitStack() as opened:
-        yield _RayShards(stage, None if runner == "ray" else runner, gpus, opened).map
+        yield _RayShards(stage, _address(runner), gpus, opened).map
+
+
+def _address(runner: str) -> str:
+    # Left to itself Ray looks, for minutes, for a cluster that this machine may once have had.
+    return (os.environ.get("RAY_ADDRESS") or "local") if runner == "ray" else runner
 
 
 @dataclass
 class _RayShards:
     stage: str
-    address: str | None
+    address: str
     gpus: Callable[[bool], float]
     opened: ExitStack
     given: "deque[PrefectRayFuture[Any]]" = field(default_factory=deque)
@@ -111,8 +117,8 @@ class _RayShards:
             "log_to_driver": False,
             "logging_level": logging.ERROR,
         }
-        with _signals_kept():
-            runner = RayTaskRunner(address=self.address, init_kwargs=quiet)
+        runner = RayTaskRunner(address=self.address, init_kwargs=quiet)
+        with _signals_kept(), _connecting(self.address):
             self.opened.enter_context(runner)
         self.opened.callback(self._cancel)
         resources = ray.cluster_resources()  # type: ignore[no-untyped-call]  # ray leaves it untyped
@@ -171,6 +177,18 @@ def _module(work: Callable[..., object]) -> str:
     while isinstance(work, partial):
         work = work.func
     return work.__module__
+
+
+@contextmanager
+def _connecting(address: str) -> Iterator[None]:
+    """Ray says that it waited in vain, but neither for whom nor that a token may be missing."""
+    try:
+        yield
+    except ConnectionError as error:
+        raise LostWorkerError(
+            f"No Ray cluster answers at {address} ({error}). For one that asks for a token set "
+            "RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH."
+        ) from error
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from tasks.picture_plan import Survey
 from tasks.pictures import shrink
 from tasks.resize import resize_catalog
 from tasks.results import CleanResult, ResizeResult
+from tasks.shards import MapShards
 from tasks.storage import (
     Artifact,
     listing,
@@ -68,12 +69,16 @@ class Shop:
         return Survey.make(self.images, self.pictures, config, **options)
 
     def run(
-        self, name: str = "resize", config: ResizeConfig = CONFIG, **options: Any
+        self,
+        name: str = "resize",
+        config: ResizeConfig = CONFIG,
+        map_shards: MapShards | None = None,
+        **options: Any,
     ) -> ResizeResult:
         """Clean and resize; the files are in the folder of the name."""
         artifact = Artifact(self.place / name)
         survey = self.survey(config, **options)
-        result, files = resize_catalog(self.cleaned(), survey, artifact)
+        result, files = resize_catalog(self.cleaned(), survey, artifact, map_shards=map_shards)
         assert set(files) <= set(dict(listing(artifact.path)))
         return result
 

@@ -81,7 +81,7 @@ def test_workers_elsewhere_need_a_server_that_they_reach() -> None:
 def test_where_shards_are_worked_on_is_in_no_key() -> None:
     """Another runner or another share of a GPU finds the same artifact."""
     config = GenerateEmbeddingsConfig(
-        processed_data_csv="a", output_path="b", runner="ray", num_gpus=0.5
+        processed_data_csv="a", output_path="b.npz", runner="ray", num_gpus=0.5
     )
     assert config.part(EmbedConfig).content() == EmbedConfig().content()
     assert "runner" not in ResizeConfig.model_fields

@@ -11,6 +11,7 @@ finds every picture done. "training index" is all that a training holds and does
 batch: rows divided by product, order, the cache of decoded pixels.
 """
 
+import functools
 import multiprocessing
 import os
 import resource
@@ -101,12 +102,13 @@ def resize_again(shop: Path, _out: Path) -> None:
 def embed(shop: Path, out: Path) -> None:
     """NPZ and shards."""
     from tasks.embed import Names, embed_table
+    from tasks.embed_shard import embed_shard, make_embedder
     from tasks.learning.model import load_folder
 
-    names = Names("embeddings.npz", "embeddings.parquet")
-    table, model = location(processed(shop)), load_folder(shop / "tiny")
-    artifact = Artifact(location(out))
-    embed_table(table, model, artifact, names, EmbedConfig(device="cpu"), "benchmark")
+    names, config = Names("embeddings.npz", "embeddings.parquet"), EmbedConfig(device="cpu")
+    work = functools.partial(embed_shard, make_embedder(load_folder(shop / "tiny"), config))
+    table, artifact = location(processed(shop)), Artifact(location(out))
+    embed_table(table, work, artifact, names, config, "benchmark")
 
 
 def training_index(shop: Path, out: Path) -> None:

@@ -9,6 +9,7 @@ embeds the same rows into one output file and into many. A shard of the output i
 Each of 200 shards has 200 rows here, a tenth of the default, so that it does not take long.
 """
 
+import functools
 import shutil
 import tempfile
 import time
@@ -23,6 +24,7 @@ from benchmarks.results import Figure, Findings, bars, keep
 from benchmarks.stopwatch import UI, Timed, run_pipeline
 from tasks.config import EmbedConfig
 from tasks.embed import Names, embed_table
+from tasks.embed_shard import embed_shard, make_embedder
 from tasks.learning.model import load_folder
 from tasks.learning.text import TEMPLATES
 from tasks.learning.tiny import make_tiny
@@ -68,8 +70,9 @@ def embed_seconds(folder: Path, shard_rows: int) -> float:
         Artifact(location(folder / "out")),
     )
     config, model = EmbedConfig(device="cpu", shard_rows=shard_rows), load_folder(folder / "tiny")
+    work = functools.partial(embed_shard, make_embedder(model, config))
     begin = time.perf_counter()
-    embed_table(location(folder / "table.parquet"), model, artifact, names, config, "benchmark")
+    embed_table(location(folder / "table.parquet"), work, artifact, names, config, "benchmark")
     seconds = time.perf_counter() - begin
     shutil.rmtree(folder / "out")
     return seconds

@@ -97,19 +97,21 @@ def measure(folder: Path, pictures: int, sizes: Sequence[int], rounds: int) -> N
         for size in sizes:
             some = jobs[: size * MOST_SHARDS]
             shards = [some[at : at + size] for at in range(0, len(some), size)]
-            found = []
+            ways = (
+                partial(threads_seconds, places, some),
+                partial(seconds, on_plain_ray, work, shards),
+                partial(seconds, on_prefect, work, shards),
+                partial(seconds, on_prefect, idle, [shards[0]] * EMPTY_SHARDS),
+            )
+            found: list[list[float]] = []
             for _ in range(rounds):
-                shutil.rmtree(folder / "resized", ignore_errors=True)
-                found.append(
-                    (
-                        threads_seconds(places, some),
-                        seconds(on_plain_ray, work, shards),
-                        seconds(on_prefect, work, shards),
-                        seconds(on_prefect, idle, [shards[0]] * EMPTY_SHARDS) / EMPTY_SHARDS,
-                    )
-                )
+                found.append([])
+                for way in ways:
+                    # to replace a file takes longer than to write a new one
+                    shutil.rmtree(folder / "resized", ignore_errors=True)
+                    found[-1].append(way())
             threads, plain, prefect, empty = (median(times) for times in zip(*found, strict=True))
-            own = threads / len(shards)
+            own, empty = threads / len(shards), empty / EMPTY_SHARDS
             print(
                 f"{size:6} {len(shards):7} {threads:9.2f} {plain:9.2f} {prefect:9.2f} "
                 f"{1000 * empty:13.0f} {1000 * own:12.0f} {empty / own:8.1%}",

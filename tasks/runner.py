@@ -5,9 +5,6 @@ retried there; a shard whose worker process or machine is lost is given by Ray t
 """
 
 import logging
-import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,6 +18,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from tasks.code_version import code_version
 from tasks.errors import UserError
+from tasks.ray_cluster import OPTIONS, address_of, signals_kept
 from tasks.shards import Made, MapShards, Shard
 from tasks.stage import retried
 
@@ -53,7 +51,7 @@ def check_runner(runner: str) -> None:
             f"runner: {runner} needs Ray, which is not installed ({error}). "
             "Install it with: pip install 'vitrina[ray]'"
         ) from error
-    address = _address(runner)
+    address = address_of(runner)
     host = urlsplit(address).hostname
     if host and host not in THIS_MACHINE and not PREFECT_API_URL.value():
         raise UserError(
@@ -76,12 +74,7 @@ def shard_map(
         return
     check_runner(runner)
     with ExitStack() as opened:
-        yield _RayShards(stage, _address(runner), gpus, opened).map
-
-
-def _address(runner: str) -> str:
-    # Left to itself Ray looks, for minutes, for a cluster that this machine may once have had.
-    return (os.environ.get("RAY_ADDRESS") or "local") if runner == "ray" else runner
+        yield _RayShards(stage, address_of(runner), gpus, opened).map
 
 
 @dataclass
@@ -111,14 +104,8 @@ class _RayShards:
         from prefect_ray import RayTaskRunner
         from prefect_ray.context import remote_options
 
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        quiet = {
-            "include_dashboard": False,
-            "log_to_driver": False,
-            "logging_level": logging.ERROR,
-        }
-        runner = RayTaskRunner(address=self.address, init_kwargs=quiet)
-        with _signals_kept(), _connecting(self.address):
+        runner = RayTaskRunner(address=self.address, init_kwargs=OPTIONS)
+        with signals_kept(), _connecting(self.address):
             self.opened.enter_context(runner)
         self.opened.callback(self._cancel)
         resources = ray.cluster_resources()  # type: ignore[no-untyped-call]  # ray leaves it untyped
@@ -189,12 +176,3 @@ def _connecting(address: str) -> Iterator[None]:
             f"No Ray cluster answers at {address} ({error}). For one that asks for a token set "
             "RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH."
         ) from error
-
-
-@contextmanager
-def _signals_kept() -> Iterator[None]:
-    """Ray replaces the handler of SIGTERM by which Prefect cancels a run; put it back."""
-    handler = signal.getsignal(signal.SIGTERM)
-    yield
-    if threading.current_thread() is threading.main_thread() and handler is not None:
-        signal.signal(signal.SIGTERM, handler)

@@ -29,20 +29,24 @@ def table_fingerprint(table: UPath) -> str:
                 for batch in file.iter_batches(BATCH_ROWS, columns=names):
                     content.update(batch)
                 return content.hexdigest()
-    stamps = hashlib.blake2b(digest_size=10)
+    pictures, stamps = PictureStamps(), hashlib.blake2b(digest_size=10)
     for frame in read_batches(table, BATCH_ROWS):
-        stamps.update("\n".join(picture_stamps(frame[PLACE].astype(str).tolist())).encode())
+        stamps.update("\n".join(pictures.of(frame[PLACE].astype(str).tolist())).encode())
     return fingerprint(file_fingerprint(table), stamps.hexdigest())
 
 
-def picture_stamps(paths: Sequence[str]) -> list[str]:
-    """Each picture's place with its size and time, or its ETag on S3; one listing per folder."""
-    places = [location(path) for path in paths]
-    folders = {str(place.parent): place.parent for place in places}
-    found = {name: dict(listing(folder)) for name, folder in folders.items()}
+class PictureStamps:
+    """Where pictures are, and their sizes and times, or ETags on S3; each folder is listed once."""
 
-    def stamped(place: UPath) -> str:
-        info = found[str(place.parent)].get(place.name)
-        return f"{place} {info.stamp if info else ''}"
+    def __init__(self) -> None:
+        self._folders: dict[str, dict[str, str]] = {}
 
-    return [stamped(place) for place in places]
+    def of(self, paths: Sequence[str]) -> list[str]:
+        """A text for each picture that is another one when the file changes or goes."""
+        return [f"{place} {self._stamp(place)}" for place in map(location, paths)]
+
+    def _stamp(self, place: UPath) -> str:
+        folder = str(place.parent)
+        if folder not in self._folders:
+            self._folders[folder] = {name: info.stamp for name, info in listing(place.parent)}
+        return self._folders[folder].get(place.name, "")

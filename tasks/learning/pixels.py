@@ -13,7 +13,7 @@ from tasks.learning.model import RuCLIP
 from tasks.learning.pairs import Pairs
 from tasks.learning.pixel_cache import PixelCache, open_cache
 from tasks.storage import user_cache
-from tasks.table_content import picture_stamps
+from tasks.table_content import PictureStamps
 
 
 @dataclass(frozen=True)
@@ -61,5 +61,5 @@ def picture_keys(pairs: Pairs) -> list[str]:
     """What each row's picture is known by: its hash, or else its path and time or ETag."""
     hashes, paths = pairs.picture_hash.tolist(), pairs.image_path.tolist()
     unhashed = [path for path, hashed in zip(paths, hashes, strict=True) if not hashed]
-    stamps = iter(picture_stamps(unhashed))
+    stamps = iter(PictureStamps().of(unhashed))
     return [hashed or next(stamps) for hashed in hashes]

@@ -6,6 +6,7 @@ from tasks.bars import terminal_bar
 from tasks.errors import UserError
 from tasks.learning.distributed import TIMEOUT, LostProcessError
 from tasks.learning.job import Job, run_job
+from tasks.ray_cluster import OPTIONS, address_of, signals_kept
 
 
 def launch(job: Job) -> None:
@@ -14,9 +15,13 @@ def launch(job: Job) -> None:
     Ray must be installed (``pip install 'vitrina[ray]'``); the job's places must be reachable from
     its workers. Raises UserError as a worker does, LostProcessError for whatever else ends one.
     """
+    import ray
     from ray.train import RunConfig, ScalingConfig, WorkerGroupError
     from ray.train.torch import TorchConfig, TorchTrainer
 
+    if not ray.is_initialized():
+        with signals_kept():
+            ray.init(address_of(), **OPTIONS)
     with tempfile.TemporaryDirectory(prefix="vitrina-ray-") as scratch:
         trainer = TorchTrainer(
             _work,

@@ -1,0 +1,33 @@
+"""Joining a Ray cluster from a process that Prefect may want to cancel."""
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+OPTIONS: dict[str, Any] = {
+    "include_dashboard": False,
+    "log_to_driver": False,
+    "logging_level": logging.ERROR,
+}
+
+
+def address_of(runner: str = "ray") -> str:
+    """Of ``ray`` the cluster that ``RAY_ADDRESS`` names, else a new one on this machine.
+
+    Left to itself Ray looks, for minutes, for a cluster that this machine may once have had.
+    """
+    return (os.environ.get("RAY_ADDRESS") or "local") if runner == "ray" else runner
+
+
+@contextmanager
+def signals_kept() -> Iterator[None]:
+    """Ray replaces the handler of SIGTERM by which Prefect cancels a run; put it back."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    handler = signal.getsignal(signal.SIGTERM)
+    yield
+    if threading.current_thread() is threading.main_thread() and handler is not None:
+        signal.signal(signal.SIGTERM, handler)

@@ -32,13 +32,17 @@ DEFAULT = "the default recipe"
 # Name, what differs from the default recipe, and what no option turns off.
 Ways = Mapping[str, tuple[Mapping[str, Any], str]]
 
-FITS: Ways = {
-    "fit: crop (the model's)": ({}, ""),
-    "fit: pad": ({"fit": "pad"}, ""),
-    "fit: squash": ({"fit": "squash"}, ""),
+# What chance alone makes of the same recipe; a seed of its own changes order and nothing else.
+ANOTHER_ORDER = "the same in another order"
+MASKING: Ways = {
+    "mask (the default)": ({}, ""),
+    ANOTHER_ORDER: ({"seed": 100}, ""),
+    "negatives": ({"same_products": "negatives"}, ""),
+    "apart": ({"same_products": "apart"}, ""),
 }
 FROM_RANDOM: Ways = {
     DEFAULT: ({}, ""),
+    ANOTHER_ORDER: ({"seed": 100}, ""),
     "fit: pad": ({"fit": "pad"}, ""),
     "fit: squash": ({"fit": "squash"}, ""),
     "same products as negatives": ({"same_products": "negatives"}, ""),
@@ -105,9 +109,12 @@ def tuning(table: pd.DataFrame, folder: Path, seeds: range) -> str:
     return markdown(found, columns)
 
 
-def fits(table: pd.DataFrame, folder: Path, seeds: range) -> str:
-    """The three ways to make a picture square, from random weights."""
-    return ablation(table, folder, seeds, FITS)
+def masking(table: pd.DataFrame, folder: Path, seeds: range) -> str:
+    """A catalogue whose titles say kind and colour alone, so that many are equal."""
+    plain = table["kind"] + " " + table["colour"]
+    batch = plain.sample(FROM_NOTHING["batch_size"], random_state=0)
+    print(f"    of {len(batch)} titles in a batch {batch.nunique()} are different", flush=True)
+    return ablation(table.assign(title=plain), folder, seeds, MASKING)
 
 
 Part = tuple[pd.DataFrame, Any]  # rows, and the side of each

@@ -3,7 +3,7 @@
 python -m benchmarks.recipe against      the seed's recipe and ours, recall both ways
 python -m benchmarks.recipe ablation     each ingredient on its own, from random weights
 python -m benchmarks.recipe tuning       each option on a model that knows other products
-python -m benchmarks.recipe fits         crop, pad or squash, on pictures that are not square
+python -m benchmarks.recipe masking      equal titles as negatives or not, where many are equal
 python -m benchmarks.recipe unseen       combinations of colour and kind that were never trained on
 python -m benchmarks.recipe forgetting   recall of old products after fine-tuning on new ones
 
@@ -23,7 +23,7 @@ import pandas as pd
 import torch
 import tyro
 
-from benchmarks.ablation import ablation, fits, knowing_half, old_and_new, tuning
+from benchmarks.ablation import ablation, knowing_half, masking, old_and_new, tuning
 from benchmarks.demo_table import processed_demo
 from benchmarks.trial import (
     FROM_NOTHING,
@@ -150,7 +150,7 @@ WHAT = {
     "against": against,
     "ablation": ablation,
     "tuning": tuning,
-    "fits": fits,
+    "masking": masking,
     "unseen": unseen,
     "forgetting": forgetting,
 }
@@ -158,7 +158,7 @@ WHAT = {
 
 def main(
     what: tyro.conf.Positional[
-        Literal["against", "ablation", "tuning", "fits", "unseen", "forgetting"]
+        Literal["against", "ablation", "tuning", "masking", "unseen", "forgetting"]
     ],
     products: int = 1_200,
     seeds: int = 3,

@@ -70,7 +70,7 @@ def untrained(table: pd.DataFrame, folder: Path, seed: int) -> Figures:
     return recall(base_model(table, folder, seed), table[sides(table, seed) == "test"])
 
 
-def ours(table: pd.DataFrame, folder: Path, seed: int, **changes: Any) -> Figures:
+def ours(table: pd.DataFrame, folder: Path, seed: int, /, **changes: Any) -> Figures:
     """Held-out figures of our recipe on random weights."""
     config = TrainConfig(**{**FROM_NOTHING, "seed": seed, **changes})
     side = sides(table, seed)

@@ -17,7 +17,7 @@ run: $(VENV)/.installed
 	$(BIN)/python flows/pipeline.py $(ARGS)
 
 test: test-fast
-	$(BIN)/python -m pytest -m slow $(ARGS)
+	$(BIN)/python -m pytest -m slow --numprocesses 2 --dist loadfile $(ARGS)
 
 test-fast: $(VENV)/.installed-test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -5,12 +5,12 @@ Or in shards, wherever these are worked on.
 
 import os
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import tee
 from threading import Semaphore
 from typing import Self
 
@@ -121,12 +121,25 @@ def _in_shards(
     work: Callable[[Sequence[Job]], list[Outcome]],
     plans: Iterable[Plan],
 ) -> Iterator[Steps]:
-    plans, ahead = tee(plans)
-    # A plan with nothing to do is no shard.
-    made = map_shards(work, filter(None, map(_jobs, ahead)))
-    for plan in plans:
-        outcomes = iter(next(made) if _jobs(plan) else ())
-        yield enumerate([next(outcomes) if isinstance(step, Job) else step for step in plan])
+    planned: deque[Plan] = deque()
+
+    def shards() -> Iterator[list[Job]]:
+        for plan in plans:
+            planned.append(plan)
+            if jobs := _jobs(plan):  # a plan with nothing to do is no shard
+                yield jobs
+
+    for made in map_shards(work, shards()):
+        while not _jobs(planned[0]):
+            yield _steps(planned.popleft(), ())
+        yield _steps(planned.popleft(), made)
+    yield from (_steps(plan, ()) for plan in planned)
+
+
+def _steps(plan: Plan, outcomes: Iterable[Outcome]) -> Steps:
+    """The plan's steps by number, its jobs replaced by their outcomes."""
+    done = iter(outcomes)
+    return enumerate([next(done) if isinstance(step, Job) else step for step in plan])
 
 
 def _jobs(plan: Plan) -> list[Job]:

@@ -5,8 +5,8 @@ The folder of resized pictures fills up over runs: a picture is opened when it i
 
 import hashlib
 import logging
+from collections import deque
 from collections.abc import Iterator
-from itertools import tee
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +20,7 @@ from tasks.errors import UserError
 from tasks.memory import flat_memory
 from tasks.picture_index import Outcome
 from tasks.picture_plan import UNSEEN, Job, Survey, target_name
-from tasks.picture_pool import carrying_out
+from tasks.picture_pool import Plan, carrying_out
 from tasks.processed import CSV, REJECTED, TABLE, ProcessedTable, writing_processed
 from tasks.results import CleanResult, ResizeResult
 from tasks.runner import shard_map
@@ -86,9 +86,15 @@ def resize_catalog(
     ):
         for batch in _batches(cleaned.rejected):
             processed.reject(zip(*batch.to_pydict().values(), strict=True))
-        planned, ahead = tee((batch, survey.plan(_ids(batch))) for batch in _batches(cleaned.table))
-        carried_out = carry_out(plan for _, plan in ahead)
-        for (batch, plan), steps in zip(planned, carried_out, strict=True):
+        planned: deque[tuple[pa.RecordBatch, Plan]] = deque()
+
+        def plans() -> Iterator[Plan]:
+            for batch in _batches(cleaned.table):
+                planned.append((batch, survey.plan(_ids(batch))))
+                yield planned[-1][1]
+
+        for steps in carry_out(plans()):
+            batch, plan = planned.popleft()
             outcomes: dict[int, Outcome] = {}
             for row, outcome in steps:
                 outcomes[row] = outcome

@@ -78,9 +78,11 @@ def unseen(table: pd.DataFrame, folder: Path, seeds: range) -> str:
     and guesses among the listings that look the same.
     """
     longer = {"num_epochs": 40, "augment": "light"}
+    longest = {"num_epochs": 80, "augment": "light", "batch_size": 32}
     ways: dict[str, Mapping[str, Any]] = {
         "ours": {},
         "ours, 40 epochs, augment: light": longer,
+        "ours, 80 epochs in batches of 32, augment: light": longest,
     }
     found: dict[str, list[Figures]] = {}
     for seed in seeds:

@@ -44,9 +44,12 @@ TOPICS = (
         "Cost per row and memory as tables grow",
         ("--rows", "60", "200"),
         {
+            "embed: cost per row, largest table to smallest": "Perhaps the machine alone: the "
+            "largest table is worked on once, and the rates of other stages moved as much in the "
+            "same run.",
             "training index: peak memory, largest table to smallest": "Training holds titles, "
             "paths and ids of all rows in memory, and normalised titles too while it divides the "
-            "rows by product."
+            "rows by product.",
         },
     ),
 )

@@ -149,9 +149,9 @@ def _reason(stop: SystemExit, printed: str) -> str:
 def _wrong(group: list[str], error: ErrorDetails) -> str:
     """A refused value by its option; what does not go together, in the model's own words."""
     option = ".".join(map(str, [*group, *error["loc"]]))
-    if error["loc"]:
-        return f"--{option}: {error['msg']}, got {error['input']!r}"
     message = error["msg"].removeprefix("Value error, ")
+    if error["loc"]:
+        return f"--{option}: {message}, got {error['input']!r}"
     return f"--{option}.*: {message}" if option else message
 
 

@@ -44,13 +44,14 @@ def generate_embeddings(config: GenerateEmbeddingsConfig) -> EmbedResult:
     )
 
 
-def embedding_model(config: GenerateEmbeddingsConfig, table_fingerprint: str) -> ModelResult:
+def embedding_model(config: GenerateEmbeddingsConfig, fingerprint: str) -> ModelResult:
     """The fine-tuned checkpoint if one is given, else the base model, as a ruCLIP folder."""
     own = Store(root=str(location(config.output_path).parent / ".vitrina"))
     checkpoint = config.fine_tuned_model_path
     if checkpoint is not None:
-        return outcome(prepare_checkpoint, checkpoint, config.model, own)
-    return outcome(prepare_model, config.model, config.processed_data_csv, table_fingerprint, own)
+        return outcome(prepare_checkpoint, checkpoint, config.model, own, refresh=config.refresh)
+    table = config.processed_data_csv
+    return outcome(prepare_model, config.model, table, fingerprint, own, refresh=config.refresh)
 
 
 def check(config: GenerateEmbeddingsConfig) -> None:

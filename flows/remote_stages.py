@@ -78,7 +78,7 @@ def embed_remotely(settings: PipelineConfig) -> Task[..., EmbedResult]:
                 processed_data_csv=table,
                 output_path=str(artifact.path / "embeddings.npz"),
                 model=model.folder,
-                earlier=str(earlier.manifest_path) if earlier else None,
+                earlier=str(earlier.artifact.manifest_path) if earlier else None,
                 refresh=refresh,
                 runner=runner,
                 **config.model_dump(),

@@ -13,15 +13,17 @@ from pathlib import Path
 
 from tasks.storage import fingerprint
 
-# Parameters and results are in the key by value; the store, the wrapping and the place where shards
-# are worked on change no content.
+# Parameters and results are in the key by value; the store, the wrapping, what is shown and where
+# shards are worked on change no content.
 NOT_CONTENT = {
     f"tasks.{name}"
     for name in (
         "artifacts",
+        "bars",
         "code_version",
         "config",
         "errors",
+        "ray_cluster",
         "results",
         "retries",
         "runner",

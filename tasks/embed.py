@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from upath import UPath
@@ -18,14 +18,21 @@ from tasks import artifacts
 from tasks.bars import OnProgress, unheard
 from tasks.code_version import code_version
 from tasks.config import EmbedConfig
-from tasks.embed_shard import Made, Shard, embed_shard, embed_shard_anywhere, load_embedder
+from tasks.embed_shard import (
+    Made,
+    Shard,
+    ShardMap,
+    embed_shard,
+    embed_shard_anywhere,
+    load_embedder,
+    map_alone,
+)
 from tasks.embedding_rows import Survey, survey, table_rows
 from tasks.embedding_shards import read_column, read_vectors, vector_size
 from tasks.errors import UserError
 from tasks.npz import Pieces, write_npz
 from tasks.results import EmbedResult, ModelResult
 from tasks.runner import shard_map
-from tasks.shards import MapShards
 from tasks.stage import Stage, retried
 from tasks.storage import (
     Artifact,
@@ -64,18 +71,31 @@ def settings_of(model_fingerprint: str, config: EmbedConfig) -> str:
     return fingerprint(model_fingerprint, config.content(), version)
 
 
-def latest_embedding(store: Store, settings: str) -> Artifact | None:
+class Embedding(NamedTuple):
+    """A finished embedding: its folder, and what its manifest says."""
+
+    artifact: Artifact
+    manifest: Manifest
+
+    @property
+    def shards(self) -> list[UPath]:
+        """Its Parquet shards."""
+        names = (name for name in self.manifest.files if name.endswith(".parquet"))
+        return [self.artifact.path / name for name in names]
+
+
+def latest_embedding(store: Store, settings: str) -> Embedding | None:
     """The latest finished embedding of the store with these settings."""
-    found: list[tuple[Manifest, Artifact]] = []
+    found = []
     for key in _keys(store):
         artifact = store.artifact(STAGE.name, key)
         manifest = artifact.manifest()
         if manifest and manifest.parameters.get("settings") == settings:
-            found.append((manifest, artifact))
-    return max(found, key=lambda one: one[0].created)[1] if found else None
+            found.append(Embedding(artifact, manifest))
+    return max(found, key=lambda one: one.manifest.created, default=None)
 
 
-def named_embedding(path: UPath, settings: str) -> Artifact | None:
+def named_embedding(path: UPath, settings: str) -> Embedding | None:
     """The embedding whose manifest this is; None if other settings made it.
 
     Raises UserError if it is none, or not finished.
@@ -87,17 +107,9 @@ def named_embedding(path: UPath, settings: str) -> Artifact | None:
             f"{path} is no manifest of finished embeddings: give the *.manifest.json beside an NPZ."
         )
     if manifest.parameters.get("settings") == settings:
-        return artifact
+        return Embedding(artifact, manifest)
     logger.warning("embed: %s is of another model or settings: all is computed anew", path)
     return None
-
-
-def shards_of(artifact: Artifact | None) -> list[UPath]:
-    """The Parquet shards of a finished embedding; none of none."""
-    manifest = artifact.manifest() if artifact else None
-    if artifact is None or manifest is None:
-        return []
-    return [artifact.path / name for name in manifest.files if name.endswith(".parquet")]
 
 
 def _keys(store: Store) -> list[str]:
@@ -120,7 +132,7 @@ def embed_table(
     earlier: Sequence[UPath] = (),
     refresh: bool = False,
     progress: OnProgress = unheard,
-    map_shards: MapShards = map,
+    map_shards: ShardMap = map,
 ) -> tuple[EmbedResult, list[str]]:
     """Embed the table's rows into the artifact's folder; the result and its files.
 
@@ -147,7 +159,7 @@ def embed_table(
                 done += len(rows)
                 progress(done, extent.rows)
             else:
-                yield Shard(shard, rows, table, known).alone()
+                yield Shard(shard, rows, table, known)
 
     for made in map_shards(work, missing()):
         embedded += made.computed
@@ -216,7 +228,9 @@ def embed(
     inputs = embedding_inputs(table_fingerprint, model, config)
     settings = inputs["settings"]
 
-    def known() -> Artifact | None:
+    def known() -> Embedding | None:
+        if refresh:
+            return None
         if earlier is None:
             return latest_embedding(store, settings)
         return named_embedding(location(earlier), settings)
@@ -224,21 +238,26 @@ def embed(
     def make(artifact: Artifact) -> tuple[EmbedResult, list[str]]:
         with (
             artifacts.progress("embed", "row", "Listings embedded") as show,
-            shard_map("embed", runner, partial(gpus_of_a_shard, config)) as map_shards,
+            shard_map("embed", runner, partial(gpus_of_a_shard, config)) as elsewhere,
         ):
+            map_shards: ShardMap = map
+            if elsewhere:
+                work = partial(embed_shard_anywhere, model.folder, model.fingerprint, config)
+                map_shards = partial(map_alone, elsewhere)
+            else:
+                work = partial(embed_shard, load_embedder(model.folder, config))
+            found = known()
             return embed_table(
                 location(table),
-                partial(embed_shard_anywhere, model.folder, model.fingerprint, config)
-                if map_shards
-                else partial(embed_shard, load_embedder(model.folder, config)),
+                work,
                 artifact,
                 Names.of(store),
                 config,
                 settings,
-                earlier=[] if refresh else shards_of(known()),
+                earlier=found.shards if found else [],
                 refresh=refresh,
                 progress=show,
-                map_shards=map_shards or map,
+                map_shards=map_shards,
             )
 
     return STAGE.run(store, inputs, make, refresh=refresh)

@@ -1,6 +1,6 @@
 """A shard of an embedding: from its rows to its file, in this process or in any other."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,6 +11,7 @@ from upath import UPath
 from tasks.config import EmbedConfig
 from tasks.embedding_rows import Rows, naming
 from tasks.embedding_shards import Vectors, write_shard
+from tasks.shards import MapShards
 from tasks.take_over import Column, Index
 
 if TYPE_CHECKING:
@@ -41,6 +42,16 @@ class Made(NamedTuple):
 
     rows: int
     computed: int
+
+
+ShardMap = Callable[[Callable[[Shard], Made], Iterable[Shard]], Iterator[Made]]
+
+
+def map_alone(
+    map_shards: MapShards, work: Callable[[Shard], Made], shards: Iterable[Shard]
+) -> Iterator[Made]:
+    """``map_shards`` where shards travel: each is sent :meth:`Shard.alone`."""
+    return map_shards(work, (shard.alone() for shard in shards))
 
 
 def embed_shard(embedder: "Embedder", shard: Shard) -> Made:

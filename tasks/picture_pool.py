@@ -121,29 +121,28 @@ def _in_shards(
     work: Callable[[Sequence[Job]], list[Outcome]],
     plans: Iterable[Plan],
 ) -> Iterator[Steps]:
-    planned: deque[Plan] = deque()
+    planned: deque[tuple[Plan, bool]] = deque()
 
     def shards() -> Iterator[list[Job]]:
         for plan in plans:
-            planned.append(plan)
-            if jobs := _jobs(plan):  # a plan with nothing to do is no shard
+            jobs = [step for step in plan if isinstance(step, Job)]
+            planned.append((plan, bool(jobs)))
+            if jobs:  # a plan with nothing to do is no shard
                 yield jobs
 
     for made in map_shards(work, shards()):
-        while not _jobs(planned[0]):
-            yield _steps(planned.popleft(), ())
-        yield _steps(planned.popleft(), made)
-    yield from (_steps(plan, ()) for plan in planned)
+        plan, has_jobs = planned.popleft()
+        while not has_jobs:
+            yield _steps(plan, ())
+            plan, has_jobs = planned.popleft()
+        yield _steps(plan, made)
+    yield from (_steps(plan, ()) for plan, _ in planned)
 
 
 def _steps(plan: Plan, outcomes: Iterable[Outcome]) -> Steps:
     """The plan's steps by number, its jobs replaced by their outcomes."""
     done = iter(outcomes)
     return enumerate([next(done) if isinstance(step, Job) else step for step in plan])
-
-
-def _jobs(plan: Plan) -> list[Job]:
-    return [step for step in plan if isinstance(step, Job)]
 
 
 def resize_shard(

@@ -107,12 +107,12 @@ def roll_back(store: Store, to: str = "") -> ModelResult | None:
     present one. One that was rolled back itself is put back. The models that go are kept, but no
     later run promotes them by itself. Raises UserError if there is nothing to go back to.
     """
-    history: History | None = read_history(store)
-    assert history is not None
+    history = read_history(store)
     for change in way_to(store, history, to):
-        history = append(store, history, *change)
-        if history is None:
+        grown = append(store, history, *change)
+        if grown is None:
             raise UserError("Another run changed the present model just now. Look, and try again.")
+        history = grown
     return current(store)
 
 

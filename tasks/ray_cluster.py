@@ -24,8 +24,11 @@ def address_of(runner: str = "ray") -> str:
 
 
 @contextmanager
-def signals_kept() -> Iterator[None]:
-    """Ray replaces the handler of SIGTERM by which Prefect cancels a run; put it back."""
+def joining() -> Iterator[None]:
+    """Start or join Ray in here: it sends no statistics, and SIGTERM keeps its handler.
+
+    Ray replaces the one by which Prefect cancels a run.
+    """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     handler = signal.getsignal(signal.SIGTERM)
     yield

@@ -18,7 +18,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from tasks.code_version import code_version
 from tasks.errors import UserError
-from tasks.ray_cluster import OPTIONS, address_of, signals_kept
+from tasks.ray_cluster import OPTIONS, address_of, joining
 from tasks.shards import Made, MapShards, Shard
 from tasks.stage import retried
 
@@ -105,7 +105,7 @@ class _RayShards:
         from prefect_ray.context import remote_options
 
         runner = RayTaskRunner(address=self.address, init_kwargs=OPTIONS)
-        with signals_kept(), _connecting(self.address):
+        with joining(), _connecting(self.address):
             self.opened.enter_context(runner)
         self.opened.callback(self._cancel)
         resources = ray.cluster_resources()  # type: ignore[no-untyped-call]  # ray leaves it untyped

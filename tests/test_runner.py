@@ -38,7 +38,7 @@ from tasks.embedding_shards import write_shard
 from tasks.errors import UserError
 from tasks.learning.tiny import make_tiny
 from tasks.picture_pool import resize_shard
-from tasks.ray_cluster import signals_kept
+from tasks.ray_cluster import joining
 from tasks.results import EmbedResult, ResizeResult
 from tasks.runner import _work, check_runner, shard_map
 from tasks.take_over import COLUMNS, Index
@@ -106,7 +106,7 @@ def test_worker_with_other_code_is_refused() -> None:
 def test_the_signal_that_cancels_a_run_stays_prefects() -> None:
     """Ray, when it starts or connects, puts a handler of its own in its place."""
     before = signal.getsignal(signal.SIGTERM)
-    with signals_kept():
+    with joining():
         signal.signal(signal.SIGTERM, lambda *_: None)
     assert signal.getsignal(signal.SIGTERM) == before
 

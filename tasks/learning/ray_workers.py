@@ -6,7 +6,7 @@ from tasks.bars import terminal_bar
 from tasks.errors import UserError
 from tasks.learning.distributed import TIMEOUT, LostProcessError
 from tasks.learning.job import Job, run_job
-from tasks.ray_cluster import OPTIONS, address_of, signals_kept
+from tasks.ray_cluster import OPTIONS, address_of, joining
 
 
 def launch(job: Job) -> None:
@@ -20,7 +20,7 @@ def launch(job: Job) -> None:
     from ray.train.torch import TorchConfig, TorchTrainer
 
     if not ray.is_initialized():
-        with signals_kept():
+        with joining():
             ray.init(address_of(), **OPTIONS)
     with tempfile.TemporaryDirectory(prefix="vitrina-ray-") as scratch:
         trainer = TorchTrainer(

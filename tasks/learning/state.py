@@ -12,7 +12,7 @@ from torch import Tensor
 from upath import UPath
 
 from tasks.errors import UserError
-from tasks.storage import listing, read_bytes, reading, remove, write_bytes, writing
+from tasks.storage import is_file, listing, read_bytes, reading, remove, write_bytes, writing
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +84,8 @@ class Place:
         if found is None:
             return None, Progress()
         name = found["checkpoint"]
-        return name if name in dict(listing(self.folder)) else None, Progress(**found["progress"])
+        there = name is not None and is_file(self.folder / name)
+        return name if there else None, Progress(**found["progress"])
 
     def save(self, name: str, content: Mapping[str, Any]) -> None:
         """Write a checkpoint whole or not at all."""

@@ -4,8 +4,11 @@ python -m benchmarks.memory                           2,000, 20,000 and 200,000 
 python -m benchmarks.memory --rows 2000 100000 --stages resize "resize, all done"
 
 The pictures are small (hard links to 50 JPEGs of 36 × 48), the model is the tiny one, every title
-is different: what is seen is what a row costs beside its pixels. A process first does the stage on
-a few rows, which loads what it needs, then on the table; a small table is done several times.
+is different, and equally long whatever the table: what is seen is what a row costs beside its
+pixels. A process first does the stage on a few rows, which loads what it needs, then on the table.
+A small table is done several times, and the smallest again after the largest, for the machine's own
+speed changes within minutes. Costs are means: a long run has its share of slow moments, and the
+median of short ones has none.
 Memory is the most that the process ever held (getrusage), with the libraries. "resize, all done"
 finds every picture done. "training index" is all that a training holds and does before its first
 batch: rows divided by product, order, the cache of decoded pixels.
@@ -22,7 +25,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from statistics import median
+from statistics import mean
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -42,15 +45,15 @@ from tasks.storage import Artifact, location
 SIZE = (48, 36)
 DIFFERENT = 50
 WARM_ROWS = 40  # enough products for a split
-ROWS_A_STAGE, MOST_ROUNDS = 20_000, 5  # a table of fewer rows is done several times
+ROWS_A_STAGE, MOST_ROUNDS = 20_000, 10  # a table of fewer rows is done several times
 MIB = 2**20
 
 Returned = TypeVar("Returned")
 
 
 def titles(rows: range) -> list[str]:
-    """All different."""
-    return [f"Платье женское летнее, артикул {nm}" for nm in rows]
+    """All different up to 10 million rows, with digits as mixed in a few rows as in many."""
+    return [f"Платье женское летнее, артикул {nm * 7_654_321 % 10**7:07}" for nm in rows]
 
 
 def make_shop(folder: Path, rows: int) -> None:
@@ -152,10 +155,19 @@ NEEDED = ("clean", "resize")  # by those after them
 
 
 class Cost(NamedTuple):
-    """Seconds of each round, and the peak memory in bytes after the first."""
+    """Seconds of each round, and the peak memory in bytes after the first; a series per process."""
 
-    seconds: list[float]
+    series: list[list[float]]
     peak: float
+
+    @property
+    def means(self) -> list[float]:
+        """Mean seconds of a round, series by series."""
+        return [mean(seconds) for seconds in self.series]
+
+    def and_then(self, later: "Cost") -> "Cost":
+        """Both, measured one after the other."""
+        return Cost(self.series + later.series, min(self.peak, later.peak))
 
 
 def alone(work: Callable[..., Returned], *arguments: object) -> Returned:
@@ -175,7 +187,7 @@ def measure_stage(name: str, warm: Path, shop: Path, rounds: int) -> Cost:
         seconds.append(time.perf_counter() - begin)
         peak = peak or _peak()
         shutil.rmtree(shop / "again", ignore_errors=True)
-    return Cost(seconds, peak)
+    return Cost([seconds], peak)
 
 
 def _peak() -> float:
@@ -201,8 +213,8 @@ def findings(costs: dict[int, dict[str, Cost]]) -> Findings:
     figures, rates = [], {}
     for name in costs[least]:
         small, large = costs[least][name], costs[most][name]
-        cost = median(large.seconds) / most
-        growth = tuple(cost / (seconds / least) for seconds in small.seconds)
+        cost = mean(large.means) / most
+        growth = tuple(cost / (seconds / least) for seconds in small.means)
         figures.append(
             Figure(
                 name=f"{name}: cost per row, largest table to smallest", values=growth, at_most=1.15
@@ -225,9 +237,7 @@ def findings(costs: dict[int, dict[str, Cost]]) -> Findings:
             x="rows",
             y="µs per row",
             lines={
-                name: {
-                    rows: 1e6 * median(found[name].seconds) / rows for rows, found in costs.items()
-                }
+                name: {rows: 1e6 * mean(found[name].means) / rows for rows, found in costs.items()}
                 for name in names
             },
         ),
@@ -244,8 +254,9 @@ def findings(costs: dict[int, dict[str, Cost]]) -> Findings:
     sizes = ", ".join(f"{rows:,}" for rows in costs)
     load = (
         f"Tables of {sizes} rows, small pictures (hard links to {DIFFERENT} JPEGs of 36 × 48), the "
-        "tiny model. Start-up and imports are not in the cost; the libraries are in the memory. A "
-        "cost that falls as the table grows keeps its goal."
+        "tiny model. The smallest table is measured before and after the others. Start-up and "
+        "imports are not in the cost; the libraries are in the memory. A cost that falls as the "
+        "table grows keeps its goal."
     )
     return Findings(load=load, figures=tuple(figures), lines=tuple(lines), rates=rates)
 
@@ -257,15 +268,16 @@ def main(
 ) -> None:
     """Print peak memory and cost per row of each stage and table, and how both grow."""
     costs: dict[int, dict[str, Cost]] = {}
-    for count in sorted(rows):
-        costs[count] = {}
+    sizes = sorted(set(rows))
+    for count in [*sizes, sizes[0]]:
+        known = costs.setdefault(count, {})
         for name, cost in measure(count, stages):
-            costs[count][name] = cost
-            seconds = median(cost.seconds)
+            known[name] = known[name].and_then(cost) if name in known else cost
+            seconds = mean(cost.means)
             print(
                 f"{count:>8,} rows  {name:<17} {cost.peak / MIB:6.0f} MiB at most  "
                 f"{seconds:7.2f} s {1e6 * seconds / count:8.0f} µs/row  "
-                f"({len(cost.seconds)} rounds)",
+                f"({len(cost.series[0])} rounds)",
                 flush=True,
             )
     found = findings(costs)

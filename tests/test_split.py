@@ -131,6 +131,18 @@ def test_a_table_without_picture_hashes_is_split_by_title() -> None:
     assert len(np.unique(labels)) == 3
 
 
+def test_a_picture_without_a_hash_is_known_by_its_path() -> None:
+    """Two titles with one file are one product, whatever tool made the table."""
+    table = pd.DataFrame(
+        {
+            "title": ["Ваза", "Стул", "Стол", "Шкаф"],
+            "image_path": ["a.jpg", "a.jpg", "b.jpg", "b.jpg"],
+            "picture_hash": ["", None, "1", "2"],
+        }
+    )
+    assert product_groups(table).tolist() == [0, 0, 1, 2]
+
+
 @pytest.mark.parametrize(
     ("one", "other"), [("Ваза  белая", " ваза БЕЛАЯ"), ("чай", "чаи\u0306"), ("a\u00a0b", "a b")]
 )

@@ -220,10 +220,10 @@ def test_without_hashes_a_changed_file_has_another_key(tmp_path: Path) -> None:
     """The key of a picture without a hash follows its file's time and size."""
     table = catalogue(tmp_path, 3).drop(columns="picture_hash")
     pairs = pairs_from(table)
-    before = picture_keys(pairs)
+    before = list(picture_keys(pairs))
     assert len(set(before)) == 3
     Path(table["image_path"][1]).write_bytes(b"another")
-    after = picture_keys(pairs)
+    after = list(picture_keys(pairs))
     assert [one == other for one, other in zip(before, after, strict=True)] == [True, False, True]
 
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from tasks.config import TrainConfig
-from tasks.learning.split import normalise_title, product_groups
+from tasks.learning.split import connected_rows, product_keys
 from tasks.memory import flat_memory
 
 SENTENCE_END = re.compile(r"(?<=[.!?…;])\s+|\n+")
@@ -25,7 +25,7 @@ class Pairs:
     description: "pd.Series[str]"
     image_path: "pd.Series[str]"
     picture_hash: "pd.Series[str]"  # empty where the table has none
-    products: npt.NDArray[np.int64]  # (rows, 2): a number of the title, one of the picture
+    products: npt.NDArray[np.int64]  # (rows, 2): product_keys
     groups: npt.NDArray[np.int64]  # (rows,): equal when a chain of titles or pictures joins them
 
     def __len__(self) -> int:
@@ -46,18 +46,15 @@ def pairs_from(table: pd.DataFrame) -> Pairs:
         column = table[name] if name in table.columns else pd.Series("", table.index)
         return column.fillna("").astype(str)
 
-    titles = pd.factorize(text("title").map(normalise_title))[0]
-    picture = text("picture_hash")
-    # Without a hash a path stands for its picture.
-    pictures = pd.factorize(picture.where(picture != "", text("image_path")))[0]
+    products = product_keys(table)
     return Pairs(
         nm=text("nm"),
         title=text("title"),
         description=text("description"),
         image_path=text("image_path"),
-        picture_hash=picture,
-        products=np.stack([titles, pictures], axis=1).astype(np.int64),
-        groups=product_groups(table),
+        picture_hash=text("picture_hash"),
+        products=products,
+        groups=connected_rows(products),
     )
 
 

@@ -11,7 +11,7 @@ import fcntl
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +76,7 @@ class PixelCache:
 
 
 def open_cache(
-    folder: Path, keys: Sequence[str], resolution: int, fit: str, limit_gb: float
+    folder: Path, keys: Iterable[str], resolution: int, fit: str, limit_gb: float
 ) -> PixelCache | None:
     """The cache for pictures named by content; None where there is no room for it.
 
@@ -85,12 +85,12 @@ def open_cache(
     """
     size = 3 * resolution**2
     most = int(limit_gb * 1e9) // size
-    if not most or not len(keys):
+    names = (hashlib.blake2b(key.encode(), digest_size=16).hexdigest().encode() for key in keys)
+    wanted = np.fromiter(names, KEY)
+    if not most or not len(wanted):
         return None
     place = folder / f"{resolution}-{fit}"
     place.mkdir(parents=True, exist_ok=True)
-    names = (hashlib.blake2b(key.encode(), digest_size=16).hexdigest().encode() for key in keys)
-    wanted = np.fromiter(names, KEY, len(keys))
     with _locked(place):
         try:
             slots, total = _slots(place, wanted, most, size)
@@ -102,7 +102,7 @@ def open_cache(
         shape = (total, 3, resolution, resolution)
         pixels, filled = MappedFile(place / "pixels", shape), MappedFile(place / "filled", (total,))
     kept = np.count_nonzero(slots >= 0)
-    logger.info("%s keeps the pixels of %d of %d pictures", place, kept, len(keys))
+    logger.info("%s keeps the pixels of %d of %d pictures", place, kept, len(wanted))
     return PixelCache(slots, pixels, filled)
 
 

@@ -1,6 +1,7 @@
 """Pictures by row as uint8 pixels: from the cache, or decoded and kept there."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -47,7 +48,7 @@ def shared_pixels(sides: Sequence[Pairs], model: RuCLIP, cache_gb: float) -> lis
     """The pictures of each side; all together keep up to ``cache_gb`` decoded."""
     fit, cache = cast(Fit, model.fit), None
     if cache_gb:
-        keys = [key for pairs in sides for key in picture_keys(pairs)]
+        keys = itertools.chain.from_iterable(map(picture_keys, sides))
         cache = open_cache(user_cache() / "pixels", keys, model.resolution, fit, cache_gb)
     found, first = [], 0
     for pairs in sides:
@@ -57,9 +58,8 @@ def shared_pixels(sides: Sequence[Pairs], model: RuCLIP, cache_gb: float) -> lis
     return found
 
 
-def picture_keys(pairs: Pairs) -> list[str]:
+def picture_keys(pairs: Pairs) -> Iterator[str]:
     """What each row's picture is known by: its hash, or else its path and time or ETag."""
-    hashes, paths = pairs.picture_hash.tolist(), pairs.image_path.tolist()
-    unhashed = [path for path, hashed in zip(paths, hashes, strict=True) if not hashed]
+    unhashed = pairs.image_path[pairs.picture_hash == ""].tolist()
     stamps = iter(PictureStamps().of(unhashed))
-    return [hashed or next(stamps) for hashed in hashes]
+    return (hashed or next(stamps) for hashed in pairs.picture_hash)

@@ -1,7 +1,9 @@
 """Rows for training, validation and test, divided by product: no title or picture on two sides."""
 
 import hashlib
+import itertools
 import unicodedata
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -18,23 +20,38 @@ def normalise_title(title: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", title).casefold().split())
 
 
-def product_groups(table: pd.DataFrame) -> np.ndarray:
-    """A label per row, int64 (rows,): equal when a chain of equal titles or pictures joins them.
+def product_keys(table: pd.DataFrame) -> np.ndarray:
+    """Hashes by which rows are told to be of one product, int64 (rows, 2); 0 for an empty value.
 
-    Two rows are joined by an equal normalised ``title`` or an equal ``picture_hash`` (where the
-    table has that column); an empty or missing value joins nothing.
+    One of the normalised ``title``, one of the picture: ``picture_hash``, or ``image_path`` where
+    there is none. 8 bytes each, for texts of a whole table would be held in memory: among 10
+    million different ones, two agree by chance in one table of 370,000.
     """
-    titles = table["title"].fillna("").map(normalise_title)
-    values = [_codes(titles)]
-    if "picture_hash" in table.columns:
-        values.append(_codes(table["picture_hash"].fillna("").astype(str)))
-    rows = len(table)
-    # A graph of rows and of the values they hold: those that share a value are connected by it.
+    titles = (normalise_title(title) for title in _texts(table, "title"))
+    hashes, paths = _texts(table, "picture_hash"), _texts(table, "image_path")
+    pictures = (known or path for known, path in zip(hashes, paths, strict=True))
+    columns = [np.fromiter(map(_key, of), np.int64, len(table)) for of in (titles, pictures)]
+    return np.stack(columns, axis=1)
+
+
+def product_groups(table: pd.DataFrame) -> np.ndarray:
+    """A label per row, int64 (rows,): equal when a chain of equal titles or pictures joins them."""
+    return connected_rows(product_keys(table))
+
+
+def connected_rows(keys: np.ndarray) -> np.ndarray:
+    """A label per row, int64 (rows,): equal when a chain of equal keys joins them; 0 joins nothing.
+
+    ``keys`` are int64 (rows, columns); rows are joined by an equal key in the same column.
+    """
+    rows = len(keys)
+    # A graph of rows and of the keys they hold: those that share a key are connected by it.
     ends, offset = [], rows
-    for codes in values:
-        holds = np.flatnonzero(codes >= 0)
-        ends.append(np.stack([holds, codes[holds] + offset]))
-        offset += int(codes.max(initial=-1)) + 1
+    for column in keys.T:
+        holds = np.flatnonzero(column)
+        codes, distinct = pd.factorize(column[holds])
+        ends.append(np.stack([holds, codes + offset]))
+        offset += len(distinct)
     edges = np.concatenate(ends, axis=1)
     graph = coo_array((np.ones(edges.shape[1], np.int8), tuple(edges)), shape=(offset, offset))
     labels: np.ndarray = connected_components(graph, directed=False)[1]
@@ -56,7 +73,8 @@ def split_rows(table: pd.DataFrame, validation: float, test: float, seed: int) -
             f"validation_fraction {validation} and test_fraction {test} leave nothing to train on: "
             "each must be at least 0 and their sum below 1."
         )
-    labels, groups = np.unique(product_groups(table), return_inverse=True)
+    keys = product_keys(table)
+    labels, groups = np.unique(connected_rows(keys), return_inverse=True)
     least_validation, least_test = (MIN_GROUPS * (part > 0) for part in (validation, test))
     needed = least_validation + least_test + MIN_GROUPS
     if len(labels) < needed and needed > MIN_GROUPS:
@@ -66,7 +84,7 @@ def split_rows(table: pd.DataFrame, validation: float, test: float, seed: int) -
             "Give more products, or set validation_fraction or test_fraction to 0."
         )
     sizes = np.bincount(groups, minlength=len(labels))
-    chance = _chances(table, groups, len(labels), seed)
+    chance = _chances(table, keys[:, 0], groups, seed)
     chance += sizes > max(validation, test) * len(table)  # the large ones go last, to training
     order = np.argsort(chance, kind="stable")
     n_test = max(int(np.sum(chance < test)), least_test)
@@ -86,25 +104,32 @@ def sampled(rows: np.ndarray, most: int, seed: int) -> np.ndarray:
     return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
 
 
-def _codes(values: pd.Series) -> np.ndarray:
-    """A number per distinct value, int64 (rows,); -1 for an empty one."""
-    return pd.factorize(values.where(values != ""))[0].astype(np.int64)
+def _texts(table: pd.DataFrame, column: str) -> Iterable[str]:
+    """The values one by one, empty where one is missing or the table has no such column."""
+    if column not in table.columns:
+        return itertools.repeat("", len(table))
+    return map(str, table[column].fillna(""))
 
 
-def _chances(table: pd.DataFrame, groups: np.ndarray, count: int, seed: int) -> np.ndarray:
+def _chances(table: pd.DataFrame, titles: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
     """A number in [0, 1) per group, float64 (groups,), from the seed and the group's identity.
 
-    The identity is the group's title of smallest hash; a row without a title stands for itself.
+    The identity is the group's smallest key of a title; a row without a title stands for itself.
     """
-    names = table["title"].fillna("").map(normalise_title)
-    own = table["nm"].astype(str) if "nm" in table.columns else pd.Series("", table.index)
-    hashes = np.array(
-        [_hash(name or f"nm {nm}") for name, nm in zip(names, own, strict=True)], dtype=np.uint64
-    )
-    identity = np.full(count, np.iinfo(np.uint64).max, dtype=np.uint64)
-    np.minimum.at(identity, groups, hashes)
-    return np.array([_hash(f"{seed} {one}") / 2**64 for one in identity])
+    own = titles.copy()
+    untitled = np.flatnonzero(own == 0)
+    names = _texts(table.iloc[untitled], "nm")
+    own[untitled] = np.fromiter((_key(f"nm {nm}") for nm in names), np.int64, len(untitled))
+    identity = np.full(groups.max(initial=-1) + 1, np.iinfo(np.uint64).max, dtype=np.uint64)
+    np.minimum.at(identity, groups, own.view(np.uint64))
+    chances = (int.from_bytes(_digest(f"{seed} {one}")) / 2**64 for one in identity)
+    return np.fromiter(chances, np.float64, len(identity))
 
 
-def _hash(text: str) -> int:
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
+def _key(text: str) -> int:
+    """A hash of 64 bits, signed; 0 for an empty text."""
+    return int.from_bytes(_digest(text), signed=True) if text else 0
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=8).digest()

@@ -30,9 +30,9 @@ from benchmarks.stopwatch import Timed, run_pipeline
 from tasks.clean import clean
 from tasks.config import CleanConfig, EmbedConfig, ResizeConfig
 from tasks.embed import embed
-from tasks.learning.model import folder_fingerprint
 from tasks.learning.text import TEMPLATES
 from tasks.learning.tiny import make_tiny
+from tasks.model_folder import folder_fingerprint
 from tasks.resize import pictures_folder, resize
 from tasks.results import EmbedResult, ModelResult, ResizeResult
 from tasks.storage import Store, location

@@ -6,12 +6,13 @@ A source is a name in ``ruclip.MODELS``, a local folder, an ``s3://`` folder, or
 import difflib
 import tempfile
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from upath import UPath
 
 from tasks.errors import UserError
+from tasks.model_folder import FILES, folder_fingerprint, missing_files
 from tasks.results import ModelResult
 from tasks.stage import Stage, retried
 from tasks.storage import (
@@ -41,10 +42,12 @@ def cache_folder() -> Path:
 
 def check_model(source: str) -> None:
     """Refuse a source that names no model, without downloading one."""
-    # torch costs seconds; help and wrong arguments answer without it
+    if source == TINY or _at_hand(source, cache_folder()):
+        return
+    # torch costs seconds; what is at hand is found without it
     from tasks.learning.model import ruclip
 
-    if source != TINY and source not in ruclip.MODELS:
+    if source not in ruclip.MODELS:
         find_model(source, cache_folder())
 
 
@@ -54,21 +57,28 @@ def find_model(source: str, cache: Path) -> UPath:
     A published name is downloaded into ``cache`` unless it is there. Raises UserError if there is
     no such name or folder.
     """
-    # torch costs seconds; help and wrong arguments answer without it
+    if source == TINY:
+        raise UserError(f"{TINY!r} is made anew for each table: give the folder of the one meant.")
+    if found := _at_hand(source, cache):
+        return found
+    # torch costs seconds; what is at hand is found without it
     from tasks.learning.hub import Hub, download
-    from tasks.learning.model import FILES, ruclip
+    from tasks.learning.model import ruclip
 
     if source in ruclip.MODELS:
         return UPath(download(source, cache, Hub.from_environment()))
-    if source == TINY:
-        raise UserError(f"{TINY!r} is made anew for each table: give the folder of the one meant.")
-    place = location(source)
-    missing = [name for name in FILES if not is_file(place / name)]
-    if len(missing) == len(FILES):
+    missing = missing_files(location(source))
+    if missing == list(FILES):
         raise UserError(_no_such_model(source, list(ruclip.MODELS)))
-    if missing:
-        raise UserError(f"{place} is no ruCLIP folder: {missing[0]} is missing in it.")
-    return place
+    raise UserError(f"{location(source)} is no ruCLIP folder: {missing[0]} is missing in it.")
+
+
+def _at_hand(source: str, cache: Path) -> UPath | None:
+    """The folder of that path, or of a published name that was downloaded before, if complete."""
+    places = [location(source)]
+    if PurePath(source).name == source:
+        places.insert(0, UPath(cache / source))
+    return next((place for place in places if not missing_files(place)), None)
 
 
 def _no_such_model(source: str, names: list[str]) -> str:
@@ -82,9 +92,6 @@ def _no_such_model(source: str, names: list[str]) -> str:
 
 def local_model(folder: str) -> Path:
     """A local ruCLIP folder for :attr:`ModelResult.folder`; one on S3 is copied into the cache."""
-    # torch costs seconds; help and wrong arguments answer without it
-    from tasks.learning.model import FILES
-
     return local_copy(location(folder), FILES)
 
 
@@ -111,15 +118,13 @@ def prepare_model(
     source: str, table: str, table_fingerprint: str, store: Store, refresh: bool = False
 ) -> ModelResult:
     """The model to start from, as a folder; ``tiny`` is made of the table's own texts."""
-    # torch costs seconds; help and wrong arguments answer without it
-    from tasks.learning.model import FILES, folder_fingerprint
-    from tasks.learning.tiny import make_tiny
-
     if source != TINY:
         folder = find_model(source, cache_folder())
         return ModelResult(folder=str(folder), fingerprint=folder_fingerprint(folder))
 
     def make(artifact: Artifact) -> tuple[ModelResult, Iterable[str]]:
+        from tasks.learning.tiny import make_tiny  # torch costs seconds
+
         with tempfile.TemporaryDirectory(prefix="vitrina-") as scratch:
             make_tiny(texts(location(table)), Path(scratch))
             for name in FILES:
@@ -150,7 +155,6 @@ def prepare_checkpoint(
 
     def make(artifact: Artifact) -> tuple[ModelResult, Iterable[str]]:
         # torch costs seconds; help and wrong arguments answer without it
-        from tasks.learning.model import FILES, folder_fingerprint
         from tasks.learning.model_files import put_model
 
         model = open_checkpoint(checkpoint, base)

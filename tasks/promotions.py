@@ -14,6 +14,7 @@ from pydantic import Field
 
 from tasks.config import Parameters
 from tasks.errors import UserError
+from tasks.model_folder import FILES
 from tasks.results import ModelResult
 from tasks.storage import (
     Artifact,
@@ -183,9 +184,6 @@ def kept_model(store: Store, fingerprint: str) -> ModelResult:
 
 def keep(store: Store, model: ModelResult) -> ModelResult:
     """A copy of the model that stays when trainings are cleaned up."""
-    # torch costs seconds; help and wrong arguments answer without it
-    from tasks.learning.model import FILES
-
     kept = kept_model(store, model.fingerprint)
     artifact = Artifact(location(kept.folder))
     if artifact.manifest() is None:

@@ -6,6 +6,7 @@ from prefect.runtime import task_run  # noqa: TID251 - the task may ask which tr
 
 from tasks import artifacts
 from tasks.config import TrainConfig
+from tasks.model_folder import folder_fingerprint
 from tasks.results import ModelResult, TrainResult
 from tasks.stage import Stage, retried
 from tasks.storage import Artifact, Store, fingerprint, listing
@@ -70,7 +71,6 @@ def train_model(
     # torch costs seconds; help and wrong arguments answer without it
     from tasks.learning.job import Job
     from tasks.learning.launch import launch
-    from tasks.learning.model import folder_fingerprint
     from tasks.learning.state import MODEL_FOLDER
 
     job = Job(

@@ -7,8 +7,8 @@ import pandas as pd
 from PIL import Image
 from upath import UPath
 
-from tasks.learning.model import folder_fingerprint
 from tasks.learning.tiny import make_tiny
+from tasks.model_folder import folder_fingerprint
 from tasks.results import ModelResult
 
 COLOURS = {

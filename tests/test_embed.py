@@ -23,8 +23,9 @@ from tasks.embedding_rows import Rows
 from tasks.embedding_shards import read_column, write_shard
 from tasks.errors import UserError
 from tasks.learning.embedder import Embedder
-from tasks.learning.model import folder_fingerprint, load_folder
+from tasks.learning.model import load_folder
 from tasks.learning.tiny import make_tiny
+from tasks.model_folder import folder_fingerprint
 from tasks.results import EmbedResult, ModelResult
 from tasks.storage import Store, file_fingerprint, location, read_bytes
 from tasks.take_over import COLUMNS, Index

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,11 @@ from tasks.learning.model import ruclip
 FLOWS = Path(__file__).parent.parent / "flows"
 
 
-def command(script: str, *arguments: object) -> "subprocess.CompletedProcess[str]":
-    """A script of ``flows/`` run to its end."""
-    line = [sys.executable, str(FLOWS / script), *map(str, arguments)]
+def command(
+    script: str, *arguments: object, python: Sequence[str] = ()
+) -> "subprocess.CompletedProcess[str]":
+    """A script of ``flows/`` run to its end, by Python with these options of its own."""
+    line = [sys.executable, *python, str(FLOWS / script), *map(str, arguments)]
     return subprocess.run(line, capture_output=True, text=True, timeout=280, check=False)
 
 
@@ -94,8 +97,11 @@ def test_the_pipeline_runs_the_whole_way_and_then_does_nothing(tmp_path: Path) -
         "resize/latest/rejected.csv",
     ):
         assert (tmp_path / "out" / file).stat().st_size > 0
-    second = command("pipeline.py", *arguments)
+    second = command("pipeline.py", *arguments, python=("-X", "importtime"))
     assert second.returncode == 0, second.stderr
+    imported = {line.rsplit("| ")[-1].strip() for line in second.stderr.splitlines()}
+    assert "prefect" in imported
+    assert "torch" not in imported  # seconds, for nothing
     stages = [line for line in second.stderr.splitlines() if "Task run" in line]
     assert [line for line in stages if "Cached(" not in line] == []
     assert len(stages) == 9

@@ -13,8 +13,9 @@ import pytest
 
 from tasks.errors import UserError
 from tasks.learning.hub import Hub, download
-from tasks.learning.model import FILES, load_folder
+from tasks.learning.model import load_folder
 from tasks.learning.tiny import make_tiny
+from tasks.model_folder import FILES
 
 NAME = "ruclip-vit-base-patch32-384"
 WEIGHTS = "pytorch_model.bin"

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,10 +16,8 @@ from upath import UPath
 from tasks.errors import UserError
 from tasks.learning.bpe import learn
 from tasks.learning.model import (
-    FILES,
     RuCLIP,
     build,
-    folder_fingerprint,
     load_checkpoint,
     load_folder,
     ruclip,
@@ -33,6 +33,7 @@ from tasks.model import (
     prepare_model,
     texts,
 )
+from tasks.model_folder import FILES, folder_fingerprint
 from tasks.storage import Store, copy, location, writing
 
 WORDS = [(c, t) for c in ("красная", "синяя", "белая") for t in ("кружка", "ваза", "лампа")]
@@ -386,6 +387,19 @@ def test_a_published_name_is_taken_from_the_cache(folder: Path, cache: Path) -> 
     name = "ruclip-vit-base-patch32-384"
     shutil.copytree(folder, cache / name)
     assert find_model(name, cache) == UPath(cache / name)
+
+
+def test_what_is_at_hand_is_found_without_torch(folder: Path, cache: Path) -> None:
+    """tiny, a folder and a downloaded name need no import of torch, which takes seconds."""
+    name = "ruclip-vit-base-patch32-384"
+    shutil.copytree(folder, cache / name)
+    code = (
+        "import sys; from tasks.model import check_model\n"
+        "for source in sys.argv[1:]: check_model(source)\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, "tiny", str(folder), name]
+    assert subprocess.run(command, check=False).returncode == 0
 
 
 def test_a_copy_from_s3_follows_its_source(bucket: str, folder: Path) -> None:

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from upath import UPath
 
 from tasks.errors import UserError
-from tasks.learning.model import FILES
+from tasks.model_folder import FILES, missing_files
 from tasks.storage import explained
 
 logger = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ def download(name: str, cache: Path, hub: Hub) -> Path:
     wait for it. Raises UserError if the hub cannot be reached or refuses.
     """
     folder = cache / name
-    if _complete(folder):
+    if not missing_files(UPath(folder)):
         return folder
     with explained(UPath(folder)):
         folder.mkdir(parents=True, exist_ok=True)
@@ -70,10 +70,6 @@ def download(name: str, cache: Path, hub: Hub) -> Path:
             if not (folder / file).is_file():
                 _fetch(client, hub, hub.url(name, file), folder / file)
     return folder
-
-
-def _complete(folder: Path) -> bool:
-    return all((folder / file).is_file() for file in FILES)
 
 
 def _wait_for(lock: IO[str], name: str) -> None:

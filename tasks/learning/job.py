@@ -11,13 +11,14 @@ from tasks.config import Parameters, TrainConfig
 from tasks.learning.card import model_card
 from tasks.learning.distributed import joined
 from tasks.learning.fit import fit
-from tasks.learning.model import FILES, load_folder
+from tasks.learning.model import load_folder
 from tasks.learning.pairs import columns_read
 from tasks.learning.split import split_rows
 from tasks.learning.state import CARD, Place
 from tasks.learning.tracking import Wandb
 from tasks.learning.training import Run, trained_config
 from tasks.memory import flat_memory
+from tasks.model_folder import FILES
 from tasks.storage import is_local, local_copy, location, user_cache, write_bytes
 from tasks.table import read_table
 

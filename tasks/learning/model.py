@@ -21,13 +21,13 @@ from tasks.errors import UserError
 from tasks.learning import weights
 from tasks.learning.tokenizer import Tokenizer
 from tasks.learning.torchvision_shim import declare_missing_operators
-from tasks.storage import file_fingerprint, fingerprint, writing
+from tasks.model_folder import FILES, missing_files
+from tasks.storage import writing
 
 declare_missing_operators()
 
 import ruclip as ruclip  # noqa: E402 - its import needs the operators declared above
 
-FILES = ("config.json", "bpe.model", "pytorch_model.bin")
 ARCHITECTURE = (
     "embed_dim",
     "image_resolution",
@@ -114,7 +114,7 @@ def load_folder(folder: Path) -> RuCLIP:
 
     Raises UserError if a file is missing or damaged, or if the three do not belong together.
     """
-    missing = [name for name in FILES if not (folder / name).is_file()]
+    missing = missing_files(UPath(folder))
     if missing:
         raise UserError(
             f"{folder} is no ruCLIP folder: {missing[0]} is missing (expected {', '.join(FILES)})."
@@ -163,11 +163,6 @@ def save_folder(
     with writing(UPath(folder / "pytorch_model.bin")) as aside, aside.open("wb") as file:
         # Given a path instead of a file, torch would write its random name into the archive.
         torch.save({name: tensor.detach().cpu() for name, tensor in state.items()}, file)
-
-
-def folder_fingerprint(folder: UPath) -> str:
-    """Hash of the content of a ruCLIP folder's three files; UserError if one is missing."""
-    return fingerprint(*(file_fingerprint(folder / name) for name in FILES))
 
 
 def _assemble(

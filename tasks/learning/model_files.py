@@ -8,7 +8,8 @@ from pathlib import Path
 from torch import Tensor
 from upath import UPath
 
-from tasks.learning.model import FILES, RuCLIP, save_folder
+from tasks.learning.model import RuCLIP, save_folder
+from tasks.model_folder import FILES
 from tasks.storage import copy, is_local, location, write_bytes
 
 

@@ -45,23 +45,27 @@ def _load(titles: Sequence[str], paths: Sequence[str], batch_size: int) -> Itera
     )
 
 
-def predictor(model: RuCLIP, batch_size: int) -> ruclip.Predictor:
-    """The package's own way to embed."""
-    return ruclip.Predictor(model.clip, model.processor(), "cpu", bs=batch_size, quiet=True)
+def predictor(model: RuCLIP, batch_size: int, device: str = "cpu") -> ruclip.Predictor:
+    """The package's own way to embed; the model goes to the device."""
+    return ruclip.Predictor(model.clip, model.processor(), device, bs=batch_size, quiet=True)
 
 
 @torch.no_grad()
-def embed_texts(model: RuCLIP, titles: Sequence[str], batch_size: int) -> np.ndarray:
+def embed_texts(
+    model: RuCLIP, titles: Sequence[str], batch_size: int, device: str = "cpu"
+) -> np.ndarray:
     """Unit vectors of the titles, each in six templates of 77 tokens."""
-    return predictor(model, batch_size).get_text_latents(titles).numpy()
+    return predictor(model, batch_size, device).get_text_latents(titles).cpu().numpy()
 
 
 @torch.no_grad()
-def embed_pictures(model: RuCLIP, paths: Sequence[str], batch_size: int) -> np.ndarray:
+def embed_pictures(
+    model: RuCLIP, paths: Sequence[str], batch_size: int, device: str = "cpu"
+) -> np.ndarray:
     """Unit vectors of the pictures."""
-    embed = predictor(model, batch_size).get_image_latents
+    embed = predictor(model, batch_size, device).get_image_latents
     batches = _load([""] * len(paths), paths, batch_size)
-    return np.concatenate([embed(images).numpy() for _, images in batches])
+    return np.concatenate([embed(images).cpu().numpy() for _, images in batches])
 
 
 @torch.no_grad()
@@ -78,16 +82,23 @@ def embed_rows(
 
 
 def train(
-    model: RuCLIP, titles: Sequence[str], paths: Sequence[str], batch_size: int, lr: float = 1e-6
+    model: RuCLIP,
+    titles: Sequence[str],
+    paths: Sequence[str],
+    batch_size: int,
+    lr: float = 1e-6,
+    device: str = "cpu",
 ) -> float:
     """One epoch of all layers in float32, texts padded to 77 tokens; the last batch's loss."""
-    clip, processor = model.clip.train(), model.processor()
+    clip, processor = model.clip.to(device).train(), model.processor()
     optimizer = torch.optim.AdamW(clip.parameters(), lr=lr)
     loss = torch.zeros(())
     for some_titles, images in _load(titles, paths, batch_size):
         inputs = processor(text=list(some_titles), images=list(images))
-        per_image, per_text = clip(inputs["input_ids"], inputs["pixel_values"])
-        target = torch.arange(len(images))
+        per_image, per_text = clip(
+            inputs["input_ids"].to(device), inputs["pixel_values"].to(device)
+        )
+        target = torch.arange(len(images), device=device)
         loss = (
             torch.nn.functional.cross_entropy(per_image, target)
             + torch.nn.functional.cross_entropy(per_text, target)

@@ -20,6 +20,7 @@ import torch
 import tyro
 
 from benchmarks import baseline, workload
+from benchmarks.limits import image_gflop, matrix_products
 from benchmarks.results import Figure, Findings, bars, keep, ratios
 from tasks.config import EmbedConfig
 from tasks.embed import Names, embed_table
@@ -85,37 +86,6 @@ def least_cosine(one: np.ndarray, other: np.ndarray) -> float:
     return float((one * other).sum(axis=1).min())
 
 
-def image_gflop(config: Mapping[str, int], *, last_layer_whole: bool) -> float:
-    """10^9 multiplications and additions in one picture's matrix products.
-
-    Without ``last_layer_whole`` the last layer is computed for the class token alone, as ours is.
-    """
-    width, patch = config["vision_width"], config["vision_patch_size"]
-    patches = (config["image_resolution"] // patch) ** 2
-    tokens = patches + 1
-
-    def layer(read: int) -> int:
-        return 2 * width**2 * tokens + 10 * width**2 * read + 2 * width * tokens * read
-
-    products = (config["vision_layers"] - 1) * layer(tokens)
-    products += layer(tokens if last_layer_whole else 1)
-    products += patches * 3 * patch**2 * width + width * config["embed_dim"]
-    return 2 * products / 1e9
-
-
-def sgemm(config: Mapping[str, int]) -> tuple[float, Callable[[], object]]:
-    """torch.mm at the shapes of a layer of the image tower: its GFLOP and the work."""
-    width = config["vision_width"]
-    tokens = (config["image_resolution"] // config["vision_patch_size"]) ** 2 + 1
-    rows = SGEMM_PICTURES * tokens
-    shapes = [(width, 3 * width), (width, width), (width, 4 * width), (4 * width, width)] * 12
-    products = [
-        (torch.randn(rows, inner), torch.randn(inner, outer)) for inner, outer in shapes[:4]
-    ]
-    gflop = sum(2 * rows * inner * outer for inner, outer in shapes) / 1e9
-    return gflop, lambda: [torch.mm(*pair) for _ in range(12) for pair in products]
-
-
 def compare_pictures(model: RuCLIP, table: pd.DataFrame, repeats: int) -> Findings:
     """Pictures in float32, and how much of the machine's matrix product that reaches."""
     paths, exact = table["image_path"].tolist(), embedder(model)
@@ -123,7 +93,7 @@ def compare_pictures(model: RuCLIP, table: pd.DataFrame, repeats: int) -> Findin
     half, int8 = embedder(model, "bfloat16"), embedder(model, "int8")
     found = rates(
         {
-            "sgemm": sgemm(model.config),
+            "sgemm": matrix_products(model.config, SGEMM_PICTURES, CPU, torch.float32),
             "plain": (len(paths), plain),
             "float32": (len(paths), lambda: exact.pictures(paths)),
             "bfloat16": (len(paths), lambda: half.pictures(paths)),

@@ -5,6 +5,8 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import torch
+
 from benchmarks.results import Machine
 
 PACKAGES = (
@@ -29,6 +31,7 @@ def this_machine() -> Machine:
         cores=cores(),
         memory_gb=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9),
         versions={"Python": platform.python_version(), **_versions()},
+        gpu=torch.cuda.get_device_name() if torch.cuda.is_available() else "",
     )
 
 

@@ -59,6 +59,8 @@ def _standing(topics: Sequence[Topic], results: Mapping[str, Result]) -> str:
     rows, short = [], []
     for topic in topics:
         figures = results[topic.name].findings.figures
+        if not figures:
+            continue
         _check_causes(topic, figures)
         rows.append(
             (
@@ -93,10 +95,7 @@ def _section(topic: Topic, result: Result) -> str:
     parts = [
         f"## {topic.title}",
         found.load,
-        table(
-            ("", "goal", "median", "least to most", "verdict"),
-            [_figure_row(one) for one in found.figures],
-        ),
+        *([_figures_table(found.figures)] if found.figures else []),
         *map(_bars_table, found.bars),
         *map("\n".join, [[f"- {note}" for note in found.notes]] if found.notes else []),
         *(f"![{name}]({PICTURES}/{name})" for name in _chart_names(result)),
@@ -104,6 +103,11 @@ def _section(topic: Topic, result: Result) -> str:
         f"load of the machine before it {shown(result.load_before)}.",
     ]
     return "\n\n".join(parts)
+
+
+def _figures_table(figures: Sequence[Figure]) -> str:
+    head = ("", "goal", "median", "least to most", "verdict")
+    return table(head, [_figure_row(one) for one in figures])
 
 
 def _figure_row(figure: Figure) -> tuple[str, ...]:
@@ -138,6 +142,7 @@ def _machines(topics: Sequence[Topic], results: Mapping[str, Result]) -> str:
         topic = next(topic for topic in topics if topic.title == measured[0])
         machine = results[topic.name].machine
         versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
-        words = f"{machine.cpu}, {machine.cores} cores, {machine.memory_gb} GB. {versions}."
+        gpu = f"{machine.gpu}, " if machine.gpu else ""
+        words = f"{gpu}{machine.cpu}, {machine.cores} cores, {machine.memory_gb} GB. {versions}."
         parts.append(words if len(titles) == 1 else f"{', '.join(measured)}: {words}")
     return "\n\n".join(parts)

@@ -95,6 +95,7 @@ class Machine(Record):
     cores: int
     memory_gb: int
     versions: dict[str, str]
+    gpu: str = ""
 
 
 class Result(Record):

@@ -21,6 +21,7 @@ TOPICS = (
     Topic("resize", "Resizing pictures", ("--pictures", "12", "--rounds", "1")),
     Topic("embed", "Embedding", ("--rows", "4", "--repeats", "1")),
     Topic("train", "Training", ("--rows", "4", "--batch_size", "4", "--repeats", "1")),
+    Topic("gpu", "On a GPU", ("--rows", "64", "--repeats", "1")),
     Topic("recall", "Exact recall", ("--rows", "2000", "--repeats", "1")),
     Topic(
         "again",
@@ -43,14 +44,6 @@ TOPICS = (
         "memory",
         "Cost per row and memory as tables grow",
         ("--rows", "60", "200"),
-        {
-            "embed: cost per row, largest table to smallest": "Perhaps the machine alone: the "
-            "largest table is worked on once, and the rates of other stages moved as much in the "
-            "same run.",
-            "training index: peak memory, largest table to smallest": "Training holds titles, "
-            "paths and ids of all rows in memory, and normalised titles too while it divides the "
-            "rows by product.",
-        },
     ),
 )
 

@@ -19,9 +19,11 @@ import torch
 import tyro
 
 from benchmarks import baseline, workload
+from benchmarks.limits import synchronize
 from benchmarks.results import Figure, Findings, bars, keep, ratios
 from tasks.config import TrainConfig
-from tasks.learning.batches import Steps, loader
+from tasks.learning.batches import Steps, loader, worker_count
+from tasks.learning.device import choose
 from tasks.learning.distributed import World
 from tasks.learning.learner import Learner
 from tasks.learning.model import RuCLIP
@@ -29,32 +31,34 @@ from tasks.learning.pairs import pairs_from
 from tasks.learning.pixels import pixels_of
 
 
-def plain(model: RuCLIP, table: pd.DataFrame, batch_size: int) -> float:
+def plain(model: RuCLIP, table: pd.DataFrame, batch_size: int, device: str = "cpu") -> float:
     """Seconds of an epoch as the seed document describes it."""
     copied = model.with_clip(copy.deepcopy(model.clip))
+    titles, paths = table["title"].tolist(), table["image_path"].tolist()
     begin = time.perf_counter()
-    baseline.train(copied, table["title"].tolist(), table["image_path"].tolist(), batch_size)
+    baseline.train(copied, titles, paths, batch_size, device=device)
+    synchronize(torch.device(device))
     return time.perf_counter() - begin
 
 
-def ours(model: RuCLIP, table: pd.DataFrame, batch_size: int) -> tuple[float, float]:
-    """Seconds of a first epoch, decoding pictures, and of a second, finding them decoded."""
-    copied = model.with_clip(copy.deepcopy(model.clip))
-    config = TrainConfig(num_epochs=2, batch_size=batch_size, device="cpu", precision="float32")
+def ours(model: RuCLIP, table: pd.DataFrame, config: TrainConfig) -> list[float]:
+    """Seconds of each epoch: the first starts loading processes and decodes the pictures."""
+    copied, device = model.with_clip(copy.deepcopy(model.clip)), choose(config.device)
     pairs = pairs_from(table)
     with tempfile.TemporaryDirectory(prefix="vitrina-bench-") as cache:
         os.environ["VITRINA_CACHE"] = cache
         pixels = pixels_of(pairs, copied, config.cache_gb)
         steps = Steps(pairs, pixels, copied, config, World())
-        learner = Learner(copied, config, len(steps), torch.device("cpu"), World())
-        seconds = []
-        for epoch in range(config.num_epochs):
-            begin = time.perf_counter()
-            first = epoch * steps.per_epoch
-            for batch in loader(steps, range(first, first + steps.per_epoch), workers=0):
-                learner.step(batch)
-            seconds.append(time.perf_counter() - begin)
-    return seconds[0], seconds[1]
+        learner = Learner(copied, config, len(steps), device, World())
+        workers, pin = worker_count(config.num_workers, device), device.type == "cuda"
+        seconds, begin = [], time.perf_counter()
+        for done, batch in enumerate(loader(steps, range(len(steps)), workers, pin=pin), 1):
+            learner.step(batch)
+            if done % steps.per_epoch == 0:
+                synchronize(device)
+                seconds.append(time.perf_counter() - begin)
+                begin = time.perf_counter()
+    return seconds
 
 
 def measure(rows: int, batch_size: int, repeats: int) -> pd.DataFrame:
@@ -63,8 +67,9 @@ def measure(rows: int, batch_size: int, repeats: int) -> pd.DataFrame:
     with tempfile.TemporaryDirectory(prefix="vitrina-bench-") as scratch:
         table = workload.table(Path(scratch), rows)
         model = workload.full_size(Path(scratch), table["title"].tolist())
+        config = TrainConfig(num_epochs=2, batch_size=batch_size, device="cpu", precision="float32")
         for _ in range(repeats):
-            first, later = ours(model, table, batch_size)
+            first, later = ours(model, table, config)
             seconds = {
                 "plain": plain(model, table, batch_size),
                 "first epoch": first,

@@ -1,5 +1,6 @@
 """The load of the benchmarks: full-size random weights, titles of real length, pictures."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -36,13 +37,19 @@ def full_size(folder: Path, titles: list[str]) -> RuCLIP:
     return RuCLIP(clip, load_folder(folder / "tiny").tokenizer_path, dict(ARCHITECTURE))
 
 
-def table(folder: Path, rows: int) -> pd.DataFrame:
-    """Titles of 8 to 12 tokens, all different, and JPEGs of 900 × 1,200."""
+def table(folder: Path, rows: int, different: int | None = None) -> pd.DataFrame:
+    """Titles of 8 to 12 tokens, all different, and JPEGs of 900 × 1,200, all or so many different.
+
+    Equal pictures are files of their own name (hard links).
+    """
     rng = np.random.default_rng(0)
     listings = []
     for row in range(rows):
         path = folder / f"{row}.jpg"
-        path.write_bytes(photo(row))
+        if different is None or row < different:
+            path.write_bytes(photo(row))
+        else:
+            os.link(folder / f"{row % different}.jpg", path)
         words = rng.choice(WORDS, rng.integers(5, 8), replace=False)
         title = " ".join([rng.choice(NOUNS), *words, str(row)])
         listings.append({"title": title, "image_path": str(path), "nm": row})

@@ -2,14 +2,20 @@
 
 import dataclasses
 import io
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 from pydantic import ValidationError
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import page, scale
+from benchmarks.gpu import NO_GPU
+from benchmarks.limits import image_gflop, text_gflop
 from benchmarks.machine import this_machine
 from benchmarks.page import markdown, write_page
 from benchmarks.results import (
@@ -23,6 +29,8 @@ from benchmarks.results import (
     write_result,
 )
 from benchmarks.topics import TOPICS, chosen
+from benchmarks.workload import ARCHITECTURE
+from tasks.learning.model import build
 
 PLAIN_TOPICS = tuple(dataclasses.replace(topic, causes={}) for topic in TOPICS)
 MACHINE = Machine(cpu="A core", cores=2, memory_gb=8, versions={"torch": "2.13.0"})
@@ -163,6 +171,37 @@ def test_what_was_measured_elsewhere_says_so() -> None:
     text = markdown({"resize": RESIZE, "train": train})
     assert "Resizing pictures: A core" in text
     assert "Training: Another core" in text
+
+
+def test_what_could_not_be_measured_says_why() -> None:
+    """A result without figures is its words alone, and no goal is counted for it."""
+    text = markdown({"resize": RESIZE, "gpu": result("gpu", Findings(load=NO_GPU))})
+    assert f"## On a GPU\n\n{NO_GPU}\n\n`python" in text
+    assert "| On a GPU" not in text
+
+
+def test_a_gpu_is_named_with_its_machine() -> None:
+    """A figure of a GPU is of that one."""
+    machine = MACHINE.model_copy(update={"gpu": "A big GPU"})
+    text = markdown({"resize": RESIZE.model_copy(update={"machine": machine})})
+    assert "A big GPU, A core, 2 cores, 8 GB" in text
+
+
+def counted_gflop(work: Callable[[], object]) -> float:
+    """What torch counts in matrix products; the fused attention of a CPU it does not count."""
+    counter = FlopCounterMode(display=False)
+    with counter, torch.inference_mode(), sdpa_kernel(SDPBackend.MATH):
+        work()
+    return counter.get_total_flops() / 1e9
+
+
+def test_the_limits_count_what_the_towers_multiply() -> None:
+    """FLOP of a picture and of a text are those of the package's own model."""
+    model = build(ARCHITECTURE)
+    picture = counted_gflop(lambda: model.encode_image(torch.zeros(1, 3, 384, 384)))
+    assert image_gflop(ARCHITECTURE, last_layer_whole=True) == pytest.approx(picture, rel=1e-3)
+    text = counted_gflop(lambda: model.encode_text(torch.ones(1, 77, dtype=torch.int64)))
+    assert text_gflop(ARCHITECTURE, 77, last_layer_whole=True) == pytest.approx(text, rel=1e-3)
 
 
 def test_ten_million_listings_follow_from_the_rates() -> None:

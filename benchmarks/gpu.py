@@ -1,0 +1,204 @@
+"""Embedding and training on a GPU: against the plain way on it, and against its bfloat16 limit.
+
+python -m benchmarks.gpu                                     where torch finds a GPU
+python -m benchmarks.gpu --device cpu --rows 4 --repeats 1   only to try the benchmark itself
+
+Without a GPU it measures nothing and says so. The plain way is that of the other benchmarks with
+its model on the GPU: one thread decodes pictures, the GPU computes in float32. Ours has its default
+settings. The limit is the GPU's own bfloat16 matrix product (torch.mm at the model's shapes),
+divided by the multiplications and additions of a picture or pair; nothing but those products would
+be computed, from pixels that are there. What decoding takes of it, the pictures from memory show.
+"""
+
+import copy
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from statistics import mean
+from typing import Literal
+
+import pandas as pd
+import torch
+import tyro
+
+from benchmarks import baseline, train, workload
+from benchmarks.embed import rates
+from benchmarks.limits import image_gflop, matrix_products, synchronize, text_gflop
+from benchmarks.results import Bars, Figure, Findings, bars, keep, ratios
+from tasks.config import EmbedConfig, TrainConfig
+from tasks.embed_shard import make_embedder
+from tasks.learning.device import choose
+from tasks.learning.embedder import Embedder
+from tasks.learning.images import normalize
+from tasks.learning.model import RuCLIP
+from tasks.learning.text import tokenize
+
+Device = Literal["cpu", "cuda"]
+DIFFERENT = 256  # pictures that are drawn; the rest are the same under other names
+PLAIN_BATCH = 32
+EPOCHS = 4
+BACKWARD = 2  # times the forward pass's products again
+LIMIT_PASSES = {"cpu": 1, "cuda": 20}  # a GPU does one in some milliseconds
+NO_GPU = "torch finds no GPU on this machine, so nothing was measured."
+
+
+def from_memory(embedder: Embedder, pictures: int) -> None:
+    """Embed pictures whose pixels are on the device."""
+    model, device = embedder.model, embedder.device
+    side, size = model.resolution, min(embedder.batch_size, pictures)
+    pixels = torch.zeros(size, 3, side, side, dtype=torch.uint8, device=device)
+    with torch.inference_mode():
+        for _ in range(0, pictures, size):
+            embedder.towers.image(normalize(pixels, model.mean, model.std))
+    synchronize(device)
+
+
+def shares(name: str, found: pd.Series, limit: pd.Series) -> Figure:
+    """How much of the limit a way reaches."""
+    return Figure(name=name, values=ratios(found, limit), unit="of the limit")
+
+
+def faster(name: str, found: pd.DataFrame, way: str) -> Figure:
+    """How many times faster than the plain way, and how many it should be."""
+    return Figure(name=name, values=ratios(found[way], found["plain"]), at_least=5)
+
+
+def compare_pictures(model: RuCLIP, table: pd.DataFrame, device: Device, repeats: int) -> Findings:
+    """Pictures a second, from files."""
+    paths = table["image_path"].tolist()
+    ours = make_embedder(model, EmbedConfig(device=device))
+    ours.pictures(paths[:PLAIN_BATCH])  # finds the batch size
+    moved = model.with_clip(copy.deepcopy(model.clip))
+    few = min(len(paths), PLAIN_BATCH)
+    gflop, products = matrix_products(
+        model.config, few, ours.device, torch.bfloat16, LIMIT_PASSES[device]
+    )
+    products()  # warms up
+    gflop_of_one = image_gflop(model.config, last_layer_whole=False)
+    found = rates(
+        {
+            "plain": (
+                len(paths),
+                partial(baseline.embed_pictures, moved, paths, PLAIN_BATCH, device),
+            ),
+            "ours": (len(paths), lambda: ours.pictures(paths)),
+            "ours, from memory": (len(paths), lambda: from_memory(ours, len(paths))),
+            "the bfloat16 limit": (gflop / gflop_of_one, products),
+        },
+        repeats,
+    )
+    limit = found["the bfloat16 limit"]
+    return Findings(
+        load="",
+        figures=(
+            faster("pictures: ours to plain", found, "ours"),
+            shares("pictures: ours, from files", found["ours"], limit),
+            shares("pictures: ours, from memory", found["ours, from memory"], limit),
+            Figure(name="pictures in a batch, as found", values=(ours.batch_size,), unit=""),
+        ),
+        bars=(_bars("Pictures embedded on the GPU", "pictures/s", found),),
+        rates={"pictures per second": float(found["ours"].median())},
+    )
+
+
+def compare_texts(model: RuCLIP, table: pd.DataFrame, device: Device, repeats: int) -> Findings:
+    """Texts a second in six templates."""
+    titles = table["title"].tolist()
+    ours = make_embedder(model, EmbedConfig(device=device))
+    ours.texts(titles[:PLAIN_BATCH])
+    moved = model.with_clip(copy.deepcopy(model.clip))
+    plain = partial(baseline.embed_texts, moved, titles, PLAIN_BATCH, device)
+    found = rates(
+        {"plain": (len(titles), plain), "ours": (len(titles), lambda: ours.texts(titles))}, repeats
+    )
+    return Findings(
+        load="",
+        figures=(faster("texts: ours to plain, six templates", found, "ours"),),
+        bars=(_bars("Texts embedded on the GPU", "texts/s", found),),
+        rates={"texts per second": float(found["ours"].median())},
+    )
+
+
+def compare_training(model: RuCLIP, table: pd.DataFrame, device: Device, repeats: int) -> Findings:
+    """Pairs a second, all layers: the epochs after the first, in which pictures are decoded."""
+    config = TrainConfig(num_epochs=EPOCHS, device=device)
+    gflop, products = matrix_products(
+        model.config, config.batch_size, choose(device), torch.bfloat16, LIMIT_PASSES[device]
+    )
+    products()  # warms up
+    tokens = mean(map(len, tokenize(model.tokenizer, table["title"].tolist())))
+    of_a_pair = (1 + BACKWARD) * (
+        image_gflop(model.config, last_layer_whole=True)
+        + text_gflop(model.config, tokens, last_layer_whole=True)
+    )
+    turns = []
+    for _ in range(repeats):
+        first, *later = train.ours(model, table, config)
+        plain = train.plain(model, table, config.batch_size, device)
+        begin = time.perf_counter()
+        products()
+        seconds = time.perf_counter() - begin
+        turns.append(
+            {
+                "plain": len(table) / plain,
+                "first epoch": len(table) / first,
+                "later epochs": len(table) / mean(later),
+                "the bfloat16 limit": gflop / of_a_pair / seconds,
+            }
+        )
+    found = pd.DataFrame(turns)
+    return Findings(
+        load="",
+        figures=(
+            faster("training: ours, later epochs, to plain", found, "later epochs"),
+            shares(
+                "training: ours, later epochs", found["later epochs"], found["the bfloat16 limit"]
+            ),
+        ),
+        bars=(_bars("Pairs trained on on the GPU", "pairs/s", found),),
+        rates={"pairs per second": float(found["later epochs"].median())},
+    )
+
+
+def _bars(title: str, unit: str, found: pd.DataFrame) -> Bars:
+    return bars(title, unit, {str(name): found[name] for name in found})
+
+
+def findings(device: Device, rows: int, repeats: int) -> Findings:
+    """All comparisons on one device."""
+    with tempfile.TemporaryDirectory(prefix="vitrina-bench-") as scratch:
+        table = workload.table(Path(scratch), rows, DIFFERENT)
+        model = workload.full_size(Path(scratch), table["title"].tolist())
+        parts = [
+            compare(model, table, device, repeats)
+            for compare in (compare_pictures, compare_texts, compare_training)
+        ]
+    load = (
+        f"{rows:,} rows ({min(rows, DIFFERENT)} different pictures): ruclip-vit-base-patch32-384 "
+        "with random weights, JPEGs of 900 × 1,200. The plain way has its model on the GPU too."
+    )
+    return Findings.joined(load, parts)
+
+
+def main(
+    device: Device = "cuda", rows: int = 1_024, repeats: int = 3, json: Path | None = None
+) -> None:
+    """Print every comparison."""
+    if device == "cuda" and not torch.cuda.is_available():
+        print(NO_GPU)
+        keep(Findings(load=NO_GPU), json)
+        return
+    found = findings(device, rows, repeats)
+    for figure in found.figures:
+        values = ", ".join(f"{value:.3g}" for value in figure.values)
+        print(f"{figure.name:<45} {figure.median:8.3f} {figure.unit:<13} ({values})")
+    for one in found.bars:
+        print(f"{one.title}, {one.unit}")
+        for way in one.ways:
+            print(f"  {way:<25} {one.median(way):10.1f}")
+    keep(found, json)
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

@@ -55,7 +55,9 @@ def embed_texts(
     model: RuCLIP, titles: Sequence[str], batch_size: int, device: str = "cpu"
 ) -> np.ndarray:
     """Unit vectors of the titles, each in six templates of 77 tokens."""
-    return predictor(model, batch_size, device).get_text_latents(titles).cpu().numpy()
+    found = predictor(model, batch_size, device).get_text_latents(titles)
+    vectors: np.ndarray = found.cpu().numpy()
+    return vectors
 
 
 @torch.no_grad()
@@ -104,7 +106,7 @@ def train(
             + torch.nn.functional.cross_entropy(per_text, target)
         ) / 2
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call] # torch has no type for it
         optimizer.step()
     clip.eval()
     return loss.item()

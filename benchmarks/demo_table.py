@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from prefect.states import State
+from prefect.client.schemas.objects import State
 
 from tasks.clean import clean
 from tasks.config import CleanConfig, ResizeConfig

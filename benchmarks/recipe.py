@@ -124,7 +124,7 @@ def perfect_eye(rows: pd.DataFrame, right: Sequence[str]) -> float:
     """Recall at 1 of guessing among the rows that look the same."""
     alike = rows.groupby(list(VISIBLE)).transform("size")
     correct = rows.groupby([*right, *VISIBLE]).transform("size")
-    return float((correct / alike).mean())
+    return float(np.mean(correct.to_numpy() / alike.to_numpy()))
 
 
 def forgetting(table: pd.DataFrame, folder: Path, seeds: range) -> str:

@@ -77,13 +77,14 @@ def vips(source: Path, target: Path) -> None:
 def img2dataset(source: Path, target: Path) -> None:
     """What img2dataset's Resizer does in its keep_ratio_largest mode."""
     pixels = cv2.imdecode(np.frombuffer(source.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+    assert pixels is not None
     height, width = pixels.shape[:2]
     scale = SIDE / max(height, width)
     size = (round(width * scale), round(height * scale))
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     sampling = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
     options = [cv2.IMWRITE_JPEG_QUALITY, QUALITY, *sampling]
-    target.write_bytes(cv2.imencode(".jpg", small, options)[1])
+    target.write_bytes(cv2.imencode(".jpg", small, options)[1].tobytes())
 
 
 def full_lanczos(source: Path) -> Image.Image:
@@ -160,7 +161,7 @@ WAYS: dict[str, Callable[[Shop, Path], None]] = {
 
 def similarity(shop: Shop, out: Path) -> float:
     """The lowest SSIM of a way's pictures to a full decode with Lanczos."""
-    found = []
+    found: list[float] = []
     for source in shop.sources()[:DIFFERENT]:
         reference = np.asarray(full_lanczos(source))
         with Image.open(out / source.name) as image:

@@ -1,7 +1,7 @@
 """What Prefect costs per shard on Ray: the same pictures resized three ways, in shards.
 
-python -m benchmarks.runner              about four minutes on two cores
-python -m benchmarks.runner --sizes 100 2000 --rounds 3
+python -m benchmarks.runner              about five minutes on two cores
+python -m benchmarks.runner --sizes 100 500 --rounds 1
 
 Threads of this process need no shards. Plain Ray and Prefect's RayTaskRunner do the same shards on
 the same workers, in turns. Empty shards, with as many jobs and outcomes but no work, tell Prefect's
@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from statistics import median
+from typing import Any, NamedTuple
 
 import ray
 import tyro
@@ -25,13 +25,15 @@ from prefect import flow
 from upath import UPath
 
 from benchmarks.photos import idle, photo
+from benchmarks.results import Figure, Findings, bars, keep
 from flows.cli import quiet_prefect
 from tasks.config import ResizeConfig
 from tasks.picture_index import Outcome
 from tasks.picture_plan import Job
 from tasks.picture_pool import PicturePool, resize_shard
+from tasks.resize import BATCH_ROWS
 from tasks.runner import SHARDS_PER_CPU, shard_map
-from tasks.shards import MapShards
+from tasks.shards import Made, MapShards, Shard
 
 DIFFERENT = 12  # pictures drawn; the rest repeat them
 MOST_SHARDS, EMPTY_SHARDS = 10, 40  # of one measurement
@@ -40,12 +42,12 @@ Jobs = list[Job]
 Work = Callable[[Jobs], Sequence[Outcome]]
 
 
-def on_plain_ray(work: Work, shards: Iterable[Jobs]) -> Iterator[Sequence[Outcome]]:
+def on_plain_ray(work: Callable[[Shard], Made], shards: Iterable[Shard], /) -> Iterator[Made]:
     """As :class:`tasks.shards.MapShards`, without Prefect."""
-    remote = ray.remote(work.func if isinstance(work, partial) else work)
+    remote: Any = ray.remote(work.func if isinstance(work, partial) else work)
     bound = work.args if isinstance(work, partial) else ()
-    ahead = SHARDS_PER_CPU * int(ray.cluster_resources()["CPU"])
-    given: deque[ray.ObjectRef] = deque()
+    ahead = SHARDS_PER_CPU * int(ray.cluster_resources()["CPU"])  # type: ignore[no-untyped-call]  # ray leaves it untyped
+    given: deque[ray.ObjectRef[Made]] = deque()
     for shard in shards:
         given.append(remote.remote(*bound, shard))
         if len(given) > ahead:
@@ -78,8 +80,19 @@ def draw(folder: Path, pictures: int) -> Jobs:
     return jobs
 
 
-def measure(folder: Path, pictures: int, sizes: Sequence[int], rounds: int) -> None:
-    """Print a line for each size."""
+class Taken(NamedTuple):
+    """Seconds of one round: the whole work each way, and one empty shard on Prefect and Ray."""
+
+    threads: float
+    plain_ray: float
+    prefect: float
+    empty_shard: float
+
+
+def measure(
+    folder: Path, pictures: int, sizes: Sequence[int], rounds: int
+) -> dict[int, list[Taken]]:
+    """The rounds of each size of shards."""
     jobs = draw(folder / "images", pictures)
     places = UPath(folder / "images"), UPath(folder / "resized"), ResizeConfig()
     work = partial(resize_shard, *places)
@@ -89,11 +102,9 @@ def measure(folder: Path, pictures: int, sizes: Sequence[int], rounds: int) -> N
         list(on_prefect(idle, [jobs[:1]]))
         print(f"Ray started and first shard done in {time.perf_counter() - start:.1f} s")
         # The first shards of a worker load the code.
-        warm = [jobs[number : number + 1] for number in range(20)]
-        seconds(on_prefect, work, warm)
+        seconds(on_prefect, work, [jobs[number : number + 1] for number in range(20)])
         threads_seconds(places, jobs[:20])
-        print(f"{'':>6} {'':>7}  seconds, median of {rounds}             per shard, ms   Prefect's")
-        print("  size  shards   threads plain Ray   Prefect   empty shard   of threads    share")
+        found: dict[int, list[Taken]] = {}
         for size in sizes:
             some = jobs[: size * MOST_SHARDS]
             shards = [some[at : at + size] for at in range(0, len(some), size)]
@@ -103,29 +114,65 @@ def measure(folder: Path, pictures: int, sizes: Sequence[int], rounds: int) -> N
                 partial(seconds, on_prefect, work, shards),
                 partial(seconds, on_prefect, idle, [shards[0]] * EMPTY_SHARDS),
             )
-            found: list[list[float]] = []
+            found[size] = []
             for _ in range(rounds):
-                found.append([])
+                times = []
                 for way in ways:
                     # to replace a file takes longer than to write a new one
                     shutil.rmtree(folder / "resized", ignore_errors=True)
-                    found[-1].append(way())
-            threads, plain, prefect, empty = (median(times) for times in zip(*found, strict=True))
-            own, empty = threads / len(shards), empty / EMPTY_SHARDS
-            print(
-                f"{size:6} {len(shards):7} {threads:9.2f} {plain:9.2f} {prefect:9.2f} "
-                f"{1000 * empty:13.0f} {1000 * own:12.0f} {empty / own:8.1%}",
-                flush=True,
-            )
+                    times.append(way())
+                taken = Taken(times[0], times[1], times[2], times[3] / EMPTY_SHARDS)
+                found[size].append(taken)
+                print(f"shards of {size}: {taken}", flush=True)
+        return found
 
 
-def main(pictures: int = 2_000, sizes: tuple[int, ...] = (1, 500, 1_000), rounds: int = 1) -> None:
+def findings(found: dict[int, list[Taken]], pictures: int) -> Findings:
+    """Prefect's part of a shard, and whole runs with and without it."""
+    figures, drawn = [], []
+    for size, rounds in found.items():
+        count = -(-min(pictures, size * MOST_SHARDS) // size)
+        figures += [
+            Figure(
+                name=f"Prefect's part of a shard of {size:,} rows",
+                values=tuple(one.empty_shard * count / one.threads for one in rounds),
+                unit="of its work",
+                at_most=0.05 if size == BATCH_ROWS else None,
+            ),
+            Figure(
+                name=f"shards of {size:,} rows: Prefect on Ray to plain Ray, time",
+                values=tuple(one.prefect / one.plain_ray for one in rounds),
+            ),
+        ]
+        columns = zip(*(one[:3] for one in rounds), strict=True)
+        ways = dict(zip(("threads", "plain Ray", "Prefect on Ray"), columns, strict=True))
+        drawn.append(bars(f"Seconds in shards of {size:,}, less is better", "s", ways))
+    empty = [1000 * one.empty_shard for rounds in found.values() for one in rounds]
+    figures.append(Figure(name="Prefect's part of any shard", values=tuple(empty), unit="ms"))
+    return Findings(
+        load=f"{pictures:,} JPEGs of 900 × 1,200 resized by threads of one process, by Ray alone, "
+        "and by Ray through Prefect's task runner, on one machine. Prefect's part is that of "
+        f"shards without work. A shard has {BATCH_ROWS:,} rows unless it is set.",
+        figures=tuple(figures),
+        bars=tuple(drawn),
+    )
+
+
+def main(
+    pictures: int = 4_000,
+    sizes: tuple[int, ...] = (1_000, BATCH_ROWS),
+    rounds: int = 3,
+    json: Path | None = None,
+) -> None:
     """Measure within a flow, as the stages do."""
     print(f"{pictures} JPEGs of 900 × 1,200, {len(os.sched_getaffinity(0))} cores")
     with tempfile.TemporaryDirectory() as folder, quiet_prefect():
-        flow(measure, name="benchmark", validate_parameters=False)(
-            Path(folder), pictures, sizes, rounds
-        )
+        in_flow = flow(name="benchmark", validate_parameters=False)(measure)
+        measured = in_flow(Path(folder), pictures, sizes, rounds)
+    found = findings(measured, pictures)
+    for figure in found.figures:
+        print(f"{figure.name:<60} {figure.median:8.3f} {figure.unit}")
+    keep(found, json)
 
 
 if __name__ == "__main__":

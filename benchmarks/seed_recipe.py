@@ -1,13 +1,13 @@
 """The training loop that the seed document describes, in a few plain lines: the thing to beat."""
 
 import copy
-from typing import Literal
+from typing import Literal, cast
 
 import pandas as pd
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from PIL import Image
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from tasks.learning.model import RuCLIP
 
@@ -35,7 +35,11 @@ def train_as_the_seed(
     rows = list(zip(table["title"], table["image_path"], strict=True))
     order = torch.Generator().manual_seed(seed)
     batches: DataLoader[tuple[str, str]] = DataLoader(
-        rows, batch_size, shuffle=True, generator=order, collate_fn=list
+        cast(Dataset[tuple[str, str]], rows),  # a list is one, as far as a DataLoader goes
+        batch_size,
+        shuffle=True,
+        generator=order,
+        collate_fn=list,
     )
     for _ in range(epochs):
         for batch in batches:
@@ -45,7 +49,7 @@ def train_as_the_seed(
             target = torch.arange(len(batch))
             loss = (F.cross_entropy(per_image, target) + F.cross_entropy(per_text, target)) / 2
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call] # torch has no type for it
             optimizer.step()
             if halving == "batch":
                 scheduler.step()

@@ -41,6 +41,11 @@ TOPICS = (
         },
     ),
     Topic(
+        "runner",
+        "Shards on Ray",
+        ("--pictures", "24", "--sizes", "12", "--rounds", "1"),
+    ),
+    Topic(
         "memory",
         "Cost per row and memory as tables grow",
         ("--rows", "60", "200"),

@@ -14,7 +14,6 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import page, scale
-from benchmarks.gpu import NO_GPU
 from benchmarks.limits import image_gflop, text_gflop
 from benchmarks.machine import this_machine
 from benchmarks.page import markdown, write_page
@@ -175,8 +174,8 @@ def test_what_was_measured_elsewhere_says_so() -> None:
 
 def test_what_could_not_be_measured_says_why() -> None:
     """A result without figures is its words alone, and no goal is counted for it."""
-    text = markdown({"resize": RESIZE, "gpu": result("gpu", Findings(load=NO_GPU))})
-    assert f"## On a GPU\n\n{NO_GPU}\n\n`python" in text
+    text = markdown({"resize": RESIZE, "gpu": result("gpu", Findings(load="No GPU."))})
+    assert "## On a GPU\n\nNo GPU.\n\n`python" in text
     assert "| On a GPU" not in text
 
 

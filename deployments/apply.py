@@ -25,9 +25,11 @@ from prefect.flows import load_flow_from_entrypoint
 from prefect.settings import PREFECT_API_URL
 from settings import PREFIX, ROOT, Settings, pipeline_parameters, read_settings
 
+from tasks.config import PipelineConfig
 from tasks.errors import UserError
 
 PIPELINE = ("flows/pipeline.py:pipeline", "pipeline/cpu")
+ROLL_BACK = "flows/roll_back.py:roll_back"
 
 
 def schedules_switched_on(client: SyncPrefectClient) -> set[str]:
@@ -40,10 +42,16 @@ def schedules_switched_on(client: SyncPrefectClient) -> set[str]:
 
 
 def filled_in(description: str, parameters: dict[str, Any], switched_on: set[str]) -> str:
-    """prefect.yaml with the pipeline's parameters, and its schedules on where they were on."""
+    """prefect.yaml with the pipeline's parameters, and its schedules on where they were on.
+
+    A roll-back is in the pipeline's output unless another is given.
+    """
     content = yaml.safe_load(description)
-    pipeline = next(d for d in content["deployments"] if d["entrypoint"] == PIPELINE[0])
+    by_entrypoint = {one["entrypoint"]: one for one in content["deployments"]}
+    pipeline = by_entrypoint[PIPELINE[0]]
     pipeline["parameters"] = {"config": parameters}
+    output = PipelineConfig.model_validate(parameters).output
+    by_entrypoint[ROLL_BACK]["parameters"] = {"config": {"output": output}}
     for schedule in pipeline["schedules"]:
         schedule["active"] = schedule["active"] or schedule["slug"] in switched_on
     return yaml.safe_dump(content, allow_unicode=True, sort_keys=False)

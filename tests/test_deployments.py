@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
+from apply import filled_in
 from crash_watch import NAME as CRASH_WATCH
 from pools import apply_pool, job_template
 from prefect.client.schemas.objects import DeploymentSchedule, FlowRun
@@ -26,6 +27,7 @@ DEPLOYMENTS = {
     "train-model/gpu",
     "generate-embeddings/cpu",
     "generate-embeddings/gpu",
+    "roll-back/cpu",
 }
 DEMO = {"catalog": "demo", "images": "demo", "output": "/tmp/vitrina", "model": "tiny"}
 
@@ -231,6 +233,18 @@ def test_a_wrong_config_file_is_refused_by_name(tmp_path: Path) -> None:
     file.write_text("- a list")
     with pytest.raises(UserError, match="no YAML mapping"):
         pipeline_parameters(file)
+
+
+@pytest.mark.parametrize(
+    ("given", "output"), [({}, "output"), ({"output": "s3://a/b"}, "s3://a/b")]
+)
+def test_a_roll_back_is_in_the_pipelines_output(given: dict[str, str], output: str) -> None:
+    """Whoever rolls back from the UI need not know where the artifacts lie."""
+    description = (ROOT / "deployments" / "prefect.yaml").read_text()
+    parameters = {"catalog": "demo", "images": "demo"} | given
+    content = yaml.safe_load(filled_in(description, parameters, set()))
+    found = {one["entrypoint"]: one["parameters"] for one in content["deployments"][-1:]}
+    assert found == {"flows/roll_back.py:roll_back": {"config": {"output": output}}}
 
 
 def test_without_a_server_it_says_how_to_start_one(applied: Server) -> None:

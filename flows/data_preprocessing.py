@@ -9,6 +9,8 @@ from prefect import flow
 from flows.cli import parse, run
 from tasks.clean import check_catalog, clean
 from tasks.config import CleanConfig, DataPreprocessingConfig, ResizeConfig
+from tasks.errors import UserError
+from tasks.processed import TABLE
 from tasks.report import rows_section, show_sections
 from tasks.resize import resize
 from tasks.results import ResizeResult
@@ -42,6 +44,11 @@ def check(config: DataPreprocessingConfig) -> None:
     check_runner(config.runner)
     check_catalog(location(config.file_path), config.part(CleanConfig))
     check_folder(location(config.base_image_path))
+    if location(config.processed_data_path) / TABLE == location(config.file_path):
+        raise UserError(
+            f"{config.file_path} is the catalogue, and the processed table would be written over "
+            "it. Name another --processed_data_path."
+        )
     check_writable(location(config.processed_data_path))
     check_writable(location(config.processed_images_path))
 

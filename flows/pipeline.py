@@ -21,7 +21,7 @@ from tasks.demo import draw_demo
 from tasks.embed import embed
 from tasks.evaluate import evaluate
 from tasks.model import check_model, prepare_model
-from tasks.promote import promote
+from tasks.promote import present_model, promote
 from tasks.report import report, summary
 from tasks.resize import pictures_folder, resize
 from tasks.results import PipelineResult
@@ -83,7 +83,7 @@ def pipeline(config: PipelineConfig) -> PipelineResult:
     embedded = steps.run(
         embed_remotely(config) if config.embedding_deployment else embed,
         *table,
-        promoted.model,
+        present_model(promoted, base),
         store,
         config.embed,
         **in_shards,

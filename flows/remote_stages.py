@@ -19,7 +19,6 @@ from tasks.config import (
     TrainConfig,
     TrainModelConfig,
 )
-from tasks.model import TINY
 from tasks.results import EmbedResult, ModelResult, TrainResult
 from tasks.stage import retried
 from tasks.storage import Artifact, Store
@@ -45,7 +44,7 @@ def train_remotely(settings: PipelineConfig) -> Task[..., TrainResult]:
                 model_save_path=str(artifact.path),
                 project_name=project_name,
                 # A name is looked up by the worker: its cache of models is its own.
-                model=model.folder if settings.model == TINY else settings.model,
+                model=model.folder if within(store, model) else settings.model,
                 refresh=refresh,
                 **config.model_dump(),
             )
@@ -77,7 +76,8 @@ def embed_remotely(settings: PipelineConfig) -> Task[..., EmbedResult]:
             child = GenerateEmbeddingsConfig(
                 processed_data_csv=table,
                 output_path=str(artifact.path / "embeddings.npz"),
-                model=model.folder,
+                # One that is not in the store is looked up by the worker, as for training.
+                model=model.folder if within(store, model) else settings.model,
                 earlier=str(earlier.artifact.manifest_path) if earlier else None,
                 refresh=refresh,
                 runner=runner,
@@ -90,6 +90,11 @@ def embed_remotely(settings: PipelineConfig) -> Task[..., EmbedResult]:
         return embedding.STAGE.run(store, inputs, make, refresh=refresh)
 
     return retried(embed)
+
+
+def within(store: Store, model: ModelResult) -> bool:
+    """Whether a model lies in the store, where every worker finds it by its path."""
+    return model.folder.startswith(f"{store.path}/")
 
 
 def published(artifact: Artifact, kind: type[Result]) -> tuple[Result, list[str]]:

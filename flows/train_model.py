@@ -18,7 +18,7 @@ from tasks.stage import outcome
 from tasks.storage import Store, check_writable, copy, exists, location
 from tasks.table import check_table
 from tasks.table_content import table_fingerprint
-from tasks.train import train
+from tasks.train import check_base, train
 
 
 @flow(name="train-model")
@@ -26,9 +26,10 @@ def train_model(config: TrainModelConfig) -> TrainResult:
     """Train, with a checkpoint after every epoch; make the processed table first if need be."""
     table = location(config.processed_data_path)
     if not exists(table):
-        made = location(data_preprocessing(preprocessing(config)).csv)
-        if made != table:
-            copy(made, table)
+        made = data_preprocessing(preprocessing(config))
+        same = location(made.table if table.suffix == ".parquet" else made.csv)
+        if same != table:
+            copy(same, table)
     fingerprint = table_fingerprint(table)
     output = config.model_save_path.rstrip("/")
     own = Store(root=f"{output}/.vitrina")
@@ -72,7 +73,9 @@ def check(config: TrainModelConfig) -> None:
     else:
         check_preprocessing(preprocessing(config))
     check_model(config.model)
-    check_writable(location(config.model_save_path))
+    folder = location(config.model_save_path)
+    check_base(config.model, folder)
+    check_writable(folder)
 
 
 if __name__ == "__main__":

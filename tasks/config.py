@@ -212,6 +212,12 @@ class TrainConfig(Parameters):
     )
 
     @model_validator(mode="after")
+    def _something_is_left_to_train_on(self) -> Self:
+        if self.validation_fraction + self.test_fraction >= 1:
+            raise ValueError("validation_fraction and test_fraction must sum to less than 1")
+        return self
+
+    @model_validator(mode="after")
     def _frozen_pictures_stay_as_they_are(self) -> Self:
         if self.freeze == "image" and self.augment != "none":
             raise ValueError("freeze 'image' computes each picture once: set augment to 'none'")
@@ -350,6 +356,12 @@ class PipelineConfig(RunnerConfig):
     def _demo_draws_both(self) -> Self:
         if (self.catalog == "demo") != (self.images == "demo"):
             raise ValueError("'demo' draws the catalogue and its pictures: give it for both")
+        return self
+
+    @model_validator(mode="after")
+    def _something_is_held_out(self) -> Self:
+        if not self.train.validation_fraction and not self.train.test_fraction:
+            raise ValueError("set train.test_fraction above 0: models are compared on that part")
         return self
 
 

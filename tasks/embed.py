@@ -6,6 +6,7 @@ settings holds is taken over from it.
 """
 
 import logging
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -49,6 +50,7 @@ from tasks.take_over import COLUMNS, Column, Index
 logger = logging.getLogger(__name__)
 
 STAGE = Stage("embed", EmbedResult, __name__)
+SHARD = re.compile(r"part-\d{5,}-[0-9a-f]{20}\.parquet")
 
 
 @dataclass(frozen=True)
@@ -144,8 +146,14 @@ def embed_table(
     folder = artifact.path / names.shards
     if folder.is_file():
         raise UserError(f"{folder} is a file; the shards need a folder of that name. Move it away.")
+    before = [name for name, _ in listing(folder)]
+    if foreign := next((name for name in before if not _is_shard(name)), None):
+        raise UserError(
+            f"{folder} holds {foreign}, which no embedding wrote. Its shards need the folder for "
+            "themselves: name another output, or move that away."
+        )
     extent = survey(table)
-    present = {} if refresh else dict(listing(folder))
+    present = set() if refresh else set(before)
     known = {column: Index.of(earlier, column) for column in COLUMNS}
     shards: list[UPath] = []
     done = embedded = 0
@@ -168,7 +176,7 @@ def embed_table(
     dim = vector_size(shards[0])
     write_embeddings(artifact.path / names.npz, shards, extent, dim)
     ours = {shard.name for shard in shards}
-    remove(folder / name for name in dict(listing(folder)) if name not in ours)
+    remove(folder / name for name in before if name not in ours)
     result = EmbedResult(
         npz=str(artifact.path / names.npz),
         parquet=str(folder),
@@ -177,6 +185,11 @@ def embed_table(
         rows_embedded=embedded,
     )
     return result, [names.npz, *(f"{names.shards}/{name}" for name in sorted(ours))]
+
+
+def _is_shard(name: str) -> bool:
+    """Whether it is a shard's name, or that of what a killed run left of one."""
+    return bool(SHARD.fullmatch(name)) or name.startswith(".")
 
 
 def write_embeddings(npz: UPath, shards: Sequence[UPath], extent: Survey, dim: int) -> None:

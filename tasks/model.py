@@ -162,5 +162,13 @@ def prepare_checkpoint(
         made = folder_fingerprint(artifact.path)
         return ModelResult(folder=str(artifact.path), fingerprint=made), FILES
 
-    inputs = {"checkpoint": file_fingerprint(location(checkpoint)), "base": base}
+    # Of the base only the configuration and the tokenizer go into it, if at all.
+    beside = [location(checkpoint).parent / "bpe.model"]
+    if found := _at_hand(base, cache_folder()):
+        beside += [found / "config.json", found / "bpe.model"]
+    inputs = {
+        "checkpoint": file_fingerprint(location(checkpoint)),
+        "base": base,
+        "beside": [file_fingerprint(file) for file in beside if is_file(file)],
+    }
     return STAGE.run(store, inputs, make, refresh=refresh)

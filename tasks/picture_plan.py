@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import NamedTuple, Self
 
 from upath import UPath
@@ -47,7 +48,7 @@ class Survey:
 
         Raises UserError if there is no folder of pictures, or if they would be overwritten.
         """
-        if images.resolve() == pictures.resolve():
+        if (images / PurePosixPath(config.picture_pattern).parent).resolve() == pictures.resolve():
             raise UserError(
                 f"{images} holds the pictures and would hold the resized ones too, in their place. "
                 "Name another folder for the resized ones."
@@ -66,7 +67,7 @@ class Survey:
 
     def source_name(self, nm: str) -> str:
         """The file name of an id's picture."""
-        return self.config.picture_pattern.replace("{nm}", nm)
+        return str(PurePosixPath(self.config.picture_pattern)).replace("{nm}", nm)
 
     def plan(self, ids: Sequence[str]) -> list[Job | Outcome]:
         """A job or, without opening anything, the outcome of each id's picture."""
@@ -102,7 +103,10 @@ def target_name(nm: str) -> str:
 
 
 def is_unsafe(nm: str) -> bool:
-    """Whether an id, made a file name, would leave its folder or be none that a disk takes."""
+    """Whether an id, made a file name, would leave its folder or be none that a store takes."""
     parts = re.split(r"[/\\]", nm)
     too_long = any(len(part.encode("utf-8", "replace")) > MAX_NAME_BYTES for part in parts)
-    return too_long or nm.startswith(("/", "\\")) or ".." in parts or "\0" in nm
+    # fsspec takes the one for a chain of places, s3fs the other for a version of an object.
+    taken_apart = "::" in nm or "?versionId=" in nm
+    leaves = nm.startswith(("/", "\\")) or ".." in parts or "\0" in nm
+    return too_long or taken_apart or leaves

@@ -78,7 +78,14 @@ def contact_sheet(rows: Sequence[SheetRow]) -> bytes:
 def _title(cell: Axes, row: SheetRow) -> None:
     cell.set_axis_off()
     text = "\n".join(textwrap.wrap(row.title, 24, max_lines=4, placeholder=" …"))
-    cell.text(0, 0.98, text, fontsize=9, color=INK, va="top", transform=cell.transAxes)
+    cell.text(
+        *(0, 0.98, text),
+        fontsize=9,
+        color=INK,
+        va="top",
+        transform=cell.transAxes,
+        parse_math=False,  # a title with a price in $ is no formula
+    )
     verdict = "found first" if row.rank == 1 else f"found at rank {row.rank:,}"
     colour = RIGHT if row.rank == 1 else "#888888"
     cell.text(0, 0.02, verdict, fontsize=8, color=colour, va="bottom", transform=cell.transAxes)

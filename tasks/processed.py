@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from tasks.storage import writing
 from tasks.table_content import HASHED, PLACE
 
 CSV, TABLE, REJECTED = "processed_data.csv", "processed_data.parquet", "rejected.csv"
+CARRIAGE_RETURN = re.compile(r"\r\n?")  # a line's end to readers, which Python's csv does not quote
 FIRST = ["title", PLACE, "nm"]  # and last, in the Parquet alone, HASHED
 
 
@@ -46,9 +48,9 @@ class ProcessedTable:
 
     def reject(self, rows: Iterable[tuple[str, str]]) -> None:
         """Add rejected rows: nm, reason."""
-        for row in rows:
-            _csv_writer(self.rejected).writerow(row)
-            self.reasons[row[1]] += 1
+        for nm, reason in rows:
+            _csv_writer(self.rejected).writerow([CARRIAGE_RETURN.sub("\n", nm), reason])
+            self.reasons[reason] += 1
 
 
 @contextmanager
@@ -85,4 +87,6 @@ def _frame(rows: pa.RecordBatch) -> pd.DataFrame:
         else:
             whole = pa.types.is_integer(kind) or pa.types.is_boolean(kind)
             columns[name] = column.to_pandas(types_mapper=pd.ArrowDtype if whole else None)
+            if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+                columns[name] = columns[name].str.replace(CARRIAGE_RETURN, "\n", regex=True)
     return pd.DataFrame(columns)

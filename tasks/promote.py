@@ -78,6 +78,11 @@ def compete(
         # Another run was faster: compare with the model that it promoted.
 
 
+def present_model(promoted: PromoteResult, base: ModelResult) -> ModelResult:
+    """The model that embeds; the base where it lies now, which a stored result may not know."""
+    return base if promoted.model.fingerprint == base.fingerprint else promoted.model
+
+
 @retried
 def promote(
     table: str,

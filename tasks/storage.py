@@ -4,6 +4,7 @@ Files are written aside and put in place whole. An artifact is a folder; it is f
 manifest, written last, stands in it and every file the manifest lists is there in its full size.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -40,6 +41,8 @@ def location(path: str | os.PathLike[str]) -> UPath:
         return path
     text = os.fspath(path)
     if text.startswith("s3://"):
+        if "::" in text:
+            raise UserError(f"{text!r}: '::' cannot be part of an s3:// path here. Rename it.")
         place: UPath = UPath(text.rstrip("/"), **S3_OPTIONS)
         return place
     if "://" in text:
@@ -62,6 +65,8 @@ def explained(path: UPath) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist.") from error
+    except IsADirectoryError as error:
+        raise UserError(f"{path} is a folder, where a file was expected.") from error
     except (PermissionError, NoCredentialsError, ProfileNotFound) as error:
         raise UserError(
             f"{path}: access denied ({error}). Check the folder's rights or, for s3://, "
@@ -94,14 +99,20 @@ def _local_listing(folder: Path, prefix: str = "") -> Iterator[tuple[str, FileIn
         entries = os.scandir(folder)
     except (FileNotFoundError, NotADirectoryError):
         return
+    except PermissionError:
+        with explained(UPath(folder)):
+            raise
     with entries:
         for entry in entries:
-            if entry.is_dir():
-                yield from _local_listing(Path(entry.path), f"{prefix}{entry.name}/")
-                continue
             try:
-                stat = entry.stat()
-            except FileNotFoundError:  # replaced or removed while we list
+                is_folder, stat = entry.is_dir(), entry.stat()
+            except OSError as error:
+                # Replaced or removed while we list, or a link to itself.
+                if error.errno in (errno.ENOENT, errno.ELOOP):
+                    continue
+                raise
+            if is_folder:
+                yield from _local_listing(Path(entry.path), f"{prefix}{entry.name}/")
                 continue
             stamp = f"{stat.st_size}-{stat.st_mtime_ns}"
             yield prefix + entry.name, FileInfo(stat.st_size, stamp)
@@ -403,6 +414,8 @@ class Store(Parameters):
         if not is_local(latest):
             write_bytes(latest, key.encode())
             return
+        if Path(latest.path).is_dir() and not Path(latest.path).is_symlink():
+            shutil.rmtree(latest.path)  # what a copy that follows links makes of it
         aside = Path(latest.path).with_name(f".latest.{uuid.uuid4().hex[:8]}")
         aside.symlink_to(key)
         aside.replace(latest.path)

@@ -70,6 +70,21 @@ def _checked(frame: pd.DataFrame, path: UPath) -> pd.DataFrame:
             f"{path} has no column {missing[0]!r}; it has: {', '.join(map(str, frame.columns))}. "
             "Make it with flows/data_preprocessing.py."
         )
+    unnamed = frame["image_path"].isna() | (frame["image_path"] == "")
+    if unnamed.any():
+        row = unnamed[unnamed].index[0]
+        raise UserError(
+            f"{path} names no picture in row {row} (counted from 0): image_path is empty. Make it "
+            "with flows/data_preprocessing.py, which leaves such rows out."
+        )
+    # Of pandas' categories no other value can be made, not even an empty one.
+    frame = frame.astype(
+        {
+            name: kind.categories.dtype
+            for name, kind in frame.dtypes.items()
+            if isinstance(kind, pd.CategoricalDtype)
+        }
+    )
     if "nm" not in frame.columns:
         stems = [PurePosixPath(name).stem for name in frame["image_path"]]
         frame = frame.assign(nm=stems)

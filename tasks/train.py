@@ -3,13 +3,15 @@
 from typing import Any
 
 from prefect.runtime import task_run  # noqa: TID251 - the task may ask which try of it this is
+from upath import UPath
 
 from tasks import artifacts
 from tasks.config import TrainConfig
-from tasks.model_folder import folder_fingerprint
+from tasks.errors import UserError
+from tasks.model_folder import folder_fingerprint, missing_files
 from tasks.results import ModelResult, TrainResult
 from tasks.stage import Stage, retried
-from tasks.storage import Artifact, Store, fingerprint, listing
+from tasks.storage import Artifact, Store, fingerprint, listing, location
 
 STAGE = Stage("train", TrainResult, __name__)
 PASSING = ("wandb/", "resume.pth", "manifest", ".")  # may change without the model changing
@@ -53,6 +55,16 @@ def training_inputs(
     }
 
 
+def check_base(model: str, folder: UPath) -> None:
+    """Refuse a model that lies where training writes: it would be replaced before it is read."""
+    base = location(model).resolve()
+    if folder.resolve() in (base, base.parent) and not missing_files(base):
+        raise UserError(
+            f"{model} is the model to start from, and lies in {folder}, where the training would "
+            "write over it. Name another folder for the new one."
+        )
+
+
 def train_model(
     table: str,
     model: ModelResult,
@@ -66,8 +78,9 @@ def train_model(
     """Fine-tune into the artifact's folder; the result and the files it consists of.
 
     A training begun there with the same ``inputs`` goes on from its last checkpoint. Raises
-    UserError if the folder holds another training and ``overwrite`` is off.
+    UserError if the folder holds another training and ``overwrite`` is off, or the model itself.
     """
+    check_base(model.folder, artifact.path)
     # torch costs seconds; help and wrong arguments answer without it
     from tasks.learning.job import Job
     from tasks.learning.launch import launch

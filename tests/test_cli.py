@@ -95,6 +95,14 @@ def test_a_value_in_a_group_is_named_with_its_group(capsys: pytest.CaptureFixtur
     [
         ("--catalog demo --images i", "'demo' draws the catalogue and its pictures: give it"),
         (
+            "--catalog c --images i --train.validation_fraction 0 --train.test_fraction 0",
+            "set train.test_fraction above 0: models are compared on that part",
+        ),
+        (
+            "--catalog c --images i --train.validation_fraction 0.6 --train.test_fraction 0.6",
+            "--train.*: validation_fraction and test_fraction must sum to less than 1",
+        ),
+        (
             "--catalog c --images i --train.freeze image --train.augment light",
             "--train.*: freeze 'image' computes each picture once: set augment to 'none'",
         ),
@@ -175,6 +183,9 @@ def test_a_wrong_file_is_named(
     with pytest.raises(SystemExit):
         with_config_file(["--config", str(tmp_path / "absent.yaml")], default=file)
     assert "absent.yaml does not exist" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        with_config_file(["--config", str(tmp_path)], default=file)
+    assert "is a folder, where a file was expected" in capsys.readouterr().err
 
 
 @given(

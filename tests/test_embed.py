@@ -289,11 +289,16 @@ def test_a_child_run_is_told_of_the_embeddings_before(
         store = Store(root=str(output), keyed=False, manifest_name="embeddings.manifest.json")
         shop.embed(table, config.part(EmbedConfig), store=store, earlier=config.earlier)
 
-    monkeypatch.setattr("flows.remote_stages.run_remotely", child)
+    sent = []
+    monkeypatch.setattr(
+        "flows.remote_stages.run_remotely",
+        lambda deployment, config: (sent.append(config.model), child(deployment, config)),
+    )
     embed_there = embed_remotely(settings)
     result = embed_there.fn(str(shop.csv), "table", shop.model, shop.store, CONFIG)
     assert (result.rows, result.rows_embedded) == (ROWS, 1)
     assert arrays(result)["nm"].tolist() == table["nm"].tolist()
+    assert sent == [settings.model]  # not where this machine has it
 
 
 def test_script_names_its_outputs_after_the_path(
@@ -320,6 +325,26 @@ def test_file_where_the_shards_should_go_is_named(
     with pytest.raises(UserError, match=r"x\.parquet is a file"):
         shop.embed(table, store=store)
     assert (tmp_path / "x.parquet").read_bytes() == b"somebody's"
+
+
+def test_what_no_embedding_wrote_is_left_alone(
+    shop: Shop, table: pd.DataFrame, tmp_path: Path
+) -> None:
+    """A data set of the same name beside the NPZ is refused, not emptied."""
+    somebodys = tmp_path / "x.parquet" / "year=2025" / "part-0.parquet"
+    somebodys.parent.mkdir(parents=True)
+    somebodys.write_bytes(b"rows")
+    store = Store(root=str(tmp_path), keyed=False, manifest_name="x.manifest.json")
+    with pytest.raises(UserError, match=r"x\.parquet holds year=2025/part-0\.parquet"):
+        shop.embed(table, store=store)
+    assert somebodys.read_bytes() == b"rows"
+
+
+def test_a_row_without_a_picture_is_named(shop: Shop, table: pd.DataFrame) -> None:
+    """An empty path would be the working directory."""
+    table.loc[3, "image_path"] = ""
+    with pytest.raises(UserError, match=r"processed_data\.csv names no picture in row 3"):
+        shop.embed(table)
 
 
 @pytest.mark.parametrize("hashed", [True, False])

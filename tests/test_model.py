@@ -469,3 +469,17 @@ def test_a_checkpoint_becomes_a_model_folder(place: UPath, folder: Path) -> None
     path = str(place / "run" / "ruCLIP_model_epoch1.pth")
     made = prepare_checkpoint.fn(path, "no base is needed", Store(root=str(place / "store")))
     assert same_weights(load_folder(local_model(made.folder)).clip, tuned)
+
+
+def test_a_base_of_another_configuration_makes_another_model(folder: Path, tmp_path: Path) -> None:
+    """A checkpoint that takes its configuration from a base folder follows that folder."""
+    base, store = tmp_path / "base", Store(root=str(tmp_path / "store"))
+    shutil.copytree(folder, base)
+    torch.save(build(load_folder(base).config).state_dict(), tmp_path / "seed.pth")
+    path = str(tmp_path / "seed.pth")
+    first = prepare_checkpoint.fn(path, str(base), store)
+    config = json.loads((base / "config.json").read_text())
+    (base / "config.json").write_text(json.dumps({**config, "fit": "pad"}))
+    second = prepare_checkpoint.fn(path, str(base), store)
+    assert load_folder(local_model(second.folder)).fit == "pad"
+    assert first.fingerprint != second.fingerprint

@@ -12,7 +12,7 @@ from upath import UPath
 from tasks import promotions
 from tasks.config import EvaluateConfig, GateConfig, TrainConfig
 from tasks.errors import UserError
-from tasks.promote import compete, decide, promote
+from tasks.promote import compete, decide, present_model, promote
 from tasks.promotions import current, read_history, roll_back
 from tasks.results import ModelResult, PromoteResult
 from tasks.storage import Store, create_bytes, listing, location, read_bytes, write_bytes
@@ -108,6 +108,17 @@ def test_cleaning_up_a_training_takes_no_promoted_model(
     present = current(store)
     assert present is not None
     assert (location(present.folder) / "config.json").exists()
+
+
+def test_a_base_that_stays_present_is_where_it_lies_now(
+    store: Store, model: Callable[[str], ModelResult]
+) -> None:
+    """A stored result names the base's folder of another machine or cache."""
+    base, kept = model("base40"), gate(store, model("base40"), model("new10"))
+    elsewhere = base.model_copy(update={"folder": "/another/cache/base40"})
+    assert present_model(kept, elsewhere) == elsewhere
+    promoted = gate(store, base, model("new50"))
+    assert present_model(promoted, elsewhere) == promoted.model
 
 
 def test_rolling_back_goes_one_promotion_further_each_time(

@@ -224,3 +224,10 @@ def test_every_letter_of_a_russian_title_has_a_glyph() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         contact_sheet([SheetRow(title, picture, 1, [Found(picture, True, 0.5)])])
+
+
+@pytest.mark.parametrize("title", ["Набор $#1$ хит", "Чехол $5_$ дёшево", "Набор 2$ + 3^$"])
+def test_a_price_in_a_title_is_no_formula(title: str) -> None:
+    """Between two dollar signs other texts are TeX to matplotlib, and most titles wrong TeX."""
+    picture = Image.new("RGB", (40, 40))
+    contact_sheet([SheetRow(title, picture, 1, [Found(picture, True, 0.5)])])

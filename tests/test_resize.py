@@ -91,6 +91,7 @@ def test_other_columns_come_through_the_csv(shop: Shop) -> None:
     with reading(location(cleaned.table)) as local:
         table = pq.read_table(local)
     more = {"stock": [1, None, 3, 4, 5, 6], "tags": [["а", 'б"']] * 6, "note": ['x\n"y", z'] * 6}
+    more["mac"] = ["one\rtwo\r\nthree"] * 6
     for name, values in more.items():
         table = table.append_column(name, pa.array(values))
     with writing(location(cleaned.table)) as aside:
@@ -100,6 +101,8 @@ def test_other_columns_come_through_the_csv(shop: Shop) -> None:
     assert frame["stock"].tolist()[0] == 1
     assert frame["tags"][0] == '["а", "б\\""]'
     assert frame["note"][0] == 'x\n"y", z'
+    assert len(frame) == 6
+    assert frame["mac"][0] == "one\ntwo\nthree"
 
 
 def test_a_table_has_the_fingerprint_of_its_content_wherever_it_lies(shop: Shop) -> None:
@@ -144,12 +147,21 @@ def test_the_path_of_an_id_never_leaves_the_folder(tmp_path: Path) -> None:
     assert {name for name in new if name.endswith(".jpg")} == {"pictures/0.jpg"}
 
 
+def test_ids_that_no_store_can_name_are_rejected(place: UPath) -> None:
+    """One such id does not end the run of the others."""
+    shop = Shop(place)
+    shop.ids = [*map(str, shop.ids), "brand::7", "a?versionId=1"]
+    result = shop.run()
+    assert (result.rows_kept, result.reasons) == (6, {"unsafe_path": 2})
+
+
 def test_the_picture_pattern_is_a_setting(shop: Shop) -> None:
     """Pictures may lie in folders of their own and be of another format."""
     for nm in shop.ids:
         write_bytes(shop.place / "images" / str(nm) / "main.png", picture(nm, kind="PNG"))
-    result = shop.run(config=CONFIG.model_copy(update={"picture_pattern": "{nm}/main.png"}))
-    assert result.rows_kept == 6
+    for pattern in ("{nm}/main.png", "./{nm}/main.png"):
+        result = shop.run(config=CONFIG.model_copy(update={"picture_pattern": pattern}))
+        assert result.rows_kept == 6
 
 
 def test_a_file_name_that_is_no_text_does_no_harm(shop: Shop) -> None:
@@ -172,6 +184,9 @@ def test_pictures_in_the_place_of_the_originals_are_refused(shop: Shop) -> None:
     """The folder of resized pictures cannot be that of the originals."""
     with pytest.raises(UserError, match="Name another folder"):
         Survey.make(shop.images, shop.images / ".." / "images", CONFIG)
+    pattern = ResizeConfig(picture_pattern="images/{nm}.jpg")
+    with pytest.raises(UserError, match="Name another folder"):
+        Survey.make(shop.place, shop.images, pattern)
 
 
 def test_a_folder_without_any_of_the_pictures_is_refused(shop: Shop) -> None:

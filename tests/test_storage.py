@@ -1,6 +1,7 @@
 """One store: the same behaviour on a local folder and on S3."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -143,6 +144,25 @@ def test_latest_follows_the_last_published(place: UPath) -> None:
     assert store.latest("clean") is None
 
 
+def test_a_copy_that_followed_links_is_usable(tmp_path: Path) -> None:
+    """cp -rL and zip make a folder of ``latest``; the next artifact makes a link of it again."""
+    store = Store(root=str(tmp_path))
+    artifact = store.artifact("clean", "k1")
+    write_bytes(artifact.path / "table", b"rows")
+    artifact.publish("clean", "k1", ["table"], parameters={}, result={})
+    shutil.copytree(tmp_path / "clean" / "k1", tmp_path / "clean" / "latest")
+    store.point_latest("clean", "k1")
+    assert (tmp_path / "clean" / "latest").readlink() == Path("k1")
+    assert (tmp_path / "clean" / "k1" / "table").read_bytes() == b"rows"
+
+
+def test_a_link_to_itself_is_no_file(tmp_path: Path) -> None:
+    """What cannot be opened by anyone is not listed."""
+    (tmp_path / "loop").symlink_to("loop")
+    write_bytes(location(tmp_path / "file"), b"x")
+    assert [name for name, _ in listing(location(tmp_path))] == ["file"]
+
+
 def test_a_store_of_one_folder_is_that_folder(tmp_path: Path) -> None:
     """A script's output folder is the artifact itself, told apart by the manifest's name."""
     store = Store(root=str(tmp_path), keyed=False, manifest_name="emb.manifest.json")
@@ -218,6 +238,8 @@ def test_another_scheme_is_refused() -> None:
     """A place that is neither local nor S3 is refused by its scheme."""
     with pytest.raises(UserError, match="ftp://"):
         location("ftp://host/file")
+    with pytest.raises(UserError, match="'::' cannot be part"):
+        location("s3://bucket/st::re")
 
 
 def test_no_credential_in_a_repr(bucket: str) -> None:

@@ -106,6 +106,22 @@ def test_the_users_folder_is_not_overwritten_by_another_training(
     assert replaced.epochs == 2
 
 
+@pytest.mark.parametrize("output", ["mine", "mine/ruclip"])
+def test_the_model_to_start_from_is_never_overwritten(tmp_path: Path, output: str) -> None:
+    """Going on from a fine-tuned model in its own folder is refused, whatever is allowed."""
+    table = catalogue(tmp_path, 40)
+    table.to_csv(tmp_path / "processed_data.csv", index=False)
+    small_model(tmp_path, table)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "model").rename(tmp_path / "mine" / "ruclip")
+    before = {path: path.read_bytes() for path in (tmp_path / "mine" / "ruclip").iterdir()}
+    model = ModelResult(folder=str(tmp_path / "mine" / "ruclip"), fingerprint="base")
+    store, csv = Store(root=str(tmp_path / output), keyed=False), tmp_path / "processed_data.csv"
+    with pytest.raises(UserError, match="Name another folder for the new one"):
+        train.fn(str(csv), "rows", model, store, SETTINGS, "test", overwrite=True, refresh=True)
+    assert {path: path.read_bytes() for path in (tmp_path / "mine" / "ruclip").iterdir()} == before
+
+
 def test_a_retry_of_a_refreshed_run_goes_on_from_its_first_try(
     training: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

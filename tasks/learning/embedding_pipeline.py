@@ -62,7 +62,7 @@ class EmbeddingPipeline:
         """
         from tasks.learning.embedder import Embedder
 
-        data = self.TextDataset(df["title"].tolist(), df["image_path"].tolist())
+        data = self.TextDataset(df["title"].fillna("").tolist(), df["image_path"].tolist())
         embedder = Embedder(self.model, self.device, batch_size)
         return embedder.pictures(data.image_paths), embedder.texts(data.texts)
 

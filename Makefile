@@ -9,7 +9,7 @@ help:
 	@echo 'make run    set up, then run the whole pipeline on the embedded demo (ARGS="--help" for options)'
 	@echo 'make test   set up, then lint, type-check and test, with servers, workers and a browser'
 	@echo 'make test-fast  without those: three minutes instead of fifteen'
-	@echo 'make bench  set up, then measure every speed claim and write docs/benchmarks.md (half an hour)'
+	@echo 'make bench  set up, then measure every speed claim and write docs/benchmarks.md (forty minutes)'
 	@echo 'make deploy put work pools and deployments on the Prefect server of PREFECT_API_URL'
 	@echo 'make clean  remove the environment'
 

@@ -1,6 +1,6 @@
 """Run the benchmarks one after another and write docs/benchmarks.md from what they find.
 
-make bench                                  all of them, about half an hour on two cores
+make bench                                  all of them, about forty minutes on two cores
 python -m benchmarks --only resize embed    these; the rest keep their last results
 python -m benchmarks --render               measure nothing, write the page anew
 python -m benchmarks --quick                tiny loads, to try it all; the figures mean nothing

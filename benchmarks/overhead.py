@@ -118,7 +118,7 @@ def findings(
             ),
             Figure(name="of it artifacts of the UI", values=tuple(ui), unit="s"),
             Figure(
-                name=f"{shards} shards instead of one: added to the work",
+                name="many shards instead of one: added to the work",
                 values=tuple(extra / own for extra, own in zip(added, one, strict=True)),
                 unit="of the work",
                 at_most=0.05,

@@ -25,7 +25,7 @@ from prefect import Task
 from prefect.client.schemas.objects import State
 
 from benchmarks.photos import SIZE, photo
-from benchmarks.results import Figure, Findings, bars, keep
+from benchmarks.results import Figure, Findings, bars, keep, show
 from benchmarks.stopwatch import Timed, run_pipeline
 from tasks.clean import clean
 from tasks.config import CleanConfig, EmbedConfig, ResizeConfig
@@ -243,8 +243,7 @@ def main(
         seconds = {stage: median(run.seconds[stage] for run in some) for stage in some[0].seconds}
         print(f"{name:<12}", "  ".join(f"{stage} {one:.3f} s" for stage, one in seconds.items()))
     result = findings((runs[0], runs[1]), found, rows)
-    for figure in result.figures:
-        print(f"{figure.name:<70} {figure.median:.4f}")
+    show(result)
     keep(result, json)
 
 

@@ -23,9 +23,9 @@ import torch
 import tyro
 
 from benchmarks import baseline, train, workload
-from benchmarks.embed import rates
+from benchmarks.embed import against, rates
 from benchmarks.limits import image_gflop, matrix_products, synchronize, text_gflop
-from benchmarks.results import Bars, Figure, Findings, bars, keep, ratios
+from benchmarks.results import Figure, Findings, bars, keep, ratios, show
 from tasks.config import EmbedConfig, TrainConfig
 from tasks.embed_shard import make_embedder
 from tasks.learning.device import choose
@@ -37,6 +37,7 @@ from tasks.learning.text import tokenize
 Device = Literal["cpu", "cuda"]
 DIFFERENT = 256  # pictures that are drawn; the rest are the same under other names
 PLAIN_BATCH = 32
+LEAST = 5  # times the plain way
 EPOCHS = 4
 BACKWARD = 2  # times the forward pass's products again
 LIMIT_PASSES = {"cpu": 1, "cuda": 20}  # a GPU does one in some milliseconds
@@ -57,11 +58,6 @@ def from_memory(embedder: Embedder, pictures: int) -> None:
 def shares(name: str, found: pd.Series, limit: pd.Series) -> Figure:
     """How much of the limit a way reaches."""
     return Figure(name=name, values=ratios(found, limit), unit="of the limit")
-
-
-def faster(name: str, found: pd.DataFrame, way: str) -> Figure:
-    """How many times faster than the plain way, and how many it should be."""
-    return Figure(name=name, values=ratios(found[way], found["plain"]), at_least=5)
 
 
 def compare_pictures(model: RuCLIP, table: pd.DataFrame, device: Device, repeats: int) -> Findings:
@@ -92,12 +88,12 @@ def compare_pictures(model: RuCLIP, table: pd.DataFrame, device: Device, repeats
     return Findings(
         load="",
         figures=(
-            faster("pictures: ours to plain", found, "ours"),
+            against(found, "pictures: ours to plain", "ours", "plain", LEAST),
             shares("pictures: ours, from files", found["ours"], limit),
             shares("pictures: ours, from memory", found["ours, from memory"], limit),
             Figure(name="pictures in a batch, as found", values=(ours.batch_size,), unit=""),
         ),
-        bars=(_bars("Pictures embedded on the GPU", "pictures/s", found),),
+        bars=(bars("Pictures embedded on the GPU", "pictures/s", found),),
         rates={"pictures per second": float(found["ours"].median())},
     )
 
@@ -114,8 +110,8 @@ def compare_texts(model: RuCLIP, table: pd.DataFrame, device: Device, repeats: i
     )
     return Findings(
         load="",
-        figures=(faster("texts: ours to plain, six templates", found, "ours"),),
-        bars=(_bars("Texts embedded on the GPU", "texts/s", found),),
+        figures=(against(found, "texts: ours to plain, six templates", "ours", "plain", LEAST),),
+        bars=(bars("Texts embedded on the GPU", "texts/s", found),),
         rates={"texts per second": float(found["ours"].median())},
     )
 
@@ -147,22 +143,16 @@ def compare_training(model: RuCLIP, table: pd.DataFrame, device: Device, repeats
                 "the bfloat16 limit": gflop / of_a_pair / seconds,
             }
         )
-    found = pd.DataFrame(turns)
+    found, name = pd.DataFrame(turns), "training: ours, later epochs"
     return Findings(
         load="",
         figures=(
-            faster("training: ours, later epochs, to plain", found, "later epochs"),
-            shares(
-                "training: ours, later epochs", found["later epochs"], found["the bfloat16 limit"]
-            ),
+            against(found, f"{name}, to plain", "later epochs", "plain", LEAST),
+            shares(name, found["later epochs"], found["the bfloat16 limit"]),
         ),
-        bars=(_bars("Pairs trained on on the GPU", "pairs/s", found),),
+        bars=(bars("Pairs trained on on the GPU", "pairs/s", found),),
         rates={"pairs per second": float(found["later epochs"].median())},
     )
-
-
-def _bars(title: str, unit: str, found: pd.DataFrame) -> Bars:
-    return bars(title, unit, {str(name): found[name] for name in found})
 
 
 def findings(device: Device, rows: int, repeats: int) -> Findings:
@@ -190,9 +180,7 @@ def main(
         keep(Findings(load=NO_GPU), json)
         return
     found = findings(device, rows, repeats)
-    for figure in found.figures:
-        values = ", ".join(f"{value:.3g}" for value in figure.values)
-        print(f"{figure.name:<45} {figure.median:8.3f} {figure.unit:<13} ({values})")
+    show(found)
     for one in found.bars:
         print(f"{one.title}, {one.unit}")
         for way in one.ways:

@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping
 
 import torch
 
-LAYERS_OF_PRODUCTS = 12
-
 
 def image_gflop(config: Mapping[str, int], *, last_layer_whole: bool) -> float:
     """10^9 multiplications and additions in one picture's matrix products.
@@ -58,7 +56,7 @@ def matrix_products(
         )
         for inner, outer in shapes
     ]
-    times = passes * LAYERS_OF_PRODUCTS
+    times = passes * config["vision_layers"]
     gflop = times * sum(2 * rows * inner * outer for inner, outer in shapes) / 1e9
 
     def work() -> None:

@@ -34,7 +34,7 @@ import pyarrow.parquet as pq
 import simplejpeg
 import tyro
 
-from benchmarks.results import Figure, Findings, Lines, keep
+from benchmarks.results import Figure, Findings, Lines, keep, show
 from tasks.clean import clean_catalog
 from tasks.config import CleanConfig, EmbedConfig, ResizeConfig, TrainConfig
 from tasks.picture_plan import Survey
@@ -281,8 +281,7 @@ def main(
                 flush=True,
             )
     found = findings(costs)
-    for figure in found.figures:
-        print(f"{figure.name:<55} {figure.median:.2f}")
+    show(found)
     keep(found, json)
 
 

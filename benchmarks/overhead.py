@@ -20,8 +20,9 @@ from statistics import median
 import pandas as pd
 import tyro
 
+from benchmarks.memory import titles
 from benchmarks.photos import photo
-from benchmarks.results import Figure, Findings, bars, keep
+from benchmarks.results import Figure, Findings, bars, keep, show
 from benchmarks.stopwatch import UI, Timed, run_pipeline
 from tasks.config import EmbedConfig
 from tasks.embed import Names, embed_table
@@ -51,17 +52,17 @@ def make_table(folder: Path, rows: int) -> None:
     folder.mkdir()
     for number in range(DIFFERENT):
         (folder / f"{number}.jpg").write_bytes(photo(number, PICTURE_SIZE, quality=97))
-    titles = [f"Платье женское летнее, артикул {nm}" for nm in range(rows)]
+    texts = titles(range(rows))
     table = pd.DataFrame(
         {
-            "title": titles,
+            "title": texts,
             "image_path": [str(folder / f"{nm % DIFFERENT}.jpg") for nm in range(rows)],
             "nm": range(rows),
             "picture_hash": [str(nm) for nm in range(rows)],  # as if no two were the same
         }
     )
     table.to_parquet(folder / "table.parquet")
-    make_tiny([*titles[:100], *TEMPLATES], folder / "tiny")
+    make_tiny([*texts[:100], *TEMPLATES], folder / "tiny")
 
 
 def embed_seconds(folder: Path, shard_rows: int) -> float:
@@ -170,8 +171,7 @@ def main(
         one, many = sharded(Path(scratch), rows, shards, shard_rounds)
     found = findings(runs, one, many, rows, shards)
     print(f"{rows:,} rows: {median(one):.2f} s into 1 file, {median(many):.2f} s into {shards}")
-    for figure in found.figures:
-        print(f"{figure.name:<60} {figure.median:8.3f} {figure.unit}")
+    show(found)
     keep(found, json)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Self
 
+import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 
@@ -110,9 +111,9 @@ class Result(Record):
     findings: Findings
 
 
-def bars(title: str, unit: str, ways: Mapping[str, Iterable[float]]) -> Bars:
-    """Bars of any numbers, NumPy's among them."""
-    plain = {name: tuple(float(one) for one in values) for name, values in ways.items()}
+def bars(title: str, unit: str, ways: Mapping[str, Iterable[float]] | pd.DataFrame) -> Bars:
+    """Bars of any numbers, NumPy's among them; of a table each column is a way."""
+    plain = {str(name): tuple(float(one) for one in values) for name, values in ways.items()}
     return Bars(title=title, unit=unit, ways=plain)
 
 
@@ -120,6 +121,13 @@ def ratios(numerators: Iterable[float], denominators: Iterable[float]) -> tuple[
     """The ratio of each round."""
     pairs = zip(numerators, denominators, strict=True)
     return tuple(float(one) / float(other) for one, other in pairs)
+
+
+def show(findings: Findings) -> None:
+    """Print each figure: its middle round, and all of them."""
+    for figure in findings.figures:
+        values = ", ".join(f"{value:.4g}" for value in figure.values)
+        print(f"{figure.name:<70} {figure.median:9.4g} {figure.unit:<14} ({values})")
 
 
 def keep(findings: Findings, path: Path | None) -> None:

@@ -25,7 +25,7 @@ from prefect import flow
 from upath import UPath
 
 from benchmarks.photos import idle, photo
-from benchmarks.results import Figure, Findings, bars, keep
+from benchmarks.results import Figure, Findings, bars, keep, show
 from flows.cli import quiet_prefect
 from tasks.config import ResizeConfig
 from tasks.picture_index import Outcome
@@ -81,8 +81,9 @@ def draw(folder: Path, pictures: int) -> Jobs:
 
 
 class Taken(NamedTuple):
-    """Seconds of one round: the whole work each way, and one empty shard on Prefect and Ray."""
+    """Shards of one round, seconds of the work each way, and of one empty shard on Prefect."""
 
+    shards: int
     threads: float
     plain_ray: float
     prefect: float
@@ -105,6 +106,12 @@ def measure(
         seconds(on_prefect, work, [jobs[number : number + 1] for number in range(20)])
         threads_seconds(places, jobs[:20])
         found: dict[int, list[Taken]] = {}
+
+        def timed(way: Callable[[], float]) -> float:
+            # to replace a file takes longer than to write a new one
+            shutil.rmtree(folder / "resized", ignore_errors=True)
+            return way()
+
         for size in sizes:
             some = jobs[: size * MOST_SHARDS]
             shards = [some[at : at + size] for at in range(0, len(some), size)]
@@ -116,12 +123,8 @@ def measure(
             )
             found[size] = []
             for _ in range(rounds):
-                times = []
-                for way in ways:
-                    # to replace a file takes longer than to write a new one
-                    shutil.rmtree(folder / "resized", ignore_errors=True)
-                    times.append(way())
-                taken = Taken(times[0], times[1], times[2], times[3] / EMPTY_SHARDS)
+                threads, plain_ray, prefect, empty = map(timed, ways)
+                taken = Taken(len(shards), threads, plain_ray, prefect, empty / EMPTY_SHARDS)
                 found[size].append(taken)
                 print(f"shards of {size}: {taken}", flush=True)
         return found
@@ -131,11 +134,10 @@ def findings(found: dict[int, list[Taken]], pictures: int) -> Findings:
     """Prefect's part of a shard, and whole runs with and without it."""
     figures, drawn = [], []
     for size, rounds in found.items():
-        count = -(-min(pictures, size * MOST_SHARDS) // size)
         figures += [
             Figure(
                 name=f"Prefect's part of a shard of {size:,} rows",
-                values=tuple(one.empty_shard * count / one.threads for one in rounds),
+                values=tuple(one.empty_shard * one.shards / one.threads for one in rounds),
                 unit="of its work",
                 at_most=0.05 if size == BATCH_ROWS else None,
             ),
@@ -144,7 +146,7 @@ def findings(found: dict[int, list[Taken]], pictures: int) -> Findings:
                 values=tuple(one.prefect / one.plain_ray for one in rounds),
             ),
         ]
-        columns = zip(*(one[:3] for one in rounds), strict=True)
+        columns = zip(*(one[1:4] for one in rounds), strict=True)
         ways = dict(zip(("threads", "plain Ray", "Prefect on Ray"), columns, strict=True))
         drawn.append(bars(f"Seconds in shards of {size:,}, less is better", "s", ways))
     empty = [1000 * one.empty_shard for rounds in found.values() for one in rounds]
@@ -170,8 +172,7 @@ def main(
         in_flow = flow(name="benchmark", validate_parameters=False)(measure)
         measured = in_flow(Path(folder), pictures, sizes, rounds)
     found = findings(measured, pictures)
-    for figure in found.figures:
-        print(f"{figure.name:<60} {figure.median:8.3f} {figure.unit}")
+    show(found)
     keep(found, json)
 
 

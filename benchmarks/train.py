@@ -92,7 +92,7 @@ def findings(found: pd.DataFrame, batch_size: int, rows: int) -> Findings:
         "weights, all layers, float32, JPEGs of 900 × 1,200. The first epoch decodes the pictures, "
         "later ones find their pixels.",
         figures=figures,
-        bars=(bars("Pairs trained on", "pairs/s", {str(name): found[name] for name in found}),),
+        bars=(bars("Pairs trained on", "pairs/s", found),),
         rates={"pairs per second": float(found["later epochs"].median())},
     )
 

@@ -80,10 +80,11 @@ def pipeline(config: PipelineConfig) -> PipelineResult:
         project_name=config.project_name,
     )
     promoted = steps.run(promote, *table, *rivals, *measuring, config.gate)
+    promoted = promoted.model_copy(update={"model": present_model(promoted, base)})
     embedded = steps.run(
         embed_remotely(config) if config.embedding_deployment else embed,
         *table,
-        present_model(promoted, base),
+        promoted.model,
         store,
         config.embed,
         **in_shards,

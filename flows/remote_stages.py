@@ -43,8 +43,7 @@ def train_remotely(settings: PipelineConfig) -> Task[..., TrainResult]:
                 processed_data_path=table,
                 model_save_path=str(artifact.path),
                 project_name=project_name,
-                # A name is looked up by the worker: its cache of models is its own.
-                model=model.folder if within(store, model) else settings.model,
+                model=for_worker(model, store, settings),
                 refresh=refresh,
                 **config.model_dump(),
             )
@@ -76,8 +75,7 @@ def embed_remotely(settings: PipelineConfig) -> Task[..., EmbedResult]:
             child = GenerateEmbeddingsConfig(
                 processed_data_csv=table,
                 output_path=str(artifact.path / "embeddings.npz"),
-                # One that is not in the store is looked up by the worker, as for training.
-                model=model.folder if within(store, model) else settings.model,
+                model=for_worker(model, store, settings),
                 earlier=str(earlier.artifact.manifest_path) if earlier else None,
                 refresh=refresh,
                 runner=runner,
@@ -92,9 +90,12 @@ def embed_remotely(settings: PipelineConfig) -> Task[..., EmbedResult]:
     return retried(embed)
 
 
-def within(store: Store, model: ModelResult) -> bool:
-    """Whether a model lies in the store, where every worker finds it by its path."""
-    return model.folder.startswith(f"{store.path}/")
+def for_worker(model: ModelResult, store: Store, settings: PipelineConfig) -> str:
+    """What another worker finds the model by: its place in the store, or what the user named.
+
+    A published name stands for a folder of each worker's own cache.
+    """
+    return model.folder if model.folder.startswith(f"{store.path}/") else settings.model
 
 
 def published(artifact: Artifact, kind: type[Result]) -> tuple[Result, list[str]]:

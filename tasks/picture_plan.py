@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import NamedTuple, Self
 
@@ -48,7 +49,7 @@ class Survey:
 
         Raises UserError if there is no folder of pictures, or if they would be overwritten.
         """
-        if (images / PurePosixPath(config.picture_pattern).parent).resolve() == pictures.resolve():
+        if (images / source_pattern(config).parent).resolve() == pictures.resolve():
             raise UserError(
                 f"{images} holds the pictures and would hold the resized ones too, in their place. "
                 "Name another folder for the resized ones."
@@ -65,9 +66,13 @@ class Survey:
                 settings=fingerprint(config.picture(), code_version("tasks.pictures")),
             )
 
+    @cached_property
+    def _pattern(self) -> str:
+        return str(source_pattern(self.config))
+
     def source_name(self, nm: str) -> str:
         """The file name of an id's picture."""
-        return str(PurePosixPath(self.config.picture_pattern)).replace("{nm}", nm)
+        return self._pattern.replace("{nm}", nm)
 
     def plan(self, ids: Sequence[str]) -> list[Job | Outcome]:
         """A job or, without opening anything, the outcome of each id's picture."""
@@ -95,6 +100,11 @@ class Survey:
         if known and known.stamp == stamp and (known.reason or known.size == resized):
             return known
         return Job(nm, source, stamp)
+
+
+def source_pattern(config: ResizeConfig) -> PurePosixPath:
+    """Where in the folder of pictures that of the id {nm} is, as a listing names it."""
+    return PurePosixPath(config.picture_pattern)
 
 
 def target_name(nm: str) -> str:

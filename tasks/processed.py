@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from upath import UPath
 
@@ -19,7 +20,7 @@ from tasks.storage import writing
 from tasks.table_content import HASHED, PLACE
 
 CSV, TABLE, REJECTED = "processed_data.csv", "processed_data.parquet", "rejected.csv"
-CARRIAGE_RETURN = re.compile(r"\r\n?")  # a line's end to readers, which Python's csv does not quote
+CARRIAGE_RETURN = r"\r\n?"  # a line's end to readers, which Python's csv does not quote
 FIRST = ["title", PLACE, "nm"]  # and last, in the Parquet alone, HASHED
 
 
@@ -49,7 +50,7 @@ class ProcessedTable:
     def reject(self, rows: Iterable[tuple[str, str]]) -> None:
         """Add rejected rows: nm, reason."""
         for nm, reason in rows:
-            _csv_writer(self.rejected).writerow([CARRIAGE_RETURN.sub("\n", nm), reason])
+            _csv_writer(self.rejected).writerow([re.sub(CARRIAGE_RETURN, "\n", nm), reason])
             self.reasons[reason] += 1
 
 
@@ -86,7 +87,7 @@ def _frame(rows: pa.RecordBatch) -> pd.DataFrame:
             columns[name] = pd.Series(list(texts))
         else:
             whole = pa.types.is_integer(kind) or pa.types.is_boolean(kind)
-            columns[name] = column.to_pandas(types_mapper=pd.ArrowDtype if whole else None)
             if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-                columns[name] = columns[name].str.replace(CARRIAGE_RETURN, "\n", regex=True)
+                column = pc.replace_substring_regex(column, CARRIAGE_RETURN, "\n")
+            columns[name] = column.to_pandas(types_mapper=pd.ArrowDtype if whole else None)
     return pd.DataFrame(columns)

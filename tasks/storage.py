@@ -414,11 +414,12 @@ class Store(Parameters):
         if not is_local(latest):
             write_bytes(latest, key.encode())
             return
-        if Path(latest.path).is_dir() and not Path(latest.path).is_symlink():
-            shutil.rmtree(latest.path)  # what a copy that follows links makes of it
-        aside = Path(latest.path).with_name(f".latest.{uuid.uuid4().hex[:8]}")
+        link = Path(latest.path)
+        if link.is_dir() and not link.is_symlink():
+            shutil.rmtree(link)  # what a copy that follows links makes of it
+        aside = link.with_name(f".latest.{uuid.uuid4().hex[:8]}")
         aside.symlink_to(key)
-        aside.replace(latest.path)
+        aside.replace(link)
 
     def latest(self, stage: str) -> Artifact | None:
         """The artifact that ``latest`` names, if it is whole."""

@@ -39,8 +39,10 @@ def read_batches(path: UPath, rows: int) -> Iterator[pd.DataFrame]:
                     keep_default_na=False,
                     dtype=dict.fromkeys(TEXTS, str),
                 )
+            first = 0
             for frame in frames:
-                yield _checked(frame, path)
+                yield _checked(frame, path, first)
+                first += len(frame)
         except (ValueError, OSError) as error:
             if isinstance(error, UserError):
                 raise
@@ -63,7 +65,8 @@ def check_table(path: UPath) -> None:
     next(read_batches(path, 1), None)
 
 
-def _checked(frame: pd.DataFrame, path: UPath) -> pd.DataFrame:
+def _checked(frame: pd.DataFrame, path: UPath, first: int) -> pd.DataFrame:
+    """The frame as stages expect it; ``first`` is its first row's number in the table."""
     missing = [name for name in REQUIRED if name not in frame.columns]
     if missing:
         raise UserError(
@@ -72,7 +75,7 @@ def _checked(frame: pd.DataFrame, path: UPath) -> pd.DataFrame:
         )
     unnamed = frame["image_path"].isna() | (frame["image_path"] == "")
     if unnamed.any():
-        row = unnamed[unnamed].index[0]
+        row = first + int(unnamed.to_numpy().argmax())
         raise UserError(
             f"{path} names no picture in row {row} (counted from 0): image_path is empty. Make it "
             "with flows/data_preprocessing.py, which leaves such rows out."

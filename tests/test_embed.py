@@ -284,16 +284,15 @@ def test_a_child_run_is_told_of_the_embeddings_before(
         catalog="demo", images="demo", embedding_deployment="generate-embeddings/gpu"
     )
 
+    sent: list[str] = []
+
     def child(_deployment: str, config: GenerateEmbeddingsConfig) -> None:
         output = location(config.output_path).parent
         store = Store(root=str(output), keyed=False, manifest_name="embeddings.manifest.json")
         shop.embed(table, config.part(EmbedConfig), store=store, earlier=config.earlier)
+        sent.append(config.model)
 
-    sent = []
-    monkeypatch.setattr(
-        "flows.remote_stages.run_remotely",
-        lambda deployment, config: (sent.append(config.model), child(deployment, config)),
-    )
+    monkeypatch.setattr("flows.remote_stages.run_remotely", child)
     embed_there = embed_remotely(settings)
     result = embed_there.fn(str(shop.csv), "table", shop.model, shop.store, CONFIG)
     assert (result.rows, result.rows_embedded) == (ROWS, 1)

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
+from tasks.errors import UserError
 from tasks.storage import location
-from tasks.table import read_table
+from tasks.table import read_batches, read_table
 
 
 def test_categories_are_values_like_others(tmp_path: Path) -> None:
@@ -15,3 +17,13 @@ def test_categories_are_values_like_others(tmp_path: Path) -> None:
     table.to_parquet(tmp_path / "table.parquet")
     found = read_table(location(tmp_path / "table.parquet"))
     assert found["category"].fillna("").tolist() == ["обувь", "", "сумки"]
+
+
+@pytest.mark.parametrize("name", ["table.csv", "table.parquet"])
+def test_a_row_without_a_picture_has_its_number_in_the_table(tmp_path: Path, name: str) -> None:
+    """Not that in the batch in which it is read."""
+    table = pd.DataFrame({"title": list("абвгд"), "image_path": ["x", "x", "x", "", "x"]})
+    write = table.to_csv if name.endswith("csv") else table.to_parquet
+    write(tmp_path / name, index=False)
+    with pytest.raises(UserError, match="no picture in row 3"):
+        list(read_batches(location(tmp_path / name), 2))

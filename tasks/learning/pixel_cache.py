@@ -85,9 +85,11 @@ def open_cache(
     """
     size = 3 * resolution**2
     most = int(limit_gb * 1e9) // size
+    if not most:
+        return None
     names = (hashlib.blake2b(key.encode(), digest_size=16).hexdigest().encode() for key in keys)
     wanted = np.fromiter(names, KEY)
-    if not most or not len(wanted):
+    if not len(wanted):
         return None
     place = folder / f"{resolution}-{fit}"
     place.mkdir(parents=True, exist_ok=True)

@@ -38,8 +38,6 @@ TOPICS = (
         {
             "added to the demo with a new PREFECT_HOME": "Prefect makes its database there first; "
             "later runs find it.",
-            "many shards instead of one: added to the work": "The machine's speed changed within "
-            "its two long rounds, which contradict each other; more and shorter ones follow.",
         },
     ),
     Topic(
@@ -51,12 +49,6 @@ TOPICS = (
         "memory",
         "Cost per row and memory as tables grow",
         ("--rows", "60", "200"),
-        {
-            "embed: cost per row, largest table to smallest": "Another program trained beside the "
-            "largest table for most of its time; up to 20,000 rows the cost was the same.",
-            "embed: peak memory, largest table to smallest": "Not explained: runs before it held "
-            "1.10 to 1.25 times; this one was slowed down by another program.",
-        },
     ),
 )
 

@@ -44,7 +44,7 @@ SCHEMA = pa.schema(
 )
 WRITE_ROWS, WRITE_SECONDS = 2_000, 30.0  # the most that a killed run does again
 MAX_PARTS = 16
-CHUNK = 10_000
+CHUNK = 2_000
 TRIES = 3
 
 
@@ -75,7 +75,7 @@ class Files:
     """A listing in a compact form: 24 bytes a file."""
 
     names: Hashes  # sorted
-    stamps: Hashes
+    stamps: Hashes  # the last one, 0, and the last size, -1, are of no file
     sizes: Positions
 
     @classmethod
@@ -89,20 +89,25 @@ class Files:
             sizes.extend(info.size for _, info in some)
         hashes = np.asarray(names)
         order = np.argsort(hashes)
-        return cls(hashes[order], np.asarray(stamps)[order], np.asarray(sizes)[order])
+        stamps.append(0)
+        sizes.append(-1)
+        with_none = np.append(order, len(order))
+        return cls(hashes[order], np.asarray(stamps)[with_none], np.asarray(sizes)[with_none])
 
     def find(self, names: Sequence[str]) -> tuple[Positions, Hashes]:
         """Size and stamp of each named file; size -1 where there is none."""
         positions = _find(self.names, names)
-        sizes, stamps = np.append(self.sizes, -1), np.append(self.stamps, np.uint64(0))
-        return sizes[positions], stamps[positions]
+        return self.sizes[positions], self.stamps[positions]
 
 
 def _find(known: Hashes, names: Sequence[str]) -> Positions:
+    """The place of each name's hash among the known ones, which are sorted; -1 if it is none."""
     if not len(known):
         return np.full(len(names), -1)
     wanted = hash_texts(names)
-    positions = np.searchsorted(known, wanted).clip(max=len(known) - 1)
+    order = np.argsort(wanted)  # in order, a search begins near the one before
+    positions = np.empty(len(wanted), np.int64)
+    positions[order] = np.searchsorted(known, wanted[order]).clip(max=len(known) - 1)
     return np.where(known[positions] == wanted, positions, -1)
 
 

@@ -184,6 +184,11 @@ class TrainConfig(Parameters):
     save_every_steps: int = Field(
         0, ge=0, description="Checkpoint within epochs every so many steps; 0 is every 10 minutes."
     )
+    keep_checkpoints: int = Field(
+        0,
+        ge=0,
+        description="Epochs' checkpoints that stay, the newest and always the best one; 0 is all.",
+    )
     log_every_steps: int = Field(10, ge=1, description="Steps between two lines of metrics.jsonl.")
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where to compute; auto takes a GPU when there is one."
@@ -204,6 +209,7 @@ class TrainConfig(Parameters):
             "num_workers",
             "cache_gb",
             "save_every_steps",
+            "keep_checkpoints",
             "log_every_steps",
             "device",
             "processes",

@@ -15,8 +15,9 @@ from tasks.learning.fit import fit
 from tasks.learning.frozen import image_features, text_features
 from tasks.learning.learner import Learner
 from tasks.learning.model import RuCLIP, load_checkpoint, load_folder, ruclip
-from tasks.learning.state import Place
+from tasks.learning.state import Place, epoch_checkpoints
 from tasks.learning.training import Run, Training
+from tasks.storage import location
 from tests.small_training import catalogue, small_fit, small_model, weights_of
 
 EPOCHS, ROWS, HELD_OUT = 3, 24, 12
@@ -216,6 +217,23 @@ def test_averaged_weights_are_what_is_validated_and_kept(
     average, live = content["model_state_dict"], content["live_state_dict"]
     assert not torch.equal(average["visual.proj"], live["visual.proj"])
     assert progress.best
+
+
+def test_only_so_many_checkpoints_stay_as_are_wanted(
+    table: pd.DataFrame, model: RuCLIP, tmp_path: Path
+) -> None:
+    """The newest ones and the best, which at a rate that learns nothing is the first."""
+    settings = config(num_epochs=4, lr=1e-12, patience=0)
+    for keep, left in ((1, {1, 4}), (2, {1, 3, 4}), (0, {1, 2, 3, 4})):
+        folder = tmp_path / str(keep)
+        progress = trained(
+            table, model, folder, settings.model_copy(update={"keep_checkpoints": keep})
+        )
+        assert progress.best_checkpoint == "ruCLIP_model_epoch1.pth"
+        assert set(epoch_checkpoints(location(folder))) == {
+            f"ruCLIP_model_epoch{epoch}.pth" for epoch in left
+        }
+        assert (folder / "ruclip" / "config.json").is_file()
 
 
 def test_a_loss_that_is_no_number_names_the_batch_and_keeps_the_last_checkpoint(

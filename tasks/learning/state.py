@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,7 @@ logger = logging.getLogger(__name__)
 STATE = "state.json"
 WITHIN_EPOCH = "resume.pth"
 BEST_WITHIN_EPOCH = "ruCLIP_model_best.pth"
+EPOCH_CHECKPOINT = re.compile(r"ruCLIP_model_epoch\d+\.pth")
 MODEL_FOLDER = "ruclip"
 METRICS = "metrics.jsonl"
 CARD = "model_card.md"
@@ -109,6 +111,11 @@ class Place:
 def checkpoint_name(epoch: int) -> str:
     """The file of an epoch, counted from 1."""
     return f"ruCLIP_model_epoch{epoch}.pth"
+
+
+def epoch_checkpoints(folder: UPath) -> list[str]:
+    """Names of the epochs' checkpoints that are in a training's folder."""
+    return [name for name, _ in listing(folder) if EPOCH_CHECKPOINT.fullmatch(name)]
 
 
 def on_cpu(value: Any) -> Any:

@@ -29,6 +29,7 @@ from tasks.learning.state import (
     Place,
     Progress,
     checkpoint_name,
+    epoch_checkpoints,
 )
 from tasks.learning.tracking import MetricsFile, Nowhere, Tracker
 from tasks.learning.validation import Metrics, Validation, better, held_out_rows
@@ -135,6 +136,7 @@ class Training:
             progress = self._judged(progress, ends=not within)
         if not within or progress.stopped:
             self._save(checkpoint_name(progress.epoch), progress)
+            self._remove_old(progress)
         elif saves:
             self._save(WITHIN_EPOCH, progress)
         self.learner.progress = progress
@@ -194,6 +196,16 @@ class Training:
             self.run.place.point(name, progress)
             self.metrics.flush()
         self.saved_step, self.saved_at = progress.step, time.monotonic()
+
+    def _remove_old(self, progress: Progress) -> None:
+        """Leave the newest checkpoints and the best one, where only so many are wanted."""
+        keep = self.config.keep_checkpoints
+        if not keep or not self.run.world.leads:
+            return
+        stay = {checkpoint_name(progress.epoch - age) for age in range(keep)}
+        stay.add(progress.best_checkpoint)
+        folder = self.run.place.folder
+        remove(folder / name for name in epoch_checkpoints(folder) if name not in stay)
 
     def save_interrupted(self) -> None:
         """Save at an interruption, unless it came amid an update or after a broken step."""

@@ -1,34 +1,35 @@
 """The whole way: clean, resize, train, evaluate, promote, embed.
 
-python flows/pipeline.py                        the embedded demo, offline, in two minutes
-python flows/pipeline.py --catalog catalog.parquet --images images --output s3://bucket/shop
-python flows/pipeline.py --config shop.yaml --train.lr 3e-6
+    python flows/pipeline.py                        the embedded demo, offline, in two minutes
+    python flows/pipeline.py --catalog catalog.parquet --images images --output s3://bucket/shop
+    python flows/pipeline.py --config shop.yaml --train.lr 3e-6
+
+--config reads parameters from a YAML file like flows/demo.yaml; an option beside it wins.
 """
 
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from prefect import Task, flow
-from rich.console import Console
 
-from flows.cli import parse, run, with_config_file
+from flows.cli import parse, run
 from flows.remote_stages import embed_remotely, train_remotely
 from tasks.clean import check_catalog, clean
 from tasks.config import PipelineConfig
 from tasks.demo import draw_demo
 from tasks.embed import embed
-from tasks.evaluate import evaluate
+from tasks.evaluate import check_labels, evaluate
 from tasks.model import check_model, prepare_model
 from tasks.promote import present_model, promote
 from tasks.report import report, summary
 from tasks.resize import pictures_folder, resize
 from tasks.results import PipelineResult
-from tasks.runner import check_runner
+from tasks.runner import check_launcher, check_runner
 from tasks.stage import outcome
 from tasks.storage import Store, check_folder, check_writable, location
 from tasks.train import train
+from tasks.views import terminal
 
 DEMO = Path(__file__).with_name("demo.yaml")
 
@@ -91,20 +92,22 @@ def pipeline(config: PipelineConfig) -> PipelineResult:
     )
     results = resized, trained, evaluated, promoted, embedded
     result = outcome(report, *results, steps.seconds, store, refresh=refresh)
-    Console().print(summary(result, steps.seconds))
+    terminal().print(summary(result, steps.seconds))
     return result
 
 
 def check(config: PipelineConfig) -> None:
     """Refuse what cannot work, before anything is written."""
     check_runner(config.runner)
+    if not config.training_deployment:
+        check_launcher(config.train)
     if config.catalog != "demo":
-        check_catalog(location(config.catalog), config.clean)
+        layout = check_catalog(location(config.catalog), config.clean)
+        check_labels(layout.schema.names, config.evaluate)
         check_folder(location(config.images))
     check_model(config.model)
     check_writable(location(config.output))
 
 
 if __name__ == "__main__":
-    arguments = with_config_file(sys.argv[1:], default=DEMO)
-    run(pipeline, parse(PipelineConfig, __doc__, arguments), check)
+    run(pipeline, parse(PipelineConfig, __doc__, default_file=DEMO), check)

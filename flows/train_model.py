@@ -1,7 +1,7 @@
 """Fine-tune ruCLIP on a processed table.
 
-python flows/train_model.py --processed_data_path processed/processed_data.csv
-    --model_save_path model --num_epochs 2 --batch_size 32 --lr 1e-6
+    python flows/train_model.py --processed_data_path processed/processed_data.csv
+        --model_save_path model --num_epochs 2 --batch_size 32 --lr 1e-6
 """
 
 from prefect import flow
@@ -14,6 +14,7 @@ from tasks.errors import UserError
 from tasks.model import check_model, prepare_model
 from tasks.report import show_sections, training_section
 from tasks.results import TrainResult
+from tasks.runner import check_launcher
 from tasks.stage import outcome
 from tasks.storage import Store, check_writable, copy, exists, location
 from tasks.table import check_table
@@ -67,6 +68,7 @@ def preprocessing(config: TrainModelConfig) -> DataPreprocessingConfig:
 
 def check(config: TrainModelConfig) -> None:
     """Refuse what cannot work, before anything is written."""
+    check_launcher(config.part(TrainConfig))
     table = location(config.processed_data_path)
     if exists(table):
         check_table(table)

@@ -43,13 +43,13 @@ REJECTED_SCHEMA = pa.schema([("nm", pa.string()), ("reason", pa.string())])
 READ_BUFFER = 1 << 20  # bytes of a column read at once; without it a whole row group is
 
 
-def check_catalog(catalog: UPath, config: CleanConfig) -> None:
-    """Refuse a catalogue that cannot be cleaned, from its schema alone."""
+def check_catalog(catalog: UPath, config: CleanConfig) -> Layout:
+    """The layout of a catalogue, or UserError if it cannot be cleaned, from its schema alone."""
     if not is_file(catalog):
         raise UserError(f"{catalog} does not exist or is not a file.")
     with explained(catalog), _damage_named(catalog), catalog.open("rb") as file:
         schema = pq.ParquetFile(file).schema_arrow
-    read_layout(schema, catalog, config)
+    return read_layout(schema, catalog, config)
 
 
 @contextmanager

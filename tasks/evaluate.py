@@ -2,6 +2,8 @@
 
 import json
 import logging
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +11,7 @@ import pandas as pd
 
 from tasks.code_version import code_version
 from tasks.config import EvaluateConfig, TrainConfig
+from tasks.errors import UserError
 from tasks.model import local_model
 from tasks.results import EvaluateResult, ModelResult
 from tasks.stage import Stage, retried
@@ -22,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 STAGE = Stage("evaluate", EvaluateResult, __name__)
 REPORT, CONTACT_SHEET, MEASUREMENT = "evaluation.json", "contact_sheet.png", "measurement.json"
+FEW_PRODUCTS = 30  # of fewer, a recall of one half is known to no better than 0.18
 
 
 @retried
@@ -47,12 +51,16 @@ def evaluate(
             measured(table, table_fingerprint, model, store, config, split, refresh=refresh)
             for model in (before, after)
         )
+        warn_of_few(second.counts["ranked_products"])
         found = evaluation(first, second, config, split)
         _write_json(artifact, REPORT, found)
         sheet = draw_contact_sheet(read_table(location(table)), second)
         write_bytes(artifact.path / CONTACT_SHEET, sheet)
         result = EvaluateResult(
-            report=str(artifact.path / REPORT), before=first.metrics, after=second.metrics
+            report=str(artifact.path / REPORT),
+            before=first.metrics,
+            after=second.metrics,
+            counts=second.counts,
         )
         if project_name:
             log_to_wandb(project_name, artifact, found)
@@ -113,6 +121,36 @@ def measuring_inputs(
 def split_parameters(split: TrainConfig) -> dict[str, Any]:
     """What decides which products are held out."""
     return split.model_dump(include={"validation_fraction", "test_fraction", "seed"})
+
+
+def uncertainty(products: int) -> float:
+    """Half the width of a recall's 95% interval, where it is widest: at a recall of one half.
+
+    The normal approximation, 1.96 sqrt(p (1 - p) / n), over products, since listings of one product
+    are right or wrong together.
+    """
+    return 1.96 * math.sqrt(0.25 / products)
+
+
+def warn_of_few(products: int) -> None:
+    """Say so where the figures, and with them the gate, rest on too little."""
+    if products < FEW_PRODUCTS:
+        logger.warning(
+            "evaluate: %d products are held out, so a recall of theirs is known to within %.2f "
+            "only. Raise train.test_fraction, or take a larger catalogue.",
+            products,
+            uncertainty(products),
+        )
+
+
+def check_labels(columns: Sequence[str], config: EvaluateConfig) -> None:
+    """Refuse a label column that was named and is not there; the default one may be missing."""
+    default = EvaluateConfig.model_fields["label_column"].default
+    if config.label_column not in (default, *columns):
+        raise UserError(
+            f"The catalogue has no column {config.label_column!r} for the probe's classes; it has: "
+            f"{', '.join(columns)}. Set evaluate.label_column."
+        )
 
 
 def evaluation(

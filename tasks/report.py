@@ -6,10 +6,10 @@ All three are written from the same sections; the page holds its pictures and ne
 import json
 from collections.abc import Mapping
 
-from rich.console import Console, Group
+from rich.console import Group
 
 from tasks.artifacts import show_markdown, show_picture, show_table
-from tasks.evaluate import CONTACT_SHEET
+from tasks.evaluate import CONTACT_SHEET, uncertainty
 from tasks.results import (
     EmbedResult,
     EvaluateResult,
@@ -20,7 +20,7 @@ from tasks.results import (
 )
 from tasks.stage import Stage, retried
 from tasks.storage import Artifact, Store, location, read_bytes, write_bytes
-from tasks.views import Section, html_page, markdown, terminal_table
+from tasks.views import Section, html_page, markdown, terminal, terminal_table
 
 STAGE = Stage("report", PipelineResult, __name__)
 PAGE, CURVE = "report.html", "training.png"
@@ -82,7 +82,12 @@ def figures_section(evaluated: EvaluateResult) -> Section:
         for name, words in FIGURES.items()
         if name in before and name in after
     ]
-    return Section("Held-out products", ("", "guessing", "before", "after"), rows)
+    listings, products = (evaluated.counts[f"ranked_{what}"] for what in ("rows", "products"))
+    title = (
+        f"Held-out products: {products:,} with {listings:,} listings, "
+        f"a recall is known to ±{uncertainty(products):.2f}"
+    )
+    return Section(title, ("", "guessing", "before", "after"), rows)
 
 
 def model_section(result: PipelineResult) -> Section:
@@ -142,7 +147,7 @@ def embeddings_section(embedded: EmbedResult) -> Section:
 
 def show_sections(*sections: Section) -> None:
     """Print sections on the terminal."""
-    Console().print(*map(terminal_table, sections))
+    terminal().print(*map(terminal_table, sections))
 
 
 def _guess(name: str, figures: Mapping[str, float]) -> str:

@@ -54,6 +54,7 @@ class EvaluateResult(Parameters):
     report: str = Field(description="evaluation.json")
     before: dict[str, float]
     after: dict[str, float]
+    counts: dict[str, int] = Field(description="Held-out rows and products, the probe's rows.")
 
 
 class PromoteResult(Parameters):

@@ -17,6 +17,7 @@ from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from tasks.code_version import code_version
+from tasks.config import TrainConfig
 from tasks.errors import UserError
 from tasks.ray_cluster import OPTIONS, address_of, joining
 from tasks.shards import Made, MapShards, Shard
@@ -43,14 +44,7 @@ def check_runner(runner: str) -> None:
     """
     if runner == "threads":
         return
-    try:
-        import prefect_ray  # noqa: F401 - only whether they are there
-        import ray  # noqa: F401
-    except ImportError as error:
-        raise UserError(
-            f"runner: {runner} needs Ray, which is not installed ({error}). "
-            "Install it with: pip install 'vitrina[ray]'"
-        ) from error
+    _need_ray(f"runner: {runner}")
     address = address_of(runner)
     host = urlsplit(address).hostname
     if host and host not in THIS_MACHINE and not PREFECT_API_URL.value():
@@ -58,6 +52,23 @@ def check_runner(runner: str) -> None:
             f"The workers of {address} cannot reach the Prefect server that this process starts "
             "for itself. Set PREFECT_API_URL to a server that they reach, or leave runner: threads."
         )
+
+
+def check_launcher(config: TrainConfig) -> None:
+    """Refuse to train on Ray where it is not installed, before anything runs."""
+    if config.processes > 1 and config.launcher == "ray":
+        _need_ray("launcher: ray")
+
+
+def _need_ray(setting: str) -> None:
+    try:
+        import prefect_ray  # noqa: F401 - only whether they are there
+        import ray  # noqa: F401
+    except ImportError as error:
+        raise UserError(
+            f"{setting} needs Ray, which is not installed ({error}). "
+            "Install it from the clone: pip install -c constraints.txt '.[ray]'"
+        ) from error
 
 
 @contextmanager

@@ -5,10 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from string import Template
 
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from tasks.artifacts import data_uri
+
+UNBROKEN = 10_000  # characters in a line
 
 TEMPLATE = Template("""<!doctype html>
 <html lang="en">
@@ -51,6 +54,12 @@ class Section:
     title: str
     header: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
+
+
+def terminal() -> Console:
+    """Standard output; read by a program, its lines are as long as need be: no path is broken."""
+    console = Console()
+    return console if console.is_terminal else Console(width=UNBROKEN)
 
 
 def terminal_table(section: Section) -> Table:

@@ -14,7 +14,13 @@ from shop import draw_shop, tiny_model
 from tasks import evaluate as stage
 from tasks.config import EvaluateConfig, TrainConfig
 from tasks.errors import UserError
-from tasks.evaluate import draw_contact_sheet, evaluate
+from tasks.evaluate import (
+    check_labels,
+    draw_contact_sheet,
+    evaluate,
+    uncertainty,
+    warn_of_few,
+)
 from tasks.learning import measure as measuring
 from tasks.learning import tracking
 from tasks.learning.measure import Measurement, choose_rows, measure
@@ -116,6 +122,23 @@ def test_everything_is_measured_and_counted(measured: Measurement, table: pd.Dat
     assert measured.counts["probe_classes"] == 3
     assert measured.metrics["chance_recall_at_1"] >= 1 / held_out.sum()
     assert measured.metrics["duplicate_pr_auc_text"] == pytest.approx(1)
+
+
+def test_figures_of_few_products_come_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """1.96 standard errors of a recall of one half; silent where there are products enough."""
+    assert uncertainty(100) == pytest.approx(0.098)
+    warn_of_few(30)
+    assert not caplog.records
+    warn_of_few(4)
+    assert "4 products are held out, so a recall of theirs is known to within 0.49" in caplog.text
+
+
+def test_a_named_label_column_must_be_there() -> None:
+    """The default one may be missing: then there are no figures by class."""
+    check_labels(["nm", "title"], EvaluateConfig())
+    check_labels(["nm", "brand"], EvaluateConfig(label_column="brand"))
+    with pytest.raises(UserError, match=r"no column 'brnd' .* it has: nm, brand\. Set evaluate"):
+        check_labels(["nm", "brand"], EvaluateConfig(label_column="brnd"))
 
 
 def test_examples_show_what_the_titles_find(measured: Measurement, table: pd.DataFrame) -> None:

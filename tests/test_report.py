@@ -14,7 +14,15 @@ from rich.console import Console
 
 from tasks.learning.state import Place, Progress
 from tasks.plots import Found, SheetRow, contact_sheet, training_curve
-from tasks.report import PAGE, draw_training, figures_section, report, rows_section, summary
+from tasks.report import (
+    PAGE,
+    draw_training,
+    figures_section,
+    report,
+    rows_section,
+    show_sections,
+    summary,
+)
 from tasks.results import (
     EmbedResult,
     EvaluateResult,
@@ -75,6 +83,7 @@ def results(tmp_path: Path) -> dict[str, object]:
             report=str(tmp_path / "evaluation.json"),
             before=FIGURES,
             after=FIGURES | {"text_to_image_recall_at_1": 0.75, "text_to_image_median_rank": 1},
+            counts={"ranked_rows": 130, "ranked_products": 100},
         ),
         "promoted": PromoteResult(
             model=model,
@@ -114,6 +123,22 @@ class Outside(HTMLParser):
         self.tags.add(tag)
         names = ("src", "href", "srcset", "action")
         self.addresses += [value or "" for name, value in attrs if name in names]
+
+
+def test_a_figure_stands_with_what_it_rests_on(results: dict[str, object]) -> None:
+    """How many products and listings were held out, and how exact a recall of so many is."""
+    assert figures_section(results["evaluated"]).title == (
+        "Held-out products: 100 with 130 listings, a recall is known to ±0.10"
+    )
+
+
+def test_a_program_that_reads_the_output_finds_paths_whole(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Where standard output is no terminal, no line is folded."""
+    path = "/very/long/" + "folder/" * 40
+    show_sections(Section("Places", ("", ""), [("report", path)]))
+    assert path in capsys.readouterr().out
 
 
 def test_rows_add_up_and_name_every_reason(results: dict[str, object]) -> None:

@@ -29,6 +29,7 @@ from tasks.config import (
     PipelineConfig,
     ResizeConfig,
     RunnerConfig,
+    TrainConfig,
 )
 from tasks.demo import draw_catalog
 from tasks.embed import gpus_of_a_shard
@@ -40,7 +41,7 @@ from tasks.learning.tiny import make_tiny
 from tasks.picture_pool import resize_shard
 from tasks.ray_cluster import joining
 from tasks.results import EmbedResult, ResizeResult
-from tasks.runner import _work, check_runner, shard_map
+from tasks.runner import _work, check_launcher, check_runner, shard_map
 from tasks.take_over import COLUMNS, Index
 from tests.picture_shop import Shop, opens, picture
 
@@ -62,11 +63,15 @@ def test_without_the_extra_ray_is_refused_with_what_to_install(
     """One sentence, before anything runs; threads need nothing."""
     monkeypatch.setitem(sys.modules, "prefect_ray", None)
     places = {"processed_data_csv": "absent.csv", "output_path": "absent.npz"}
-    with pytest.raises(UserError, match=r"pip install 'vitrina\[ray\]'"):
+    needed = r"needs Ray, .* pip install -c constraints.txt '\.\[ray\]'"
+    with pytest.raises(UserError, match=f"runner: ray {needed}"):
         check(GenerateEmbeddingsConfig(**places, runner="ray"))
-    with pytest.raises(UserError, match="vitrina"), shard_map("resize", "ray://head:10001"):
+    with pytest.raises(UserError, match=needed), shard_map("resize", "ray://head:10001"):
         pass
+    with pytest.raises(UserError, match=f"launcher: ray {needed}"):
+        check_launcher(TrainConfig(launcher="ray", processes=2))
     check_runner("threads")
+    check_launcher(TrainConfig(launcher="ray"))
 
 
 def test_workers_elsewhere_need_a_server_that_they_reach() -> None:

@@ -63,7 +63,9 @@ def measure(
     metrics |= chance_recall(len(group), group)
     metrics |= _duplicates(held_out, group, config.duplicate_rows)
     counts = {"ranked_rows": len(rows.ranked), "ranked_products": len(np.unique(group))}
-    if config.label_column in table.columns:
+    if config.label_column not in table.columns:
+        logger.info("evaluate: no column %r, so no probe by class", config.label_column)
+    else:
         labels = table[config.label_column].fillna("").astype(str).str.strip().to_numpy(object)
         ranked = list(labels[rows.ranked])
         metrics |= _zero_shot(embedder, held_out.image, ranked)

@@ -12,8 +12,8 @@ from tasks.ray_cluster import OPTIONS, address_of, joining
 def launch(job: Job) -> None:
     """Run the job on ``config.processes`` Ray workers, one GPU each where there are any.
 
-    Ray must be installed (``pip install 'vitrina[ray]'``); the job's places must be reachable from
-    its workers. Raises UserError as a worker does, LostProcessError for whatever else ends one.
+    Ray must be installed (the extra ``ray``); the job's places must be reachable from its workers.
+    Raises UserError as a worker does, LostProcessError for whatever else ends one.
     """
     import ray
     from ray.train import RunConfig, ScalingConfig, WorkerGroupError

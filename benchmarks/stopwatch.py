@@ -95,8 +95,7 @@ def main(result: Path, arguments: Sequence[str]) -> None:
         task.fn = _watched(task.fn, task.name, seconds)
     for name in PREFECTS_OWN:
         setattr(artifacts, name, _watched(getattr(artifacts, name), UI, seconds))
-    options = cli.with_config_file(arguments, default=pipeline.DEMO)
-    config = cli.parse(PipelineConfig, pipeline.__doc__, options)
+    config = cli.parse(PipelineConfig, pipeline.__doc__, arguments, pipeline.DEMO)
     started = time.monotonic()  # on Linux the same clock as the caller's
     cli.run(pipeline.pipeline, config, pipeline.check)
     found = {"started": started, "ended": time.monotonic(), "own": seconds}

@@ -8,6 +8,7 @@ import atexit
 import gc
 import io
 import logging
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ from prefect.settings import (
 )
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
+from upath import UPath
 
 from tasks.config import Parameters
 from tasks.errors import UserError
@@ -38,33 +40,45 @@ Result = TypeVar("Result")
 
 
 def parse(
-    model: type[Config], description: str | None, arguments: Sequence[str] | None = None
+    model: type[Config],
+    description: str | None,
+    arguments: Sequence[str] | None = None,
+    default_file: Path | None = None,
 ) -> Config:
     """The model that the command line describes; exits with 2 and a short message on wrong use.
 
     Options are written with underscores, as in the seed's scripts; hyphens work too. Of an option
-    that is given twice the last one counts.
+    that is given twice the last one counts. With a ``default_file`` there is ``--config``, see
+    :func:`with_config_file`.
     """
+    arguments, named = list(sys.argv[1:] if arguments is None else arguments), None
+    if default_file:
+        arguments, named = with_config_file(arguments, default_file)
     message = io.StringIO()
     try:
         with redirect_stderr(message):
             return tyro.cli(model, args=arguments, description=description, use_underscores=True)
+    except BrokenPipeError:  # --help | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or its last flush fails
+        raise SystemExit from None
     except SystemExit as stop:
         if not stop.code:  # --help
             raise
-        refuse(_reason(stop, message.getvalue()))
+        also = f"; parameters were read from {named} too" if named else ""
+        refuse(_reason(stop, message.getvalue()) + also)
 
 
-def with_config_file(arguments: Sequence[str], default: Path) -> list[str]:
-    """The arguments with those of ``--config FILE.yaml`` before them, so that they win over it.
+def with_config_file(arguments: Sequence[str], default: Path) -> tuple[list[str], UPath | None]:
+    """The arguments with those of ``--config FILE.yaml`` before them, which they win over.
 
-    ``default`` is read when neither a file nor a catalogue is named.
+    Beside them the file, if one is named. ``default`` is read when neither a file nor a catalogue
+    is.
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--config")
     named, rest = parser.parse_known_args(arguments)
     if named.config is None and any(given.split("=")[0] == "--catalog" for given in rest):
-        return rest
+        return rest, None
     path = location(named.config or default)
     try:
         content = yaml.safe_load(read_bytes(path)) or {}
@@ -74,7 +88,7 @@ def with_config_file(arguments: Sequence[str], default: Path) -> list[str]:
         refuse(f"{path} is not YAML: {str(error).splitlines()[0]}")
     except UserError as error:
         refuse(str(error))
-    return [*options(content), *rest]
+    return [*options(content), *rest], path if named.config else None
 
 
 def options(content: Mapping[str, Any], prefix: str = "") -> Iterator[str]:

@@ -1,8 +1,10 @@
 """Put the model before the present one back, or an earlier one; the next run embeds with it.
 
-python flows/roll_back.py --output output             the model before the present one
-python flows/roll_back.py --output output --list      which models were present, and when
-python flows/roll_back.py --output output --to KEY    a certain one, or base
+    python flows/roll_back.py --output output             the model before the present one
+    python flows/roll_back.py --output output --list      which models were present, and when
+    python flows/roll_back.py --output output --to KEY    a certain one, or base
+
+No model is removed: one that was put away can be put back.
 """
 
 import logging

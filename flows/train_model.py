@@ -1,7 +1,7 @@
 """Fine-tune ruCLIP on a processed table.
 
-    python flows/train_model.py --processed_data_path processed/processed_data.csv
-        --model_save_path model --num_epochs 2 --batch_size 32 --lr 1e-6
+python flows/train_model.py --processed_data_path processed/processed_data.csv
+    --model_save_path model --num_epochs 2 --batch_size 32 --lr 1e-6
 """
 
 from prefect import flow

@@ -141,6 +141,11 @@ def open_checkpoint(checkpoint: str, base: str) -> "RuCLIP":
     from tasks.learning import weights
     from tasks.learning.model import load_checkpoint, load_folder
 
+    if not missing_files(location(checkpoint)):
+        raise UserError(
+            f"{checkpoint} is a ruCLIP folder, not a checkpoint (.pth): give it as --model, "
+            "without --fine_tuned_model_path."
+        )
     path = local_checkpoint(checkpoint)
     if "config" in weights.read(path):
         return load_checkpoint(path, None)

@@ -145,8 +145,8 @@ def test_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
             }
         )
     )
-    arguments = with_config_file(["--config", str(file), "--train.lr", "1e-5"], default=file)
-    config = parse(PipelineConfig, None, arguments)
+    arguments = ["--config", str(file), "--train.lr", "1e-5"]
+    config = parse(PipelineConfig, None, arguments, default_file=file)
     assert (config.catalog, config.refresh) == ("c.parquet", True)
     assert config.resize.default_image_size == (96, 64)
     assert (config.train.lr, config.train.num_epochs) == (1e-5, 7)
@@ -156,9 +156,23 @@ def test_the_default_file_serves_when_no_catalogue_is_named(tmp_path: Path) -> N
     """Without --config and --catalog the demo's file is read; with --catalog it is not."""
     demo = tmp_path / "demo.yaml"
     demo.write_text("catalog: demo\nimages: demo\nmodel: tiny\n")
-    assert parse(PipelineConfig, None, with_config_file([], default=demo)).model == "tiny"
+    assert parse(PipelineConfig, None, [], default_file=demo).model == "tiny"
     own = ["--catalog", "c", "--images", "i"]
-    assert with_config_file(own, default=demo) == own
+    assert with_config_file(own, default=demo) == (own, None)
+
+
+def test_a_wrong_name_or_value_in_a_file_is_told_with_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The option as it would be on the command line, and where else parameters came from."""
+    file = tmp_path / "shop.yaml"
+    for content, told in (("trian: {lr: 1}", "--trian.lr"), ("train: {lr: -1}", "--train.lr: Inp")):
+        file.write_text(f"catalog: c\nimages: i\n{content}\n")
+        with pytest.raises(SystemExit):
+            parse(PipelineConfig, None, ["--config", str(file)], default_file=file)
+        error = capsys.readouterr().err
+        assert told in error
+        assert error.endswith(f"; parameters were read from {file} too\n")
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ def read(path: Path) -> Any:
     Raises UserError if the file is missing, is damaged, or holds more than plain values.
     """
     if not path.is_file():
-        raise UserError(f"{path} does not exist or is not a file.")
+        problem = "is a folder, not a file of weights" if path.is_dir() else "does not exist"
+        raise UserError(f"{path} {problem}.")
     try:
         # Mapped, so that an optimizer's state beside the weights costs nothing.
         mapped = zipfile.is_zipfile(path)

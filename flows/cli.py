@@ -140,8 +140,9 @@ def quiet_prefect() -> Iterator[None]:
         }
     with temporary_settings(settings):
         setup_logging(incremental=False)
-        for handler in logging.getLogger("prefect").handlers:
-            handler.addFilter(_without_users_traceback)
+        # Not the handlers: a run replaces them.
+        for name in ("prefect.flow_runs", "prefect.task_runs"):
+            logging.getLogger(name).addFilter(_without_users_traceback)
         yield
 
 

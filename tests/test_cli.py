@@ -1,5 +1,6 @@
 """Command lines: the seed's options, short answers to wrong use, files of parameters."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,9 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from prefect.logging.configuration import setup_logging
 
-from flows.cli import options, parse, run, with_config_file
+from flows.cli import options, parse, quiet_prefect, run, with_config_file
 from tasks.config import (
     DataPreprocessingConfig,
     GenerateEmbeddingsConfig,
@@ -200,6 +202,32 @@ def test_a_wrong_file_is_named(
     with pytest.raises(SystemExit):
         with_config_file(["--config", str(tmp_path)], default=file)
     assert "is a folder, where a file was expected" in capsys.readouterr().err
+
+
+class Records(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.kept.append(record)
+
+
+def test_a_wrong_input_found_in_a_run_is_told_without_a_traceback() -> None:
+    """Also once the run has set up its logging anew; another error keeps its traceback."""
+    records, logger = Records(), logging.getLogger("prefect.flow_runs")
+    with quiet_prefect():
+        setup_logging(incremental=False)
+        logger.addHandler(records)
+        for error in (UserError("no such model"), KeyError("ours")):
+            try:
+                raise error
+            except (UserError, KeyError):
+                logger.exception("told")
+        logger.removeHandler(records)
+    assert [bool(one.exc_info) for one in records.kept] == [False, True]
 
 
 @given(

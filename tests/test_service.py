@@ -84,20 +84,20 @@ def logged_steps(folder: Path) -> list[int]:
 
 @pytest.mark.usefixtures("workers")
 def test_the_pipeline_trains_on_the_gpu_pool_survives_a_kill_and_is_cached_after(
-    applied: Server,
+    applied: Server, tmp_path: Path
 ) -> None:
     """kill -9 amid training: another child goes on from there; the next run has nothing to do."""
     training = {"num_epochs": EPOCHS, "batch_size": 8, "lr": 1e-3, "patience": 0}
     config = deployed(
         applied,
+        output=str(tmp_path),
         train=training | {"log_every_steps": 1},
         embedding_deployment="generate-embeddings/gpu",
     )
-    output = Path(config["output"])
     first = applied.start("pipeline/cpu", config=config)
 
     def first_epoch() -> Path | None:
-        return next((output / "train").glob("*/ruCLIP_model_epoch1.pth"), None)
+        return next((tmp_path / "train").glob("*/ruCLIP_model_epoch1.pth"), None)
 
     checkpoint = eventually(first_epoch, 240, "a checkpoint", pause=0.05)
     (child,) = applied.children(first.id)

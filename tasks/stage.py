@@ -17,7 +17,7 @@ from prefect.tasks import exponential_backoff
 from tasks.code_version import code_version
 from tasks.config import Parameters
 from tasks.retries import may_pass
-from tasks.storage import Artifact, Store, fingerprint
+from tasks.storage import Artifact, Store, fingerprint, remove_abandoned
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +81,7 @@ class Stage(Generic[Result]):
             found = self.result.model_validate(manifest.result)
             # A task that returns a state ends in it; Prefect hands the data on.
             return Completed(name="Cached", message=f"{artifact.path}", data=found)  # type: ignore[return-value]
+        remove_abandoned(artifact.path)
         result, files = make(artifact)
         artifact.publish(
             self.name,

@@ -8,8 +8,10 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
+import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +25,9 @@ from upath import UPath
 
 from tasks.config import Parameters
 from tasks.errors import UserError
+
+ASIDE = re.compile(r"\..+\.[0-9a-f]{8}\.part")  # what a local file is called while it is written
+ABANDONED_SECONDS = 3_600  # without a write, after which nobody is still at it
 
 S3_OPTIONS: dict[str, Any] = {
     "use_listings_cache": False,  # another run may have written since we looked
@@ -169,7 +174,7 @@ def writing(path: UPath) -> Iterator[Path]:
         target = Path(path.path)
         with explained(path):
             target.parent.mkdir(parents=True, exist_ok=True)
-        aside = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
+        aside = _aside(target)
         try:
             yield aside
             aside.replace(target)
@@ -181,6 +186,31 @@ def writing(path: UPath) -> Iterator[Path]:
         yield local
         with explained(path):
             path.fs.put_file(str(local), path.path)
+
+
+def _aside(target: Path) -> Path:
+    return target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
+
+
+def is_aside(name: str) -> bool:
+    """Whether a file, by its name or path, is one that was not, or not yet, put in place."""
+    return bool(ASIDE.fullmatch(name.rsplit("/", 1)[-1]))
+
+
+def remove_abandoned(folder: UPath) -> None:
+    """Remove what killed writers left aside in a folder on a disk, not in its subfolders.
+
+    A file counts as left when nothing was written to it for an hour.
+    """
+    if not is_local(folder):
+        return  # there a file that was not sent whole is none
+    latest = time.time() - ABANDONED_SECONDS
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder.path) as entries:
+        for entry in entries:
+            if is_aside(entry.name):
+                with suppress(FileNotFoundError):  # finished or removed meanwhile
+                    if entry.stat().st_mtime < latest:
+                        Path(entry.path).unlink()
 
 
 def read_bytes(path: UPath) -> bytes:
@@ -215,7 +245,7 @@ def create_bytes(path: UPath, content: bytes) -> bool:
     target = Path(path.path)
     with explained(path):
         target.parent.mkdir(parents=True, exist_ok=True)
-    aside = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
+    aside = _aside(target)
     try:
         aside.write_bytes(content)
         os.link(aside, target)  # unlike a rename, it refuses a name that is taken

@@ -11,7 +11,7 @@ from tasks.errors import UserError
 from tasks.model_folder import folder_fingerprint, missing_files
 from tasks.results import ModelResult, TrainResult
 from tasks.stage import Stage, retried
-from tasks.storage import Artifact, Store, fingerprint, listing, location
+from tasks.storage import Artifact, Store, fingerprint, is_aside, listing, location
 
 STAGE = Stage("train", TrainResult, __name__)
 PASSING = ("wandb/", "resume.pth", "manifest", ".")  # may change without the model changing
@@ -108,4 +108,5 @@ def train_model(
         best_epoch=progress.best_epoch,
         metrics=progress.best,
     )
-    return result, [name for name, _ in listing(artifact.path) if not name.startswith(PASSING)]
+    names = [name for name, _ in listing(artifact.path)]
+    return result, [name for name in names if not name.startswith(PASSING) and not is_aside(name)]

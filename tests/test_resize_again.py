@@ -149,6 +149,20 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.M
     assert resumed.fingerprint == whole.run().fingerprint
 
 
+def test_what_killed_runs_left_half_written_goes_after_a_while(tmp_path: Path) -> None:
+    """The file of an hour ago does, that of somebody who may still write does not."""
+    shop = Shop(location(tmp_path))
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    old, young = folder / ".1.jpg.0123abcd.part", folder / ".2.jpg.0123abcd.part"
+    for left in (old, young):
+        left.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    shop.run()
+    assert not old.exists()
+    assert young.exists()
+
+
 def test_two_runs_at_once_do_not_harm_each_other(shop: Shop) -> None:
     """Both give the same table, every picture is whole, and the index knows them all."""
     cleaned, results = shop.cleaned(), []

@@ -42,6 +42,7 @@ from tasks.picture_pool import resize_shard
 from tasks.ray_cluster import joining
 from tasks.results import EmbedResult, ResizeResult
 from tasks.runner import _work, check_launcher, check_runner, shard_map
+from tasks.storage import is_aside
 from tasks.take_over import COLUMNS, Index
 from tests.picture_shop import Shop, opens, picture
 
@@ -222,11 +223,15 @@ def embed(folder: Path, table: pd.DataFrame, runner: str, shard_rows: int = 30) 
 
 
 def taken(folder: Path) -> dict[str, bytes]:
-    """Every file by its content, and an empty folder; without records of the time."""
+    """Every file by its content, and an empty folder; without records of the time.
+
+    And without what a killed worker may leave aside.
+    """
     files = {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
         if path.is_file() and ".index" not in path.parts and "manifest" not in path.name
+        if not is_aside(path.name)
     }
     shutil.rmtree(folder)
     return files
@@ -307,7 +312,7 @@ def test_both_stages_on_ray_make_what_threads_make(
 def test_resizing_goes_on_when_a_worker_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ray gives the shard to another worker; files half written are nowhere."""
+    """Ray gives the shard to another worker; no file half written is taken for a picture."""
     monkeypatch.setattr("tasks.resize.BATCH_ROWS", 50)
     noise = picture(0, (2_400, 2_400))
     (tmp_path / "images").mkdir()

@@ -1,5 +1,6 @@
 """When a stage's stored result stands for the work, and when the work is done again."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,18 @@ def test_refresh_does_it_again(work: Work) -> None:
     first = work.run()
     assert work.run(refresh=True) == first
     assert work.done == 2
+
+
+def test_what_a_killed_run_left_half_written_goes_before_the_work(tmp_path: Path) -> None:
+    """From the artifact's folder, an hour after the last write."""
+    work = Work(UPath(tmp_path))
+    first = work.run()
+    assert isinstance(first, Greeting)
+    left = Path(first.path).with_name(".hello.0123abcd.part")
+    left.write_bytes(b"hel")
+    os.utime(left, (0, 0))
+    work.run(refresh=True)
+    assert not left.exists()
 
 
 def test_a_lost_file_is_made_again(work: Work) -> None:

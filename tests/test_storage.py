@@ -22,12 +22,14 @@ from tasks.storage import (
     copy,
     file_fingerprint,
     fingerprint,
+    is_aside,
     is_local,
     listing,
     location,
     read_bytes,
     reading,
     remove,
+    remove_abandoned,
     write_bytes,
     writing,
 )
@@ -214,6 +216,16 @@ def test_a_killed_writer_leaves_nothing_that_counts(tmp_path: Path) -> None:
     os.kill(child.pid, signal.SIGKILL)
     child.wait()
     assert target.read_bytes() == b"old"
+    (left,) = set(tmp_path.iterdir()) - {target}
+    remove_abandoned(location(tmp_path))
+    assert left.exists(), "somebody may still be writing"
+    assert is_aside(f"folder/{left.name}")
+    assert not is_aside(f"folder/{target.name}")
+    os.utime(left, (0, 0))
+    os.utime(target, (0, 0))
+    remove_abandoned(location(tmp_path))
+    assert list(tmp_path.iterdir()) == [target]
+    remove_abandoned(location(tmp_path / "absent"))
 
 
 def test_a_file_in_the_way_is_refused(tmp_path: Path) -> None:

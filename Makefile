@@ -2,13 +2,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: help run test test-fast bench deploy clean
 help:
 	@echo 'make run    set up, then run the whole pipeline on the embedded demo (ARGS="--help" for options)'
 	@echo 'make test   set up, then lint, type-check and test, with servers, workers and a browser'
-	@echo 'make test-fast  without those: three minutes instead of fifteen'
+	@echo 'make test-fast  without those: four minutes instead of twenty'
 	@echo 'make bench  set up, then measure every speed claim and write docs/benchmarks.md (forty minutes)'
 	@echo 'make deploy put work pools and deployments on the Prefect server of PREFECT_API_URL'
 	@echo 'make clean  remove the environment'
@@ -17,11 +18,11 @@ run: $(VENV)/.installed
 	$(BIN)/python flows/pipeline.py $(ARGS)
 
 test: test-fast
-	$(BIN)/python -m pytest -m slow --numprocesses 2 --dist loadfile $(ARGS)
+	$(PYTEST) -m slow $(ARGS)
 
 test-fast: $(VENV)/.installed-test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
-	$(BIN)/python -m pytest -m 'not slow' $(ARGS)
+	$(PYTEST) -m 'not slow' $(ARGS)
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks $(ARGS)

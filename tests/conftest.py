@@ -1,6 +1,9 @@
 """Real parts that many tests share: an S3 server over HTTP, a folder or bucket to write to."""
 
+import atexit
 import os
+import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +16,11 @@ from upath import UPath
 
 from tasks.storage import location
 
-# Before Prefect is imported anywhere: no telemetry, and time enough on a busy machine.
+# Before Prefect is imported anywhere: a home of this process's own, not the user's with its server
+# and history; no telemetry, and time enough on a busy machine.
+os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="vitrina-tests-prefect-")
+atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)
+os.environ.pop("PREFECT_API_URL", None)
 os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import s3fs
-from processes import ROOT, eventually
+from processes import ROOT, eventually, running
 
 from tasks.demo import draw_catalog
 from tests.flaky_s3 import flaky_endpoint, some
@@ -39,22 +39,16 @@ def command(shop: str, output: str) -> list[str]:
     ]
 
 
-def environment(home: Path, endpoint: str) -> dict[str, str]:
-    """The test's own, with a cache and a Prefect home that know nothing of earlier runs."""
-    home.mkdir(exist_ok=True)
-    return {
-        **os.environ,
-        "AWS_ENDPOINT_URL": endpoint,
-        "PREFECT_HOME": str(home / "prefect"),
-        "VITRINA_CACHE": str(home / "cache"),
-    }
+def environment(cache: Path, endpoint: str) -> dict[str, str]:
+    """The test's own, with a cache that knows nothing of earlier runs."""
+    return {**os.environ, "AWS_ENDPOINT_URL": endpoint, "VITRINA_CACHE": str(cache)}
 
 
-def run(shop: str, output: str, home: Path, endpoint: str) -> "subprocess.CompletedProcess[str]":
+def run(shop: str, output: str, cache: Path, endpoint: str) -> "subprocess.CompletedProcess[str]":
     """Run the pipeline to its end."""
     return subprocess.run(
         command(shop, output),
-        env=environment(home, endpoint),
+        env=environment(cache, endpoint),
         capture_output=True,
         text=True,
         timeout=TIMEOUT,
@@ -131,19 +125,16 @@ def test_killed_and_started_again_the_run_goes_on(
     shop: str, bucket: str, s3_server: str, tmp_path: Path
 ) -> None:
     """kill -9 while resizing to S3: no picture is opened twice that was recorded, all are there."""
-    output, home = f"{bucket}/out", tmp_path / "home"
-    process = subprocess.Popen(
-        command(shop, output),
-        env=environment(home, s3_server),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    output, cache = f"{bucket}/out", tmp_path / "cache"
     files = s3fs.S3FileSystem(use_listings_cache=False)
-    eventually(lambda: files.glob(f"{output}/pictures/*/*.jpg"), TIMEOUT, "pictures", pause=0.02)
-    process.kill()
-    process.wait()
+    variables = environment(cache, s3_server)
+    with running(command(shop, output), variables, tmp_path / "killed.log") as process:
+        resized = f"{output}/pictures/*/*.jpg"
+        eventually(lambda: files.glob(resized), TIMEOUT, "pictures", pause=0.02)
+        process.kill()  # and, when the block ends, the Prefect server that it leaves behind
+        process.wait()
     assert not files.exists(f"{output}/resize/latest")
-    again = run(shop, output, home, s3_server)
+    again = run(shop, output, cache, s3_server)
     assert again.returncode == 0, again.stderr
     assert "clean: found in" in again.stderr
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 from upath import UPath
 
-from tasks.column_types import id_type, is_id_type, is_readable_as_text
+from tasks.column_types import carried_type, id_type, is_id_type, is_readable_as_text
 from tasks.config import CleanConfig
 from tasks.errors import UserError
 
@@ -48,7 +48,7 @@ def read_layout(schema: pa.Schema, catalog: UPath, config: CleanConfig) -> Layou
     for index in carried:
         name = _free_name(schema.names[index], taken)
         taken.add(name)
-        fields.append((name, schema.types[index]))
+        fields.append((name, carried_type(schema.types[index])))
     return Layout(nm, title, description, carried, pa.schema(fields))
 
 

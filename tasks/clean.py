@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from upath import UPath
 
 from tasks.catalog_layout import Layout, read_layout
-from tasks.column_types import Id, is_bytes_type, is_id_type, is_text_type, read_id
+from tasks.column_types import Id, carried_type, is_bytes_type, is_id_type, is_text_type, read_id
 from tasks.config import CleanConfig
 from tasks.content import ContentHash
 from tasks.errors import UserError
@@ -100,7 +100,7 @@ class Cleaning:
             pa.array(ids.values(), schema.types[0]),
             pa.array([titles[row] for row in ids], pa.string()),
             pa.array([descriptions[row] for row in ids], pa.string()),
-            *(_repaired(batch.column(index).take(rows)) for index in self.layout.carried),
+            *(_carried(batch.column(index), rows) for index in self.layout.carried),
         ]
         return pa.RecordBatch.from_arrays(columns, schema=schema)
 
@@ -139,8 +139,9 @@ def _values(column: pa.Array) -> list[Any]:
     return [None if value is None else value.decode("utf-8", "replace") for value in values]
 
 
-def _repaired(column: pa.Array) -> pa.Array:
-    """The column itself, or with what is no UTF-8 in its texts replaced."""
+def _carried(column: pa.Array, rows: pa.Array) -> pa.Array:
+    """These rows of the column; what is no UTF-8 in its texts is replaced."""
+    column = column.cast(carried_type(column.type)).take(rows)
     try:
         column.validate(full=True)
     except pa.ArrowInvalid:

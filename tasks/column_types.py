@@ -30,7 +30,8 @@ def is_id_type(kind: pa.DataType) -> bool:
 
 def is_bytes_type(kind: pa.DataType) -> bool:
     """Whether a column of this type holds bytes, which is how some writers store text."""
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+    types = pa.types
+    return bool(types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind))
 
 
 def is_readable_as_text(kind: pa.DataType) -> bool:
@@ -41,6 +42,16 @@ def is_readable_as_text(kind: pa.DataType) -> bool:
 def id_type(kind: pa.DataType) -> pa.DataType:
     """The type of ``nm`` in the cleaned table for a column of this type in the catalogue."""
     return pa.string() if is_text_type(kind) else pa.int64()
+
+
+def carried_type(kind: pa.DataType) -> pa.DataType:
+    """The type in the cleaned table of a column that is carried along: its own, views no longer.
+
+    Arrow cannot take rows of a view.
+    """
+    if pa.types.is_string_view(kind):
+        return pa.string()
+    return pa.binary() if pa.types.is_binary_view(kind) else kind
 
 
 def read_id(value: RawId) -> tuple[Id | None, str]:

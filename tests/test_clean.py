@@ -89,6 +89,7 @@ def test_of_rows_with_one_id_the_first_valid_one_is_kept(tmp_path: Path) -> None
         (["007", "7"], ["007", "7"], []),
         (pa.array(["a", "b"]).dictionary_encode(), ["a", "b"], []),
         (pa.array(["a", "b"], pa.large_string()), ["a", "b"], []),
+        (pa.array(["a", "b"], pa.string_view()), ["a", "b"], []),
         (pa.array([None, None]), [], ["missing_id", "missing_id"]),
         (pa.array([b"a", b"\xff"]).view(pa.string()), ["a", "\ufffd"], []),
     ],
@@ -141,9 +142,13 @@ def test_other_columns_are_carried_along(tmp_path: Path) -> None:
         price=[1.5, 2.5, None],
         tags=[["x"], [], None],
         kind=pa.array(["p", "q", "p"]).dictionary_encode(),
+        brand=pa.array(["r", "s", None], pa.string_view()),
+        code=pa.array([b"1", b"2", b"\xff"], pa.binary_view()),
     )
     _, table, _ = cleaned(catalog)
-    assert list(table) == ["nm", "title", "description", "price", "tags", "kind"]
+    assert list(table) == ["nm", "title", "description", "price", "tags", "kind", "brand", "code"]
+    assert table["brand"].fillna("").tolist() == ["r", ""]
+    assert table["code"].tolist() == [b"1", b"\xff"]
     assert table["kind"].tolist() == ["p", "p"]
     assert list(table.loc[0, "tags"]) == ["x"]
     assert table["price"].iloc[0] == 1.5

@@ -14,7 +14,7 @@ from tasks.config import ResizeConfig
 from tasks.errors import UserError
 from tasks.memory import flat_memory
 from tasks.picture_index import Files, Outcome, PictureIndex, hash_texts
-from tasks.storage import check_folder, fingerprint, listing, remove_abandoned
+from tasks.storage import check_folder, fingerprint, listing
 
 MAX_NAME_BYTES = 200  # of 255, less ".jpg" and what a file is called while it is written
 BYTES_PER_PIXEL = 8  # a larger file has more pixels than allowed, or is no picture
@@ -55,7 +55,6 @@ class Survey:
                 "Name another folder for the resized ones."
             )
         check_folder(images)
-        remove_abandoned(pictures)
         with flat_memory():
             return cls(
                 images,

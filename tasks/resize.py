@@ -26,7 +26,7 @@ from tasks.results import CleanResult, ResizeResult
 from tasks.runner import shard_map
 from tasks.shards import MapShards
 from tasks.stage import Stage, retried
-from tasks.storage import Artifact, Store, fingerprint, location, reading
+from tasks.storage import Artifact, Store, fingerprint, location, reading, remove_abandoned
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +77,7 @@ def resize_catalog(
     rejected. A run that was killed goes on from where it was when it is started again. With
     ``map_shards`` pictures are resized where that works on shards, else in threads of this process.
     """
+    remove_abandoned(survey.pictures)
     done = opened = 0
     with (
         flat_memory(),

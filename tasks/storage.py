@@ -200,17 +200,21 @@ def is_aside(name: str) -> bool:
 def remove_abandoned(folder: UPath) -> None:
     """Remove what killed writers left aside in a folder on a disk, not in its subfolders.
 
-    A file counts as left when nothing was written to it for an hour.
+    A file counts as left when nothing was written to it for an hour. What may not be looked at or
+    removed, such as another user's in a shared folder, stays.
     """
     if not is_local(folder):
         return  # there a file that was not sent whole is none
     latest = time.time() - ABANDONED_SECONDS
-    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder.path) as entries:
-        for entry in entries:
-            if is_aside(entry.name):
-                with suppress(FileNotFoundError):  # finished or removed meanwhile
-                    if entry.stat().st_mtime < latest:
-                        Path(entry.path).unlink()
+    try:
+        with os.scandir(folder.path) as entries:
+            left = [entry for entry in entries if is_aside(entry.name)]
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return
+    for entry in left:
+        with suppress(FileNotFoundError, PermissionError):  # finished meanwhile, or not ours
+            if entry.stat().st_mtime < latest:
+                Path(entry.path).unlink()
 
 
 def read_bytes(path: UPath) -> bytes:

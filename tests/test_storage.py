@@ -228,6 +228,20 @@ def test_a_killed_writer_leaves_nothing_that_counts(tmp_path: Path) -> None:
     remove_abandoned(location(tmp_path / "absent"))
 
 
+def test_what_is_not_ours_to_remove_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another user's half-written file, in a folder that several share, ends no run."""
+    left = tmp_path / ".file.0123abcd.part"
+    left.write_bytes(b"half")
+    os.utime(left, (0, 0))
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(1, "Operation not permitted", str(path))
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    remove_abandoned(location(tmp_path))
+    assert left.exists()
+
+
 def test_a_file_in_the_way_is_refused(tmp_path: Path) -> None:
     """A folder that cannot be made is refused by name before any work."""
     (tmp_path / "file").write_text("")

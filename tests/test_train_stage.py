@@ -21,7 +21,7 @@ from tasks.learning.split import split_rows
 from tasks.learning.state import Progress
 from tasks.learning.tracking import MetricsFile, Wandb, wandb_mode
 from tasks.results import ModelResult, TrainResult
-from tasks.storage import Store, location
+from tasks.storage import Store, is_aside, location, remove, write_bytes
 from tasks.train import train
 from tests.small_training import catalogue, small_model
 
@@ -73,6 +73,21 @@ def test_a_training_is_an_artifact(training: Training, place: UPath) -> None:
     assert result.metrics["mean_recall"] > 0
     assert manifest.parameters["parameters"]["lr"] == 1e-3
     assert manifest.parameters["table"] == "rows"
+
+
+def test_a_file_half_written_is_none_of_the_artifacts(training: Training, tmp_path: Path) -> None:
+    """Such as a killed run leaves beside the weights."""
+    store = Store(root=str(tmp_path / "store"))
+    training(store)
+    first = store.latest("train")
+    assert first is not None
+    remove([first.manifest_path])
+    write_bytes(first.path / "ruclip" / ".pytorch_model.bin.0123abcd.part", b"half")
+    training(store)
+    manifest = first.manifest()
+    assert manifest is not None
+    assert "ruclip/pytorch_model.bin" in manifest.files
+    assert not any(map(is_aside, manifest.files))
 
 
 def test_an_equal_training_is_found_and_operational_settings_make_no_other(

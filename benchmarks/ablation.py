@@ -24,9 +24,10 @@ from benchmarks.trial import (
     sides,
     trained,
 )
-from tasks.config import TrainConfig
-from tasks.learning import learner, optimizer, training
-from tasks.learning.model import RuCLIP
+from vitrina.config import TrainConfig
+from vitrina.model.model import RuCLIP
+from vitrina.training import learner, optimizer
+from vitrina.training import loop as training
 
 DEFAULT = "the default recipe"
 # Name, what differs from the default recipe, and what no option turns off.

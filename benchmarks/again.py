@@ -28,14 +28,16 @@ from benchmarks.photos import SIZE, photo
 from benchmarks.results import Figure, Findings, bars, keep, show
 from benchmarks.stopwatch import Timed, run_pipeline
 from tasks.clean import clean
-from tasks.config import CleanConfig, EmbedConfig, ResizeConfig
 from tasks.embed import embed
-from tasks.learning.text import TEMPLATES
-from tasks.learning.tiny import make_tiny
-from tasks.model_folder import folder_fingerprint
-from tasks.resize import pictures_folder, resize
-from tasks.results import EmbedResult, ModelResult, ResizeResult
-from tasks.storage import Store, location
+from tasks.resize import resize
+from vitrina.config import CleanConfig, EmbedConfig, ResizeConfig
+from vitrina.images.resize_catalog import pictures_folder
+from vitrina.model.folder import folder_fingerprint
+from vitrina.model.tiny import make_tiny
+from vitrina.model.tokenize import TEMPLATES
+from vitrina.results import EmbedResult, ModelResult, ResizeResult
+from vitrina.store.artifacts import Store
+from vitrina.store.paths import location
 
 DIFFERENT = 12  # pictures drawn; a patch of its own makes each row's another
 PATCH = 300  # pixels

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from tasks.learning.model import RuCLIP, ruclip
+from vitrina.model.model import RuCLIP, ruclip
 
 
 def resize_picture(source: Path, target: Path, side: int, quality: int) -> None:

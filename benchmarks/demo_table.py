@@ -7,11 +7,13 @@ import pandas as pd
 from prefect.client.schemas.objects import State
 
 from tasks.clean import clean
-from tasks.config import CleanConfig, ResizeConfig
-from tasks.demo import draw_demo
-from tasks.resize import pictures_folder, resize
-from tasks.storage import Store, location
-from tasks.table import read_table
+from tasks.draw_demo import draw_demo
+from tasks.resize import resize
+from vitrina.catalog.processed_table import read_table
+from vitrina.config import CleanConfig, ResizeConfig
+from vitrina.images.resize_catalog import pictures_folder
+from vitrina.store.artifacts import Store
+from vitrina.store.paths import location
 
 
 def processed_demo(folder: Path, products: int, seed: int = 0) -> pd.DataFrame:

@@ -22,14 +22,16 @@ import tyro
 from benchmarks import baseline, workload
 from benchmarks.limits import image_gflop, matrix_products
 from benchmarks.results import Figure, Findings, bars, keep, ratios
-from tasks.config import EmbedConfig
-from tasks.embed import Names, embed_table
-from tasks.embed_shard import embed_shard, make_embedder
-from tasks.learning.embedder import Embedder, Templates
-from tasks.learning.model import RuCLIP
-from tasks.learning.precision import Precision
-from tasks.learning.text import tokenize
-from tasks.storage import Artifact, location
+from vitrina.config import EmbedConfig
+from vitrina.embedding.embedder import Embedder, Templates
+from vitrina.embedding.precision import Precision
+from vitrina.embedding.shard import embed_shard, make_embedder
+from vitrina.embedding.stored import Names
+from vitrina.embedding.table import embed_table
+from vitrina.model.model import RuCLIP
+from vitrina.model.tokenize import tokenize
+from vitrina.store.artifacts import Artifact
+from vitrina.store.paths import location
 
 CPU = torch.device("cpu")
 BATCH_SIZE = 32

@@ -26,13 +26,13 @@ from benchmarks import baseline, train, workload
 from benchmarks.embed import against, rates
 from benchmarks.limits import image_gflop, matrix_products, synchronize, text_gflop
 from benchmarks.results import Figure, Findings, bars, keep, ratios, show
-from tasks.config import EmbedConfig, TrainConfig
-from tasks.embed_shard import make_embedder
-from tasks.learning.device import choose
-from tasks.learning.embedder import Embedder
-from tasks.learning.images import normalize
-from tasks.learning.model import RuCLIP
-from tasks.learning.text import tokenize
+from vitrina.config import EmbedConfig, TrainConfig
+from vitrina.embedding.embedder import Embedder
+from vitrina.embedding.shard import make_embedder
+from vitrina.images.load import normalize
+from vitrina.model.device import choose
+from vitrina.model.model import RuCLIP
+from vitrina.model.tokenize import tokenize
 
 Device = Literal["cpu", "cuda"]
 DIFFERENT = 256  # pictures that are drawn; the rest are the same under other names

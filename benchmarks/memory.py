@@ -35,12 +35,13 @@ import simplejpeg
 import tyro
 
 from benchmarks.results import Figure, Findings, Lines, keep, show
-from tasks.clean import clean_catalog
-from tasks.config import CleanConfig, EmbedConfig, ResizeConfig, TrainConfig
-from tasks.picture_plan import Survey
-from tasks.resize import look, resize_catalog
-from tasks.results import CleanResult
-from tasks.storage import Artifact, location
+from vitrina.catalog.cleaning import clean_catalog
+from vitrina.config import CleanConfig, EmbedConfig, ResizeConfig, TrainConfig
+from vitrina.images.resize_catalog import look, resize_catalog
+from vitrina.images.resize_plan import Survey
+from vitrina.results import CleanResult
+from vitrina.store.artifacts import Artifact
+from vitrina.store.paths import location
 
 SIZE = (48, 36)
 DIFFERENT = 50
@@ -58,8 +59,8 @@ def titles(rows: range) -> list[str]:
 
 def make_shop(folder: Path, rows: int) -> None:
     """A catalogue of one row group, a small picture per row, and a tiny model."""
-    from tasks.learning.text import TEMPLATES
-    from tasks.learning.tiny import make_tiny
+    from vitrina.model.tiny import make_tiny
+    from vitrina.model.tokenize import TEMPLATES
 
     rng = np.random.default_rng(0)
     colours = rng.integers(0, 255, (DIFFERENT, 1, 1, 3), dtype=np.uint8)
@@ -104,9 +105,10 @@ def resize_again(shop: Path, _out: Path) -> None:
 
 def embed(shop: Path, out: Path) -> None:
     """NPZ and shards."""
-    from tasks.embed import Names, embed_table
-    from tasks.embed_shard import embed_shard, make_embedder
-    from tasks.learning.model import load_folder
+    from vitrina.embedding.shard import embed_shard, make_embedder
+    from vitrina.embedding.stored import Names
+    from vitrina.embedding.table import embed_table
+    from vitrina.model.model import load_folder
 
     names, config = Names("embeddings.npz", "embeddings.parquet"), EmbedConfig(device="cpu")
     work = functools.partial(embed_shard, make_embedder(load_folder(shop / "tiny"), config))
@@ -116,9 +118,9 @@ def embed(shop: Path, out: Path) -> None:
 
 def training_index(shop: Path, out: Path) -> None:
     """A training up to the order of its first epoch, pixels reserved and none decoded."""
-    from tasks.learning.job import Job, sides
-    from tasks.learning.model import load_folder
-    from tasks.learning.training import Run, Training
+    from vitrina.model.model import load_folder
+    from vitrina.training.job import Job, sides
+    from vitrina.training.loop import Run, Training
 
     os.environ["VITRINA_CACHE"] = str(out / "cache")
     config = TrainConfig(device="cpu")

@@ -23,13 +23,15 @@ from benchmarks.memory import titles
 from benchmarks.photos import photo
 from benchmarks.results import Figure, Findings, bars, keep, show
 from benchmarks.stopwatch import UI, Timed, run_pipeline
-from tasks.config import EmbedConfig
-from tasks.embed import Names, embed_table
-from tasks.embed_shard import embed_shard, make_embedder
-from tasks.learning.model import load_folder
-from tasks.learning.text import TEMPLATES
-from tasks.learning.tiny import make_tiny
-from tasks.storage import Artifact, location
+from vitrina.config import EmbedConfig
+from vitrina.embedding.shard import embed_shard, make_embedder
+from vitrina.embedding.stored import Names
+from vitrina.embedding.table import embed_table
+from vitrina.model.model import load_folder
+from vitrina.model.tiny import make_tiny
+from vitrina.model.tokenize import TEMPLATES
+from vitrina.store.artifacts import Artifact
+from vitrina.store.paths import location
 
 PICTURE_SIZE = (288, 384)  # of a resized picture
 DIFFERENT = 20

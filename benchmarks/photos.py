@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from tasks.picture_index import Outcome
-from tasks.picture_plan import Job
+from vitrina.images.resize_index import Outcome
+from vitrina.images.resize_plan import Job
 
 SIZE = (900, 1200)
 OCTAVES = ((64, 30.0), (16, 18.0), (4, 12.0), (2, 8.0), (1, 5.0))  # grain in pixels, contrast

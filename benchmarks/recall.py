@@ -17,7 +17,7 @@ import numpy as np
 import tyro
 
 from benchmarks.results import Figure, Findings, bars, keep
-from tasks.learning.metrics import retrieval_metrics
+from vitrina.evaluation.metrics import retrieval_metrics
 
 PLAIN_BLOCK = 1_024
 

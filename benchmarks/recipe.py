@@ -37,8 +37,8 @@ from benchmarks.trial import (
     trained,
     untrained,
 )
-from tasks.config import TrainConfig
-from tasks.learning.metrics import chance_recall
+from vitrina.config import TrainConfig
+from vitrina.evaluation.metrics import chance_recall
 
 
 def against(table: pd.DataFrame, folder: Path, seeds: range) -> str:

@@ -31,12 +31,13 @@ from skimage.metrics import structural_similarity
 from benchmarks.machine import cores
 from benchmarks.photos import photo
 from benchmarks.results import Figure, Findings, bars, keep, ratios
-from tasks.clean import clean_catalog
-from tasks.config import CleanConfig, ResizeConfig
-from tasks.picture_plan import Survey
-from tasks.resize import resize_catalog
-from tasks.results import CleanResult
-from tasks.storage import Artifact, location
+from vitrina.catalog.cleaning import clean_catalog
+from vitrina.config import CleanConfig, ResizeConfig
+from vitrina.images.resize_catalog import resize_catalog
+from vitrina.images.resize_plan import Survey
+from vitrina.results import CleanResult
+from vitrina.store.artifacts import Artifact
+from vitrina.store.paths import location
 
 SIDE, QUALITY = 384, ResizeConfig().quality
 DIFFERENT = 12  # pictures drawn; the rest repeat them

@@ -27,13 +27,13 @@ from upath import UPath
 from benchmarks.photos import idle, photo
 from benchmarks.results import Figure, Findings, bars, keep, show
 from flows.cli import quiet_prefect
-from tasks.config import ResizeConfig
-from tasks.picture_index import Outcome
-from tasks.picture_plan import Job
-from tasks.picture_pool import PicturePool, resize_shard
-from tasks.resize import BATCH_ROWS
-from tasks.runner import SHARDS_PER_CPU, shard_map
-from tasks.shards import Made, MapShards, Shard
+from tasks.orchestration.ray_shards import SHARDS_PER_CPU, shard_map
+from vitrina.config import ResizeConfig
+from vitrina.execution.shard_map import Made, MapShards, Shard
+from vitrina.images.resize_catalog import BATCH_ROWS
+from vitrina.images.resize_index import Outcome
+from vitrina.images.resize_plan import Job
+from vitrina.images.resize_pool import PicturePool, resize_shard
 
 DIFFERENT = 12  # pictures drawn; the rest repeat them
 MOST_SHARDS, EMPTY_SHARDS = 10, 40  # of one measurement
@@ -43,7 +43,7 @@ Work = Callable[[Jobs], Sequence[Outcome]]
 
 
 def on_plain_ray(work: Callable[[Shard], Made], shards: Iterable[Shard], /) -> Iterator[Made]:
-    """As :class:`tasks.shards.MapShards`, without Prefect."""
+    """As :class:`vitrina.execution.shard_map.MapShards`, without Prefect."""
     remote: Any = ray.remote(work.func if isinstance(work, partial) else work)
     bound = work.args if isinstance(work, partial) else ()
     ahead = SHARDS_PER_CPU * int(ray.cluster_resources()["CPU"])  # type: ignore[no-untyped-call]  # ray leaves it untyped

@@ -9,7 +9,7 @@ import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from tasks.learning.model import RuCLIP
+from vitrina.model.model import RuCLIP
 
 Halving = Literal["batch", "epoch"]
 

@@ -87,8 +87,8 @@ def main(result: Path, arguments: Sequence[str]) -> None:
     from prefect import Task
 
     from flows import cli, pipeline
-    from tasks import artifacts
-    from tasks.config import PipelineConfig
+    from tasks.orchestration import prefect_ui as artifacts
+    from vitrina.config import PipelineConfig
 
     seconds: dict[str, float] = defaultdict(float, {UI: 0.0})
     for task in [one for one in vars(pipeline).values() if isinstance(one, Task)]:

@@ -21,14 +21,14 @@ import tyro
 from benchmarks import baseline, workload
 from benchmarks.limits import synchronize
 from benchmarks.results import Figure, Findings, bars, keep, ratios
-from tasks.config import TrainConfig
-from tasks.learning.batches import Steps, loader, worker_count
-from tasks.learning.device import choose
-from tasks.learning.distributed import World
-from tasks.learning.learner import Learner
-from tasks.learning.model import RuCLIP
-from tasks.learning.pairs import pairs_from
-from tasks.learning.pixels import pixels_of
+from vitrina.config import TrainConfig
+from vitrina.model.device import choose
+from vitrina.model.model import RuCLIP
+from vitrina.training.data.batches import Steps, loader, worker_count
+from vitrina.training.data.pairs import pairs_from
+from vitrina.training.data.pixels import pixels_of
+from vitrina.training.distributed import World
+from vitrina.training.learner import Learner
 
 
 def plain(model: RuCLIP, table: pd.DataFrame, batch_size: int, device: str = "cpu") -> float:

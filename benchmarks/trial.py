@@ -11,19 +11,19 @@ import pandas as pd
 import torch
 
 from benchmarks.seed_recipe import Halving, train_as_the_seed
-from tasks.config import TrainConfig
-from tasks.learning.distributed import World
-from tasks.learning.fit import fit
-from tasks.learning.model import RuCLIP, load_folder
-from tasks.learning.pairs import pairs_from
-from tasks.learning.pixels import pixels_of
-from tasks.learning.split import split_rows
-from tasks.learning.state import Place
-from tasks.learning.tiny import make_tiny
-from tasks.learning.towers import Towers
-from tasks.learning.training import Run
-from tasks.learning.validation import HeldOut, Validation
-from tasks.storage import location
+from vitrina.catalog.split import split_rows
+from vitrina.config import TrainConfig
+from vitrina.model.model import RuCLIP, load_folder
+from vitrina.model.tiny import make_tiny
+from vitrina.store.paths import location
+from vitrina.training.checkpoints import Place
+from vitrina.training.data.pairs import pairs_from
+from vitrina.training.data.pixels import pixels_of
+from vitrina.training.distributed import World
+from vitrina.training.fine_tune import fit
+from vitrina.training.loop import Run
+from vitrina.training.towers import Towers
+from vitrina.training.validation import HeldOut, Validation
 
 Side = np.ndarray
 Figures = dict[str, float]

@@ -8,9 +8,9 @@ import pandas as pd
 import torch
 
 from benchmarks.photos import photo
-from tasks.learning.model import RuCLIP, build, load_folder
-from tasks.learning.text import TEMPLATES
-from tasks.learning.tiny import make_tiny
+from vitrina.model.model import RuCLIP, build, load_folder
+from vitrina.model.tiny import make_tiny
+from vitrina.model.tokenize import TEMPLATES
 
 ARCHITECTURE = {  # ruclip-vit-base-patch32-384
     "embed_dim": 512,

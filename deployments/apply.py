@@ -25,8 +25,8 @@ from prefect.flows import load_flow_from_entrypoint
 from prefect.settings import PREFECT_API_URL
 from settings import PREFIX, ROOT, Settings, pipeline_parameters, read_settings
 
-from tasks.config import PipelineConfig
-from tasks.errors import UserError
+from vitrina.config import PipelineConfig
+from vitrina.errors import UserError
 
 PIPELINE = ("flows/pipeline.py:pipeline", "pipeline/cpu")
 ROLL_BACK = "flows/roll_back.py:roll_back"

@@ -8,7 +8,7 @@ from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.exceptions import ObjectNotFound
 from settings import PREFIX, Settings
 
-from tasks.errors import UserError
+from vitrina.errors import UserError
 
 
 def job_template(default: dict[str, Any], settings: Settings, *, gpu: bool) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, ValidationError
 
-from tasks.config import Parameters, PipelineConfig
-from tasks.errors import UserError
+from vitrina.config import Parameters, PipelineConfig
+from vitrina.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "VITRINA_"

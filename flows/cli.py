@@ -31,9 +31,10 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from upath import UPath
 
-from tasks.config import Parameters
-from tasks.errors import UserError
-from tasks.storage import location, read_bytes
+from vitrina.config import Parameters
+from vitrina.errors import UserError
+from vitrina.store.files import read_bytes
+from vitrina.store.paths import location
 
 Config = TypeVar("Config", bound=Parameters)
 Result = TypeVar("Result")

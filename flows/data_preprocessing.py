@@ -7,16 +7,19 @@ python flows/data_preprocessing.py --file_path catalog.parquet --base_image_path
 from prefect import flow
 
 from flows.cli import parse, run
-from tasks.clean import check_catalog, clean
-from tasks.config import CleanConfig, DataPreprocessingConfig, ResizeConfig
-from tasks.errors import UserError
-from tasks.processed import TABLE
-from tasks.report import rows_section, show_sections
+from tasks.clean import clean
+from tasks.orchestration.ray_shards import check_runner
+from tasks.orchestration.stage import outcome
 from tasks.resize import resize
-from tasks.results import ResizeResult
-from tasks.runner import check_runner
-from tasks.stage import outcome
-from tasks.storage import Store, check_folder, check_writable, location
+from vitrina.catalog.cleaning import check_catalog
+from vitrina.catalog.processed_writer import TABLE
+from vitrina.config import CleanConfig, DataPreprocessingConfig, ResizeConfig
+from vitrina.errors import UserError
+from vitrina.reporting.sections import rows_section, show_sections
+from vitrina.results import ResizeResult
+from vitrina.store.artifacts import Store
+from vitrina.store.files import check_writable
+from vitrina.store.paths import check_folder, location
 
 
 @flow(name="data-preprocessing")

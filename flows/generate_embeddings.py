@@ -7,17 +7,20 @@ python flows/generate_embeddings.py --fine_tuned_model_path model/ruCLIP_model_e
 from prefect import flow
 
 from flows.cli import parse, run
-from tasks.config import EmbedConfig, GenerateEmbeddingsConfig
+from tasks.base_model import prepare_checkpoint, prepare_model
 from tasks.embed import embed
-from tasks.learning.embedding_pipeline import EmbeddingPipeline
-from tasks.model import check_model, open_checkpoint, prepare_checkpoint, prepare_model
-from tasks.report import embeddings_section, show_sections
-from tasks.results import EmbedResult, ModelResult
-from tasks.runner import check_runner
-from tasks.stage import outcome
-from tasks.storage import Store, check_writable, location
-from tasks.table import check_table
-from tasks.table_content import table_fingerprint
+from tasks.orchestration.ray_shards import check_runner
+from tasks.orchestration.stage import outcome
+from vitrina.catalog.processed_table import check_table
+from vitrina.catalog.table_fingerprint import table_fingerprint
+from vitrina.config import EmbedConfig, GenerateEmbeddingsConfig
+from vitrina.embedding.pipeline import EmbeddingPipeline
+from vitrina.model.source import check_model, open_checkpoint
+from vitrina.reporting.sections import embeddings_section, show_sections
+from vitrina.results import EmbedResult, ModelResult
+from vitrina.store.artifacts import Store
+from vitrina.store.files import check_writable
+from vitrina.store.paths import location
 
 __all__ = ["EmbeddingPipeline", "generate_embeddings"]
 

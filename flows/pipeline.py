@@ -14,22 +14,30 @@ from typing import Any
 from prefect import Task, flow
 
 from flows.cli import parse, run
-from flows.remote_stages import embed_remotely, train_remotely
-from tasks.clean import check_catalog, clean
-from tasks.config import PipelineConfig
-from tasks.demo import draw_demo
+from tasks.base_model import prepare_model
+from tasks.child_stages import embed_remotely, train_remotely
+from tasks.clean import clean
+from tasks.draw_demo import draw_demo
 from tasks.embed import embed
-from tasks.evaluate import check_labels, evaluate
-from tasks.model import check_model, prepare_model
-from tasks.promote import present_model, promote
-from tasks.report import report, summary
-from tasks.resize import pictures_folder, resize
-from tasks.results import PipelineResult
-from tasks.runner import check_launcher, check_runner
-from tasks.stage import outcome
-from tasks.storage import Store, check_folder, check_writable, location
+from tasks.evaluate import evaluate
+from tasks.orchestration.ray_shards import check_launcher, check_runner
+from tasks.orchestration.stage import outcome
+from tasks.promote import promote
+from tasks.report import report
+from tasks.resize import resize
 from tasks.train import train
-from tasks.views import terminal
+from vitrina.catalog.cleaning import check_catalog
+from vitrina.config import PipelineConfig
+from vitrina.evaluation.summary import check_labels
+from vitrina.images.resize_catalog import pictures_folder
+from vitrina.model.source import check_model
+from vitrina.promotion.gate import present_model
+from vitrina.reporting.render import terminal
+from vitrina.reporting.sections import summary
+from vitrina.results import PipelineResult
+from vitrina.store.artifacts import Store
+from vitrina.store.files import check_writable
+from vitrina.store.paths import check_folder, location
 
 DEMO = Path(__file__).with_name("demo.yaml")
 

@@ -12,11 +12,12 @@ import logging
 from prefect import flow
 
 from flows.cli import parse, run
-from tasks import promotions
-from tasks.config import RollBackConfig
-from tasks.promotions import BASE, History, Record, read_history
-from tasks.results import ModelResult
-from tasks.storage import Store, check_folder, location
+from vitrina.config import RollBackConfig
+from vitrina.promotion import history as promotions
+from vitrina.promotion.history import BASE, History, Record, read_history
+from vitrina.results import ModelResult
+from vitrina.store.artifacts import Store
+from vitrina.store.paths import check_folder, location
 
 logger = logging.getLogger("tasks.roll_back")
 

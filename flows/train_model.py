@@ -9,17 +9,21 @@ from prefect import flow
 from flows.cli import parse, run
 from flows.data_preprocessing import check as check_preprocessing
 from flows.data_preprocessing import data_preprocessing
-from tasks.config import DataPreprocessingConfig, TrainConfig, TrainModelConfig
-from tasks.errors import UserError
-from tasks.model import check_model, prepare_model
-from tasks.report import show_sections, training_section
-from tasks.results import TrainResult
-from tasks.runner import check_launcher
-from tasks.stage import outcome
-from tasks.storage import Store, check_writable, copy, exists, location
-from tasks.table import check_table
-from tasks.table_content import table_fingerprint
-from tasks.train import check_base, train
+from tasks.base_model import prepare_model
+from tasks.orchestration.ray_shards import check_launcher
+from tasks.orchestration.stage import outcome
+from tasks.train import train
+from vitrina.catalog.processed_table import check_table
+from vitrina.catalog.table_fingerprint import table_fingerprint
+from vitrina.config import DataPreprocessingConfig, TrainConfig, TrainModelConfig
+from vitrina.errors import UserError
+from vitrina.model.source import check_model
+from vitrina.reporting.sections import show_sections, training_section
+from vitrina.results import TrainResult
+from vitrina.store.artifacts import Store
+from vitrina.store.files import check_writable, copy
+from vitrina.store.paths import exists, location
+from vitrina.training.train import check_base
 
 
 @flow(name="train-model")

@@ -14,7 +14,7 @@ import s3fs
 from moto.server import ThreadedMotoServer
 from upath import UPath
 
-from tasks.storage import location
+from vitrina.store.paths import location
 
 # Before Prefect is imported anywhere: a home of this process's own, not the user's with its server
 # and history; no telemetry, and time enough on a busy machine.

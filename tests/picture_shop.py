@@ -12,23 +12,17 @@ import pytest
 from PIL import Image
 from upath import UPath
 
-from tasks import picture_pool
-from tasks.clean import clean_catalog
-from tasks.config import CleanConfig, ResizeConfig
-from tasks.picture_plan import Survey
-from tasks.pictures import shrink
-from tasks.resize import resize_catalog
-from tasks.results import CleanResult, ResizeResult
-from tasks.shards import MapShards
-from tasks.storage import (
-    Artifact,
-    listing,
-    location,
-    read_bytes,
-    reading,
-    write_bytes,
-    writing,
-)
+from vitrina.catalog.cleaning import clean_catalog
+from vitrina.config import CleanConfig, ResizeConfig
+from vitrina.execution.shard_map import MapShards
+from vitrina.images import resize_pool as picture_pool
+from vitrina.images.resize_catalog import resize_catalog
+from vitrina.images.resize_image import shrink
+from vitrina.images.resize_plan import Survey
+from vitrina.results import CleanResult, ResizeResult
+from vitrina.store.artifacts import Artifact
+from vitrina.store.files import listing, read_bytes, reading, write_bytes, writing
+from vitrina.store.paths import location
 
 CONFIG = ResizeConfig(default_image_size=(32, 32))
 

@@ -7,9 +7,9 @@ import pandas as pd
 from PIL import Image
 from upath import UPath
 
-from tasks.learning.tiny import make_tiny
-from tasks.model_folder import folder_fingerprint
-from tasks.results import ModelResult
+from vitrina.model.folder import folder_fingerprint
+from vitrina.model.tiny import make_tiny
+from vitrina.results import ModelResult
 
 COLOURS = {
     "красная": (200, 30, 30),

@@ -9,13 +9,13 @@ import torch
 import youtokentome as yttm
 from PIL import Image
 
-from tasks.config import TrainConfig
-from tasks.learning.distributed import World
-from tasks.learning.fit import fit
-from tasks.learning.model import RuCLIP, build, load_folder, save_folder
-from tasks.learning.state import Place, Progress
-from tasks.learning.training import Run
-from tasks.storage import location
+from vitrina.config import TrainConfig
+from vitrina.model.model import RuCLIP, build, load_folder, save_folder
+from vitrina.store.paths import location
+from vitrina.training.checkpoints import Place, Progress
+from vitrina.training.distributed import World
+from vitrina.training.fine_tune import fit
+from vitrina.training.loop import Run
 
 COLOURS = {
     "красный": (200, 30, 30),

@@ -12,8 +12,8 @@ from typing import Literal
 
 from prefect import flow, task
 
-from flows.remote import run_remotely
-from tasks.config import Parameters
+from tasks.orchestration.child_run import run_remotely
+from vitrina.config import Parameters
 
 logger = logging.getLogger("tasks.standin")
 

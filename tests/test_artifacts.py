@@ -12,8 +12,8 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import Artifact
 from prefect.testing.utilities import prefect_test_harness
 
-from tasks import artifacts
-from tasks.artifacts import progress, show_markdown, show_picture, show_table
+from tasks.orchestration import prefect_ui as artifacts
+from tasks.orchestration.prefect_ui import progress, show_markdown, show_picture, show_table
 
 
 def png() -> bytes:
@@ -119,7 +119,7 @@ def test_a_server_that_fails_costs_no_work(
         show_all("broken")
         return "done"
 
-    with caplog.at_level(logging.WARNING, logger="tasks.artifacts"):
+    with caplog.at_level(logging.WARNING, logger="tasks.orchestration.prefect_ui"):
         assert run() == "done"
     assert "broken-table" not in stored()
     assert caplog.text.count("the server went away") == 2

@@ -29,7 +29,7 @@ from benchmarks.results import (
 )
 from benchmarks.topics import TOPICS, chosen
 from benchmarks.workload import ARCHITECTURE
-from tasks.learning.model import build
+from vitrina.model.model import build
 
 PLAIN_TOPICS = tuple(dataclasses.replace(topic, causes={}) for topic in TOPICS)
 MACHINE = Machine(cpu="A core", cores=2, memory_gb=8, versions={"torch": "2.13.0"})

@@ -14,11 +14,14 @@ from prefect.logging import disable_run_logger
 from prefect.states import State
 from upath import UPath
 
-from tasks.clean import check_catalog, clean, clean_catalog
-from tasks.config import CleanConfig
-from tasks.errors import UserError
-from tasks.results import CleanResult
-from tasks.storage import Artifact, Store, location, reading, write_bytes, writing
+from tasks.clean import clean
+from vitrina.catalog.cleaning import check_catalog, clean_catalog
+from vitrina.config import CleanConfig
+from vitrina.errors import UserError
+from vitrina.results import CleanResult
+from vitrina.store.artifacts import Artifact, Store
+from vitrina.store.files import reading, write_bytes, writing
+from vitrina.store.paths import location
 
 GOOD = {"title": "Платье", "description": "Летнее платье"}
 

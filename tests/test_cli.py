@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from prefect.logging.configuration import setup_logging
 
 from flows.cli import options, parse, quiet_prefect, run, with_config_file
-from tasks.config import (
+from vitrina.config import (
     DataPreprocessingConfig,
     GenerateEmbeddingsConfig,
     PipelineConfig,
     TrainModelConfig,
 )
-from tasks.errors import UserError
+from vitrina.errors import UserError
 
 PREPROCESSING = (
     "--file_path catalog.parquet --base_image_path images --processed_data_path processed "

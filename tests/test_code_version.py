@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks import code_version as module
+from vitrina.store import code_version as module
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_comments_docstrings_and_layout_do_not_count(package: Path) -> None:
 def test_nothing_is_imported_to_be_read() -> None:
     """A stage whose code needs torch gets its version without importing torch."""
     code = (
-        "import sys; from tasks.code_version import code_version; "
-        "code_version('tasks.train'); sys.exit('torch' in sys.modules)"
+        "import sys; from vitrina.store.code_version import code_version; "
+        "code_version('vitrina.training.train'); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

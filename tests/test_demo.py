@@ -15,18 +15,23 @@ from prefect.logging import disable_run_logger
 from prefect.states import State
 from upath import UPath
 
-from tasks.clean import clean_catalog
-from tasks.config import CleanConfig, ResizeConfig
-from tasks.demo import DemoFacts, DemoResult, catalog, draw_catalog, draw_demo
-from tasks.demo.assortment import COLOURS, KINDS, PATTERNS, PLAIN, Gender
-from tasks.demo.dirt import FLAWS, picture_file
-from tasks.demo.drawing import draw_picture
-from tasks.demo.words import GENDERS, agree, as_pasted, draw_listing
-from tasks.errors import UserError
-from tasks.picture_plan import Survey
-from tasks.resize import resize_catalog
-from tasks.storage import Artifact, Store, listing, location, remove
-from tasks.text import normalise
+from tasks.draw_demo import draw_demo
+from vitrina.catalog.cleaning import clean_catalog
+from vitrina.catalog.normalize import normalise
+from vitrina.config import CleanConfig, ResizeConfig
+from vitrina.demo import catalog
+from vitrina.demo.assortment import COLOURS, KINDS, PATTERNS, PLAIN, Gender
+from vitrina.demo.catalog import DemoFacts, draw_catalog
+from vitrina.demo.drawing import draw_picture
+from vitrina.demo.flaws import FLAWS, picture_file
+from vitrina.demo.words import GENDERS, agree, as_pasted, draw_listing
+from vitrina.errors import UserError
+from vitrina.images.resize_catalog import resize_catalog
+from vitrina.images.resize_plan import Survey
+from vitrina.results import DemoResult
+from vitrina.store.artifacts import Artifact, Store
+from vitrina.store.files import listing, remove
+from vitrina.store.paths import location
 
 PRODUCTS = 320  # times a share of dirt of 0.05 is more than the kinds of flaws there are
 

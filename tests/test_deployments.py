@@ -17,8 +17,8 @@ from processes import ROOT, eventually, free_port
 from servers import Server
 from settings import Settings, pipeline_parameters, read_settings
 
-from tasks.config import PipelineConfig
-from tasks.errors import UserError
+from vitrina.config import PipelineConfig
+from vitrina.errors import UserError
 
 DEPLOYMENTS = {
     "pipeline/cpu",

@@ -15,20 +15,24 @@ from hypothesis import strategies as st
 from PIL import Image
 from upath import UPath
 
-from flows.remote_stages import embed_remotely
-from tasks.config import EmbedConfig, GenerateEmbeddingsConfig, PipelineConfig
-from tasks.embed import Names, embed, settings_of
-from tasks.embed_shard import embed_rows
-from tasks.embedding_rows import Rows
-from tasks.embedding_shards import read_column, write_shard
-from tasks.errors import UserError
-from tasks.learning.embedder import Embedder
-from tasks.learning.model import load_folder
-from tasks.learning.tiny import make_tiny
-from tasks.model_folder import folder_fingerprint
-from tasks.results import EmbedResult, ModelResult
-from tasks.storage import Store, file_fingerprint, location, read_bytes
-from tasks.take_over import COLUMNS, Index
+from tasks.child_stages import embed_remotely
+from tasks.embed import embed
+from vitrina.config import EmbedConfig, GenerateEmbeddingsConfig, PipelineConfig
+from vitrina.embedding.embedder import Embedder
+from vitrina.embedding.reuse import COLUMNS, Index
+from vitrina.embedding.rows import Rows
+from vitrina.embedding.shard import embed_rows
+from vitrina.embedding.shard_file import read_column, write_shard
+from vitrina.embedding.stored import Names, settings_of
+from vitrina.errors import UserError
+from vitrina.model.folder import folder_fingerprint
+from vitrina.model.model import load_folder
+from vitrina.model.tiny import make_tiny
+from vitrina.results import EmbedResult, ModelResult
+from vitrina.store.artifacts import Store
+from vitrina.store.files import read_bytes
+from vitrina.store.fingerprint import file_fingerprint
+from vitrina.store.paths import location
 
 ROWS = 10
 CONFIG = EmbedConfig(shard_rows=4, device="cpu")
@@ -178,7 +182,7 @@ def test_killed_run_goes_on_with_the_next_shard(
         write_shard(path, *content)
 
     with monkeypatch.context() as patch:
-        patch.setattr("tasks.embed_shard.write_shard", die_at_the_second)
+        patch.setattr("vitrina.embedding.shard.write_shard", die_at_the_second)
         with pytest.raises(KeyboardInterrupt):
             shop.embed(table)
     assert shop.store.latest("embed") is None
@@ -292,7 +296,7 @@ def test_a_child_run_is_told_of_the_embeddings_before(
         shop.embed(table, config.part(EmbedConfig), store=store, earlier=config.earlier)
         sent.append(config.model)
 
-    monkeypatch.setattr("flows.remote_stages.run_remotely", child)
+    monkeypatch.setattr("tasks.child_stages.run_remotely", child)
     embed_there = embed_remotely(settings)
     result = embed_there.fn(str(shop.csv), "table", shop.model, shop.store, CONFIG)
     assert (result.rows, result.rows_embedded) == (ROWS, 1)
@@ -361,7 +365,9 @@ def test_wrong_key_behind_an_equal_hash_is_not_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """64 bits may collide in a large catalogue; the whole key decides."""
-    monkeypatch.setattr("tasks.take_over._hashes", lambda keys: np.zeros(len(keys), np.uint64))
+    monkeypatch.setattr(
+        "vitrina.embedding.reuse._hashes", lambda keys: np.zeros(len(keys), np.uint64)
+    )
     rows = Rows([1], ["a"], ["a.jpg"], ["text of a"], ["picture of a"])
     shard = UPath(tmp_path / "part.parquet")
     write_shard(shard, rows, np.ones((1, 4), np.float32), np.ones((1, 4), np.float32))

@@ -14,16 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tasks.errors import UserError
-from tasks.learning.batch_size import fastest_batch_size
-from tasks.learning.embedder import Embedder
-from tasks.learning.embedding_pipeline import EmbeddingPipeline
-from tasks.learning.model import RuCLIP, load_folder, ruclip
-from tasks.learning.passes import in_streams, prefetched
-from tasks.learning.precision import Precision, least_cosine, make_towers
-from tasks.learning.text import TEMPLATES
-from tasks.learning.text_passes import text_passes
-from tasks.learning.tiny import make_tiny
+from vitrina.embedding.batch_size import fastest_batch_size
+from vitrina.embedding.embedder import Embedder
+from vitrina.embedding.parallel import in_streams, prefetched
+from vitrina.embedding.pipeline import EmbeddingPipeline
+from vitrina.embedding.precision import Precision, least_cosine, make_towers
+from vitrina.embedding.text_batches import text_passes
+from vitrina.errors import UserError
+from vitrina.model.model import RuCLIP, load_folder, ruclip
+from vitrina.model.tiny import make_tiny
+from vitrina.model.tokenize import TEMPLATES
 
 CPU = torch.device("cpu")
 WORDS = ["платье", "красное", "синее", "хлопок", "летняя", "куртка", "тёплая", "чайник", "1.7", "л"]
@@ -308,7 +308,7 @@ def test_text_dataset_pairs_texts_with_pictures(pictures: list[str]) -> None:
 
 def test_importing_the_pipeline_costs_no_torch() -> None:
     """A script's --help does not wait for it."""
-    code = "import sys, tasks.learning.embedding_pipeline; sys.exit('torch' in sys.modules)"
+    code = "import sys, vitrina.embedding.pipeline; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -11,24 +11,22 @@ import pytest
 from PIL import Image
 from shop import draw_shop, tiny_model
 
-from tasks import evaluate as stage
-from tasks.config import EvaluateConfig, TrainConfig
-from tasks.errors import UserError
-from tasks.evaluate import (
-    check_labels,
-    draw_contact_sheet,
-    evaluate,
-    uncertainty,
-    warn_of_few,
-)
-from tasks.learning import measure as measuring
-from tasks.learning import tracking
-from tasks.learning.measure import Measurement, choose_rows, measure
-from tasks.learning.metrics import retrieval_metrics
-from tasks.learning.model import load_folder
-from tasks.learning.split import product_groups, split_rows
-from tasks.results import EvaluateResult, ModelResult
-from tasks.storage import Store, location
+from tasks.evaluate import evaluate
+from vitrina.catalog.products import product_groups
+from vitrina.catalog.split import split_rows
+from vitrina.config import EvaluateConfig, TrainConfig
+from vitrina.errors import UserError
+from vitrina.evaluation import measure as measuring
+from vitrina.evaluation import stored as stage
+from vitrina.evaluation.measure import Measurement, choose_rows, measure
+from vitrina.evaluation.metrics import retrieval_metrics
+from vitrina.evaluation.summary import check_labels, uncertainty, warn_of_few
+from vitrina.model.model import load_folder
+from vitrina.reporting.contact_sheet import draw_contact_sheet
+from vitrina.results import EvaluateResult, ModelResult
+from vitrina.store.artifacts import Store
+from vitrina.store.paths import location
+from vitrina.training import tracking
 
 CONFIG = EvaluateConfig(device="cpu", examples=3, templates="single")
 SPLIT = TrainConfig(validation_fraction=0.1, test_fraction=0.4)
@@ -84,8 +82,8 @@ def test_figures_are_those_of_the_models_own_embeddings(
     """Retrieval figures equal those of the package's own towers on the held-out rows."""
     import torch
 
-    from tasks.learning.images import fit_picture, normalize, read_picture
-    from tasks.learning.text import TEMPLATES
+    from vitrina.images.load import fit_picture, normalize, read_picture
+    from vitrina.model.tokenize import TEMPLATES
 
     model = load_folder(shop / "model0")
     held_out = split_rows(table, 0.1, 0.4, 0) == "test"

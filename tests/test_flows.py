@@ -11,8 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from tasks.demo import DemoFacts, draw_catalog
-from tasks.learning.model import ruclip
+from vitrina.demo.catalog import DemoFacts, draw_catalog
+from vitrina.model.model import ruclip
 
 FLOWS = Path(__file__).parent.parent / "flows"
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from tasks.errors import UserError
-from tasks.learning.hub import Hub, download
-from tasks.learning.model import load_folder
-from tasks.learning.tiny import make_tiny
-from tasks.model_folder import FILES
+from vitrina.errors import UserError
+from vitrina.model.folder import FILES
+from vitrina.model.hub import Hub, download
+from vitrina.model.model import load_folder
+from vitrina.model.tiny import make_tiny
 
 NAME = "ruclip-vit-base-patch32-384"
 WEIGHTS = "pytorch_model.bin"

@@ -10,11 +10,12 @@ import torch
 from PIL import Image
 from upath import UPath
 
-from tasks.errors import UserError
-from tasks.learning.images import fit_picture, normalize, read_picture
-from tasks.learning.model import RuCLIP, load_folder
-from tasks.learning.tiny import make_tiny
-from tasks.storage import location, write_bytes
+from vitrina.errors import UserError
+from vitrina.images.load import fit_picture, normalize, read_picture
+from vitrina.model.model import RuCLIP, load_folder
+from vitrina.model.tiny import make_tiny
+from vitrina.store.files import write_bytes
+from vitrina.store.paths import location
 
 SQUARE = [(64, 64), (384, 384), (1, 1)]
 OBLONG = [(200, 90), (90, 200), (1000, 3), (3, 1000), (1, 7), (65, 63), (384, 512), (37, 1023)]

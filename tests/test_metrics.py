@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
-from tasks.learning import ranks
-from tasks.learning.metrics import chance_recall, duplicate_pr_auc, retrieval_metrics
+from vitrina.evaluation import ranks
+from vitrina.evaluation.metrics import chance_recall, duplicate_pr_auc, retrieval_metrics
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

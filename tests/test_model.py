@@ -13,28 +13,16 @@ import torch
 import youtokentome
 from upath import UPath
 
-from tasks.errors import UserError
-from tasks.learning.bpe import learn
-from tasks.learning.model import (
-    RuCLIP,
-    build,
-    load_checkpoint,
-    load_folder,
-    ruclip,
-    save_folder,
-)
-from tasks.learning.tiny import TINY, make_tiny
-from tasks.model import (
-    find_model,
-    local_checkpoint,
-    local_model,
-    open_checkpoint,
-    prepare_checkpoint,
-    prepare_model,
-    texts,
-)
-from tasks.model_folder import FILES, folder_fingerprint
-from tasks.storage import Store, copy, location, writing
+from tasks.base_model import prepare_checkpoint, prepare_model
+from vitrina.errors import UserError
+from vitrina.model.bpe import learn
+from vitrina.model.folder import FILES, folder_fingerprint
+from vitrina.model.model import RuCLIP, build, load_checkpoint, load_folder, ruclip, save_folder
+from vitrina.model.source import find_model, local_checkpoint, local_model, open_checkpoint, texts
+from vitrina.model.tiny import TINY, make_tiny
+from vitrina.store.artifacts import Store
+from vitrina.store.files import copy, writing
+from vitrina.store.paths import location
 
 WORDS = [(c, t) for c in ("красная", "синяя", "белая") for t in ("кружка", "ваза", "лампа")]
 TITLES = ["Красная кружка в полоску", "Синий чайник", "Жёлтое ведро", "Белая ваза"]
@@ -394,7 +382,7 @@ def test_what_is_at_hand_is_found_without_torch(folder: Path, cache: Path) -> No
     name = "ruclip-vit-base-patch32-384"
     shutil.copytree(folder, cache / name)
     code = (
-        "import sys; from tasks.model import check_model\n"
+        "import sys; from vitrina.model.source import check_model\n"
         "for source in sys.argv[1:]: check_model(source)\n"
         "sys.exit('torch' in sys.modules)"
     )

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tasks.text import is_missing, normalise
+from vitrina.catalog.normalize import is_missing, normalise
 
 TAGS = ["<b>", "</p>", "<br/>", "<script>", "<!--", "<", ">"]
 ENTITIES = ["&", "&lt;", "&amp;", "amp;", "&#60;", "&nbsp", ";"]

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tasks.npz import Pieces, write_npz
+from vitrina.embedding.npz import Pieces, write_npz
 
 
 def in_pieces(array: np.ndarray, size: int) -> Pieces:

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
 
-from tasks.config import ResizeConfig
-from tasks.pictures import RejectedPictureError, shrink
 from tests.picture_kinds import KINDS, encoded, made, scene
+from vitrina.config import ResizeConfig
+from vitrina.images.resize_image import RejectedPictureError, shrink
 
 CONFIG = ResizeConfig()
 SMALL = ResizeConfig(default_image_size=(96, 96))

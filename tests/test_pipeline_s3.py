@@ -13,8 +13,8 @@ import pytest
 import s3fs
 from processes import ROOT, eventually, running
 
-from tasks.demo import draw_catalog
 from tests.flaky_s3 import flaky_endpoint, some
+from vitrina.demo.catalog import draw_catalog
 
 TIMEOUT = 280
 SECRET = "vitrina-secret"  # the moto server's, of the fixture

@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from sklearn.preprocessing import StandardScaler
 
-from tasks.learning.probe import Features, linear_probe, probe_rows, zero_shot
+from vitrina.evaluation.probe import Features, linear_probe, probe_rows, zero_shot
 
 
 def embeddings(labels: np.ndarray, seed: int, signal: float) -> np.ndarray:

@@ -9,13 +9,16 @@ import pytest
 from shop import draw_shop, tiny_model
 from upath import UPath
 
-from tasks import promotions
-from tasks.config import EvaluateConfig, GateConfig, TrainConfig
-from tasks.errors import UserError
-from tasks.promote import compete, decide, present_model, promote
-from tasks.promotions import current, read_history, roll_back
-from tasks.results import ModelResult, PromoteResult
-from tasks.storage import Store, create_bytes, listing, location, read_bytes, write_bytes
+from tasks.promote import promote
+from vitrina.config import EvaluateConfig, GateConfig, TrainConfig
+from vitrina.errors import UserError
+from vitrina.promotion import history as promotions
+from vitrina.promotion.gate import compete, decide, present_model
+from vitrina.promotion.history import current, read_history, roll_back
+from vitrina.results import ModelResult, PromoteResult
+from vitrina.store.artifacts import Store
+from vitrina.store.files import create_bytes, listing, read_bytes, write_bytes
+from vitrina.store.paths import location
 
 GATE = GateConfig(metric="mean_recall_at_1", margin=0.02)
 DETAILS = {"table": "fp", "split": {"seed": 0}}
@@ -201,7 +204,7 @@ def test_a_lost_race_is_decided_again(
             assert gate(store, base, faster).promoted
         return real(store, candidate)
 
-    monkeypatch.setattr("tasks.promote.keep", overtaken)
+    monkeypatch.setattr("vitrina.promotion.gate.keep", overtaken)
     result = gate(store, base, model("slower40"))
     assert not result.promoted
     assert result.present == 0.6

@@ -18,8 +18,8 @@ from processes import eventually
 from servers import Server
 from standin import Wish
 
-from flows.remote import run_remotely
-from tasks.errors import UserError
+from tasks.orchestration.child_run import run_remotely
+from vitrina.errors import UserError
 
 CHILD = "child/nobody"
 

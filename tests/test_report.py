@@ -12,18 +12,18 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from tasks.learning.state import Place, Progress
-from tasks.plots import Found, SheetRow, contact_sheet, training_curve
-from tasks.report import (
-    PAGE,
+from tasks.report import PAGE, report
+from vitrina.reporting.contact_sheet import Found, SheetRow, contact_sheet
+from vitrina.reporting.render import Section, html_page, markdown
+from vitrina.reporting.sections import (
     draw_training,
     figures_section,
-    report,
     rows_section,
     show_sections,
     summary,
 )
-from tasks.results import (
+from vitrina.reporting.training_curve import training_curve
+from vitrina.results import (
     EmbedResult,
     EvaluateResult,
     ModelResult,
@@ -32,8 +32,9 @@ from tasks.results import (
     ResizeResult,
     TrainResult,
 )
-from tasks.storage import Store, location
-from tasks.views import Section, html_page, markdown
+from vitrina.store.artifacts import Store
+from vitrina.store.paths import location
+from vitrina.training.checkpoints import Place, Progress
 
 SECONDS = {"clean": 0.4, "resize": 3.0, "train": 61.25}
 FIGURES = {

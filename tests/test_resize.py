@@ -16,23 +16,16 @@ from prefect.logging import disable_run_logger
 from prefect.states import State
 from upath import UPath
 
-from tasks.config import ResizeConfig
-from tasks.errors import UserError
-from tasks.picture_plan import Survey
-from tasks.resize import look, pictures_folder, resize, resize_catalog
-from tasks.storage import (
-    Artifact,
-    Store,
-    copy,
-    listing,
-    location,
-    read_bytes,
-    reading,
-    write_bytes,
-    writing,
-)
-from tasks.table_content import table_fingerprint
+from tasks.resize import resize
 from tests.picture_shop import CONFIG, Shop, picture, rejects_of, table_of
+from vitrina.catalog.table_fingerprint import table_fingerprint
+from vitrina.config import ResizeConfig
+from vitrina.errors import UserError
+from vitrina.images.resize_catalog import look, pictures_folder, resize_catalog
+from vitrina.images.resize_plan import Survey
+from vitrina.store.artifacts import Artifact, Store
+from vitrina.store.files import copy, listing, read_bytes, reading, write_bytes, writing
+from vitrina.store.paths import location
 
 
 @pytest.fixture

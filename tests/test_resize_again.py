@@ -11,18 +11,13 @@ import pytest
 from PIL import Image
 from upath import UPath
 
-from tasks import picture_index
-from tasks.config import ResizeConfig
-from tasks.resize import resize_catalog
-from tasks.storage import (
-    Artifact,
-    listing,
-    location,
-    read_bytes,
-    remove,
-    write_bytes,
-)
 from tests.picture_shop import Shop, opens, picture, table_of
+from vitrina.config import ResizeConfig
+from vitrina.images import resize_index as picture_index
+from vitrina.images.resize_catalog import resize_catalog
+from vitrina.store.artifacts import Artifact
+from vitrina.store.files import listing, read_bytes, remove, write_bytes
+from vitrina.store.paths import location
 
 
 @pytest.fixture

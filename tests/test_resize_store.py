@@ -11,17 +11,15 @@ import pytest
 import s3fs
 from upath import UPath
 
-from tasks import picture_pool
-from tasks.config import ResizeConfig
-from tasks.errors import UserError
-from tasks.pictures import shrink
-from tasks.retries import may_pass
-from tasks.storage import (
-    location,
-    read_bytes,
-)
+from tasks.orchestration.retries import may_pass
 from tests.flaky_s3 import flaky_endpoint
 from tests.picture_shop import CONFIG, Shop
+from vitrina.config import ResizeConfig
+from vitrina.errors import UserError
+from vitrina.images import resize_pool as picture_pool
+from vitrina.images.resize_image import shrink
+from vitrina.store.files import read_bytes
+from vitrina.store.paths import location
 
 
 @pytest.fixture

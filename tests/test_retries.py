@@ -6,8 +6,8 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
-from tasks.errors import UserError
-from tasks.retries import may_pass
+from tasks.orchestration.retries import may_pass
+from vitrina.errors import UserError
 
 
 def answer(status: int) -> ClientError:

@@ -9,12 +9,14 @@ from test_flows import command
 from upath import UPath
 
 from flows.roll_back import history_lines
-from tasks.config import GateConfig
-from tasks.errors import UserError
-from tasks.promote import compete
-from tasks.promotions import current, read_history, roll_back
-from tasks.results import ModelResult
-from tasks.storage import Store, listing, location, remove, write_bytes
+from vitrina.config import GateConfig
+from vitrina.errors import UserError
+from vitrina.promotion.gate import compete
+from vitrina.promotion.history import current, read_history, roll_back
+from vitrina.results import ModelResult
+from vitrina.store.artifacts import Store
+from vitrina.store.files import listing, remove, write_bytes
+from vitrina.store.paths import location
 
 Promote = Callable[[Store, str], ModelResult]
 

@@ -22,7 +22,10 @@ from upath import UPath
 
 from flows.data_preprocessing import data_preprocessing
 from flows.generate_embeddings import check, generate_embeddings
-from tasks.config import (
+from tasks.embed import gpus_of_a_shard
+from tasks.orchestration.ray_shards import _work, check_launcher, check_runner, shard_map
+from tests.picture_shop import Shop, opens, picture
+from vitrina.config import (
     DataPreprocessingConfig,
     EmbedConfig,
     GenerateEmbeddingsConfig,
@@ -31,20 +34,17 @@ from tasks.config import (
     RunnerConfig,
     TrainConfig,
 )
-from tasks.demo import draw_catalog
-from tasks.embed import gpus_of_a_shard
-from tasks.embed_shard import Shard
-from tasks.embedding_rows import Rows
-from tasks.embedding_shards import write_shard
-from tasks.errors import UserError
-from tasks.learning.tiny import make_tiny
-from tasks.picture_pool import resize_shard
-from tasks.ray_cluster import joining
-from tasks.results import EmbedResult, ResizeResult
-from tasks.runner import _work, check_launcher, check_runner, shard_map
-from tasks.storage import is_aside
-from tasks.take_over import COLUMNS, Index
-from tests.picture_shop import Shop, opens, picture
+from vitrina.demo.catalog import draw_catalog
+from vitrina.embedding.reuse import COLUMNS, Index
+from vitrina.embedding.rows import Rows
+from vitrina.embedding.shard import Shard
+from vitrina.embedding.shard_file import write_shard
+from vitrina.errors import UserError
+from vitrina.execution.ray_cluster import joining
+from vitrina.images.resize_pool import resize_shard
+from vitrina.model.tiny import make_tiny
+from vitrina.results import EmbedResult, ResizeResult
+from vitrina.store.files import is_aside
 
 
 @pytest.mark.parametrize("runner", ["dask", "ray://head", "ray://:10001", "Ray", ""])
@@ -121,7 +121,7 @@ def test_shards_in_any_map_give_what_threads_give(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Table and pictures, with what is known left alone; a batch with nothing to do is no shard."""
-    monkeypatch.setattr("tasks.resize.BATCH_ROWS", 2)
+    monkeypatch.setattr("vitrina.images.resize_catalog.BATCH_ROWS", 2)
     shop = Shop(UPath(tmp_path))
     shop.put(3, b"no picture")
     shop.put(4, b"")
@@ -290,7 +290,7 @@ def test_both_stages_on_ray_make_what_threads_make(
 ) -> None:
     """Pictures, tables, rejects, vectors; Ray is started for the stage and gone after it."""
     ray = pytest.importorskip("ray")
-    monkeypatch.setattr("tasks.resize.BATCH_ROWS", 40)
+    monkeypatch.setattr("vitrina.images.resize_catalog.BATCH_ROWS", 40)
     draw_catalog(tmp_path, products=120, seed=3)
     on_threads = preprocess(tmp_path, "threads")
     shutil.copytree(tmp_path / "made", tmp_path / "kept")  # what the vectors are made of
@@ -313,7 +313,7 @@ def test_resizing_goes_on_when_a_worker_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ray gives the shard to another worker; no file half written is taken for a picture."""
-    monkeypatch.setattr("tasks.resize.BATCH_ROWS", 50)
+    monkeypatch.setattr("vitrina.images.resize_catalog.BATCH_ROWS", 50)
     noise = picture(0, (2_400, 2_400))
     (tmp_path / "images").mkdir()
     for nm in range(300):
@@ -335,7 +335,7 @@ def test_embedding_goes_on_when_a_worker_is_killed_and_takes_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same vectors; then one changed title is all that is computed, on Ray too."""
-    monkeypatch.setattr("tasks.resize.BATCH_ROWS", 40)
+    monkeypatch.setattr("vitrina.images.resize_catalog.BATCH_ROWS", 40)
     draw_catalog(tmp_path, products=160, seed=3)
     table = prepare_embedding(tmp_path, preprocess(tmp_path, "threads"))
     in_threads = embed(tmp_path, table, "threads", 5)

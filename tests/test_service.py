@@ -21,7 +21,7 @@ from prefect.states import Cancelling
 from processes import eventually
 from servers import Server, Worker
 
-from tasks.demo import draw_catalog
+from vitrina.demo.catalog import draw_catalog
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

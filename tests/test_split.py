@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.errors import UserError
-from tasks.learning.split import normalise_title, product_groups, split_rows
+from vitrina.catalog.products import normalise_title, product_groups
+from vitrina.catalog.split import split_rows
+from vitrina.errors import UserError
 
 PARTS = ("train", "validation", "test")
 

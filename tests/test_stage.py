@@ -8,10 +8,12 @@ import pytest
 from prefect.states import State
 from upath import UPath
 
-from tasks import stage as stages
-from tasks.config import Parameters
-from tasks.stage import Stage
-from tasks.storage import Artifact, Store, location, remove, write_bytes
+from tasks.orchestration import stage as stages
+from vitrina.config import Parameters
+from vitrina.store.artifacts import Artifact, Store
+from vitrina.store.files import remove, write_bytes
+from vitrina.store.paths import location
+from vitrina.store.stage import Stage
 
 
 class Greeting(Parameters):
@@ -25,7 +27,7 @@ class Work:
 
     def __init__(self, root: UPath) -> None:
         self.store = Store(root=str(root))
-        self.stage = Stage("greet", Greeting, "tasks.text")
+        self.stage = Stage("greet", Greeting, "vitrina.catalog.normalize")
         self.done = 0
 
     def make(self, artifact: Artifact) -> tuple[Greeting, list[str]]:

@@ -14,18 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from upath import UPath
 
-from tasks.config import TrainConfig
-from tasks.errors import UserError
-from tasks.storage import (
-    Store,
+from vitrina.config import TrainConfig
+from vitrina.errors import UserError
+from vitrina.store.artifacts import Store
+from vitrina.store.files import (
     check_writable,
     copy,
-    file_fingerprint,
-    fingerprint,
     is_aside,
-    is_local,
     listing,
-    location,
     read_bytes,
     reading,
     remove,
@@ -33,6 +29,8 @@ from tasks.storage import (
     write_bytes,
     writing,
 )
+from vitrina.store.fingerprint import file_fingerprint, fingerprint
+from vitrina.store.paths import is_local, location
 
 
 def test_bytes_come_back_as_written(place: UPath) -> None:
@@ -202,7 +200,7 @@ def test_a_killed_writer_leaves_nothing_that_counts(tmp_path: Path) -> None:
     target.write_bytes(b"old")
     program = (
         "import sys, time\n"
-        "from tasks.storage import location, writing\n"
+        "from vitrina.store.files import location, writing\n"
         "with writing(location(sys.argv[1])) as aside:\n"
         "    aside.write_bytes(b'half')\n"
         "    print('writing', flush=True)\n"

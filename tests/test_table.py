@@ -5,9 +5,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tasks.errors import UserError
-from tasks.storage import location
-from tasks.table import read_batches, read_table
+from vitrina.catalog.processed_table import read_batches, read_table
+from vitrina.errors import UserError
+from vitrina.store.paths import location
 
 
 def test_categories_are_values_like_others(tmp_path: Path) -> None:

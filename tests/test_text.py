@@ -7,9 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.learning.model import RuCLIP, load_folder, ruclip
-from tasks.learning.text import EOS, TEMPLATES, encode_text, pad, tokenize
-from tasks.learning.tiny import make_tiny
+from vitrina.model.model import RuCLIP, load_folder, ruclip
+from vitrina.model.tiny import make_tiny
+from vitrina.model.tokenize import EOS, TEMPLATES, encode_text, pad, tokenize
 
 TITLES = [
     "Красная кружка в полоску",

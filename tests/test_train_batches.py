@@ -13,16 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.data import Dataset
 
-from tasks.config import TrainConfig
-from tasks.learning import augment, sampler
-from tasks.learning.batches import Batch, Steps, loader
-from tasks.learning.distributed import World
-from tasks.learning.images import fit_picture, read_picture
-from tasks.learning.model import load_folder
-from tasks.learning.pairs import pairs_from, sentences, training_text
-from tasks.learning.pixel_cache import open_cache
-from tasks.learning.pixels import picture_keys, pixels_of, shared_pixels
 from tests.small_training import catalogue, small_model
+from vitrina.config import TrainConfig
+from vitrina.images.load import fit_picture, read_picture
+from vitrina.images.pixel_cache import open_cache
+from vitrina.model.model import load_folder
+from vitrina.training.data import augment, sampler
+from vitrina.training.data.batches import Batch, Steps, loader
+from vitrina.training.data.pairs import pairs_from, sentences, training_text
+from vitrina.training.data.pixels import picture_keys, pixels_of, shared_pixels
+from vitrina.training.distributed import World
 
 
 @pytest.fixture(autouse=True)

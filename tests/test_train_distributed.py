@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.config import TrainConfig
-from tasks.errors import UserError
-from tasks.learning.job import Job
-from tasks.learning.launch import launch
 from tests.small_training import catalogue, small_model, weights_of
+from vitrina.config import TrainConfig
+from vitrina.errors import UserError
+from vitrina.training.job import Job
+from vitrina.training.processes.launch import launch
 
 SETTINGS = {"num_epochs": 3, "batch_size": 9, "lr": 3e-3, "log_every_steps": 1, "device": "cpu"}
 

@@ -9,16 +9,16 @@ import pytest
 import torch
 from upath import UPath
 
-from tasks.config import TrainConfig
-from tasks.errors import UserError
-from tasks.learning.fit import fit
-from tasks.learning.frozen import image_features, text_features
-from tasks.learning.learner import Learner
-from tasks.learning.model import RuCLIP, load_checkpoint, load_folder, ruclip
-from tasks.learning.state import Place, epoch_checkpoints
-from tasks.learning.training import Run, Training
-from tasks.storage import location
 from tests.small_training import catalogue, small_fit, small_model, weights_of
+from vitrina.config import TrainConfig
+from vitrina.errors import UserError
+from vitrina.model.model import RuCLIP, load_checkpoint, load_folder, ruclip
+from vitrina.store.paths import location
+from vitrina.training.checkpoints import Place, epoch_checkpoints
+from vitrina.training.fine_tune import fit
+from vitrina.training.frozen_features import image_features, text_features
+from vitrina.training.learner import Learner
+from vitrina.training.loop import Run, Training
 
 EPOCHS, ROWS, HELD_OUT = 3, 24, 12
 

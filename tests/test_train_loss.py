@@ -8,15 +8,15 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 
-from tasks.config import TrainConfig
-from tasks.learning import gradcache
-from tasks.learning.batches import Steps
-from tasks.learning.distributed import World
-from tasks.learning.loss import contrastive_loss, same_product
-from tasks.learning.pairs import pairs_from
-from tasks.learning.pixels import pixels_of
-from tasks.learning.towers import Towers
 from tests.small_training import catalogue, small_model
+from vitrina.config import TrainConfig
+from vitrina.training import gradcache
+from vitrina.training.data.batches import Steps
+from vitrina.training.data.pairs import pairs_from
+from vitrina.training.data.pixels import pixels_of
+from vitrina.training.distributed import World
+from vitrina.training.loss import contrastive_loss, same_product
+from vitrina.training.towers import Towers
 
 
 def features(rows: int, seed: int) -> torch.Tensor:

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from tasks.learning import blocks
-from tasks.learning.ema import MovingAverage
-from tasks.learning.interpolate import curve, mixed
-from tasks.learning.model import RuCLIP, build
-from tasks.learning.optimizer import adamw, parameter_groups, set_learning_rate
-from tasks.learning.schedule import learning_rate
 from tests.small_training import ARCHITECTURE, catalogue, small_model
+from vitrina.model import forward as blocks
+from vitrina.model.model import RuCLIP, build
+from vitrina.training.ema import MovingAverage
+from vitrina.training.optimizer import adamw, parameter_groups, set_learning_rate
+from vitrina.training.schedule import learning_rate
+from vitrina.training.wise_ft import curve, mixed
 
 
 @pytest.fixture

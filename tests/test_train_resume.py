@@ -10,14 +10,14 @@ import pandas as pd
 import pytest
 import torch
 
-from tasks.config import TrainConfig
-from tasks.errors import UserError
-from tasks.learning import training as training_module
-from tasks.learning.model import RuCLIP, load_folder
-from tasks.learning.state import Place, Progress
-from tasks.learning.validation import Validation
-from tasks.storage import location
 from tests.small_training import catalogue, small_fit, small_model, weights_of
+from vitrina.config import TrainConfig
+from vitrina.errors import UserError
+from vitrina.model.model import RuCLIP, load_folder
+from vitrina.store.paths import location
+from vitrina.training import loop as training_module
+from vitrina.training.checkpoints import Place, Progress
+from vitrina.training.validation import Validation
 
 SETTINGS = TrainConfig(
     num_epochs=2,

@@ -14,16 +14,18 @@ import torch
 from prefect.client.schemas.objects import State
 from upath import UPath
 
-from tasks.config import TrainConfig
-from tasks.errors import UserError
-from tasks.learning.model import load_checkpoint, ruclip
-from tasks.learning.split import split_rows
-from tasks.learning.state import Progress
-from tasks.learning.tracking import MetricsFile, Wandb, wandb_mode
-from tasks.results import ModelResult, TrainResult
-from tasks.storage import Store, is_aside, location, remove, write_bytes
 from tasks.train import train
 from tests.small_training import catalogue, small_model
+from vitrina.catalog.split import split_rows
+from vitrina.config import TrainConfig
+from vitrina.errors import UserError
+from vitrina.model.model import load_checkpoint, ruclip
+from vitrina.results import ModelResult, TrainResult
+from vitrina.store.artifacts import Store
+from vitrina.store.files import is_aside, remove, write_bytes
+from vitrina.store.paths import location
+from vitrina.training.checkpoints import Progress
+from vitrina.training.tracking import MetricsFile, Wandb, wandb_mode
 
 SETTINGS = TrainConfig(
     num_epochs=1, batch_size=8, lr=1e-3, validation_fraction=0.2, test_fraction=0.2
@@ -147,10 +149,10 @@ def test_a_retry_of_a_refreshed_run_goes_on_from_its_first_try(
     assert artifact is not None
     checkpoint = Path(artifact.path.path) / "ruCLIP_model_epoch1.pth"
     written = checkpoint.stat().st_mtime_ns
-    monkeypatch.setattr("tasks.train.task_run", SimpleNamespace(run_count=2))
+    monkeypatch.setattr("vitrina.training.train.task_run", SimpleNamespace(run_count=2))
     assert isinstance(training(store, refresh=True), TrainResult)
     assert checkpoint.stat().st_mtime_ns == written
-    monkeypatch.setattr("tasks.train.task_run", SimpleNamespace(run_count=1))
+    monkeypatch.setattr("vitrina.training.train.task_run", SimpleNamespace(run_count=1))
     assert isinstance(training(store, refresh=True), TrainResult)
     assert checkpoint.stat().st_mtime_ns > written
 
@@ -159,7 +161,7 @@ def test_held_out_products_are_never_trained_on(
     training: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The rows that reach the training are the split's training rows, whole."""
-    from tasks.learning import job
+    from vitrina.training import job
 
     seen: dict[str, set[int]] = {}
     original = job.fit
@@ -262,5 +264,5 @@ def test_metrics_of_steps_that_are_taken_again_are_dropped(tmp_path: Path) -> No
 
 def test_importing_the_stage_costs_no_torch() -> None:
     """Help and wrong arguments answer without waiting for torch."""
-    code = "import sys, tasks.train; sys.exit('torch' in sys.modules)"
+    code = "import sys, vitrina.training.train; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.config import EvaluateConfig, TrainConfig
-from tasks.learning.measure import measure
-from tasks.learning.split import product_groups, split_rows
-from tasks.learning.validation import held_out_rows
 from tests.small_training import catalogue, small_fit, small_model
+from vitrina.catalog.products import product_groups
+from vitrina.catalog.split import split_rows
+from vitrina.config import EvaluateConfig, TrainConfig
+from vitrina.evaluation.measure import measure
+from vitrina.training.validation import held_out_rows
 
 
 @pytest.fixture

@@ -1,1 +1,0 @@
-"""Torch code of training, evaluation and embedding; never Prefect."""

@@ -1,0 +1,32 @@
+"""TODO."""
+
+import tempfile
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from vitrina.demo.catalog import draw_catalog
+from vitrina.results import DemoResult
+from vitrina.store.artifacts import Artifact
+from vitrina.store.files import copy
+from vitrina.store.paths import location
+
+UPLOADS = 32  # at a time: on S3 a small file is all waiting
+
+
+def _make(artifact: Artifact, products: int, seed: int) -> tuple[DemoResult, Iterable[str]]:
+    with tempfile.TemporaryDirectory(prefix="vitrina-") as scratch:
+        folder = Path(scratch)
+        facts = draw_catalog(folder, products, seed)
+        files = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
+        with ThreadPoolExecutor(UPLOADS) as pool:
+            for _ in pool.map(
+                lambda name: copy(location(folder / name), artifact.path / name), files
+            ):
+                pass  # a failure is raised here
+    result = DemoResult(
+        catalog=str(artifact.path / "catalog.parquet"),
+        images=str(artifact.path / "images"),
+        rows=facts.rows,
+    )
+    return result, files

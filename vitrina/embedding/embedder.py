@@ -1,0 +1,146 @@
+"""Texts and pictures to unit vectors: the values of ruclip.Predictor, faster."""
+
+import functools
+import math
+import os
+from collections.abc import Iterator, Sequence
+from typing import Literal, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F  # noqa: N812 - torch's own name for it
+from torch import Tensor
+from upath import UPath
+
+from vitrina.embedding.batch_size import fastest_batch_size
+from vitrina.embedding.parallel import batched, in_streams, one_by_one, prefetched
+from vitrina.embedding.precision import Precision, Towers, make_towers
+from vitrina.embedding.text_batches import TextPass, text_passes
+from vitrina.images.load import Fit, fit_picture, normalize, read_picture
+from vitrina.model.model import RuCLIP
+from vitrina.model.tokenize import TEMPLATES
+
+Vectors = npt.NDArray[np.float32]
+Templates = Literal["ruclip", "single"]
+
+# On a CPU a pass is cut so that its activations stay in the cache.
+CPU_PICTURES = 4
+CPU_TOKENS = 512
+
+
+class Embedder:
+    """Embeds with one model, which is left as it is."""
+
+    def __init__(
+        self,
+        model: RuCLIP,
+        device: torch.device,
+        batch_size: int,
+        templates: Templates = "ruclip",
+        precision: Precision = "auto",
+        *,
+        find_batch_size: bool = False,
+        compiled: bool = False,
+    ) -> None:
+        """``batch_size`` is the most pictures in one pass, or texts as long as they may be.
+
+        With ``find_batch_size`` a GPU tries more, as long as it gets faster. ``compiled`` puts
+        the model through torch.compile, which takes minutes at the first pass.
+        """
+        self.model = model
+        self.device = device
+        self.templates = TEMPLATES if templates == "ruclip" else TEMPLATES[:1]
+        self._given_batch_size = batch_size
+        self._find_batch_size = find_batch_size and device.type == "cuda"
+        self._in_streams = device.type == "cpu"
+        self._precision: Precision = precision
+        self._compiled = compiled
+
+    @functools.cached_property
+    def towers(self) -> Towers:
+        """The model for inference, made when first needed."""
+        return make_towers(self.model.clip, self.device, self._precision, compiled=self._compiled)
+
+    @functools.cached_property
+    def batch_size(self) -> int:
+        """Pictures in one pass: as given, or found by trying."""
+        if not self._find_batch_size:
+            return self._given_batch_size
+        side = self.model.resolution
+
+        def run(size: int) -> None:
+            with torch.inference_mode():
+                self.towers.image(torch.zeros(size, 3, side, side, device=self.device)).cpu()
+
+        return fastest_batch_size(run, self._given_batch_size)
+
+    def texts(self, texts: Sequence[str]) -> Vectors:
+        """Vectors float32 (texts, embed_dim) of unit length; equal texts are embedded once.
+
+        The mean over the templates is taken before the normalisation, as ruclip.Predictor does.
+        """
+        cleaned = [text.lower().strip() for text in texts]
+        row_of = {text: row for row, text in enumerate(dict.fromkeys(cleaned))}
+        total = torch.zeros(len(row_of), self.model.embed_dim, device=self.device)
+        if row_of:
+            for rows, vectors in self._embed_texts(list(row_of)):
+                total.index_add_(0, rows, vectors)
+        distinct: Vectors = F.normalize(total, dim=-1).cpu().numpy()
+        return distinct[[row_of[text] for text in cleaned]]
+
+    def pictures(self, paths: Sequence[str | UPath]) -> Vectors:
+        """Vectors float32 (paths, embed_dim) of unit length of picture files, local or s3://.
+
+        Raises UserError naming the file that cannot be read.
+        """
+        if not paths:
+            return np.zeros((0, self.model.embed_dim), dtype=np.float32)
+        vectors: Vectors = torch.cat(list(self._embed_pictures(paths))).cpu().numpy()
+        return vectors
+
+    def _embed_texts(self, texts: Sequence[str]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Numbers of texts and their vectors in one template, not normalised."""
+        towers = self.towers
+        budget = self.batch_size * self.model.context_length
+        if self._in_streams:
+            budget = min(budget, CPU_TOKENS)
+        passes = list(text_passes(self.model, texts, self.templates, budget))
+        with torch.inference_mode():
+            prefixes = {
+                prefix: towers.prefix(prefix) if prefix else None
+                for prefix in {one.prefix for one in passes}
+            }
+
+        def work(one: TextPass) -> tuple[Tensor, Tensor]:
+            ids = one.ids.to(self.device, non_blocking=True)
+            vectors = towers.text(ids, prefixes[one.prefix])
+            return torch.tensor(one.texts, device=self.device), vectors.float()
+
+        return in_streams(work, passes) if self._in_streams else one_by_one(work, passes)
+
+    def _embed_pictures(self, paths: Sequence[str | UPath]) -> Iterator[Tensor]:
+        """Unit vectors on the device, pass by pass."""
+        towers = self.towers
+        if self._in_streams:
+            share = math.ceil(len(paths) / torch.get_num_threads())
+            size = min(self.batch_size, CPU_PICTURES, share)
+            return in_streams(
+                lambda some: self._embed_pixels(towers, [self._pixels(path) for path in some]),
+                batched(paths, size),
+            )
+        loaded = prefetched(self._pixels, paths, self.batch_size, os.cpu_count() or 1)
+        return one_by_one(functools.partial(self._embed_pixels, towers), loaded)
+
+    def _pixels(self, path: str | UPath) -> Tensor:
+        """uint8 (3, R, R)."""
+        fit = cast(Fit, self.model.fit)
+        return torch.from_numpy(fit_picture(read_picture(path), self.model.resolution, fit))
+
+    def _embed_pixels(self, towers: Towers, pictures: Sequence[Tensor]) -> Tensor:
+        """Unit vectors float32 on the device; the pixels go there as bytes."""
+        pixels = torch.stack(list(pictures))
+        if self.device.type == "cuda":
+            pixels = pixels.pin_memory().to(self.device, non_blocking=True)
+        vectors = towers.image(normalize(pixels, self.model.mean, self.model.std))
+        return F.normalize(vectors.float(), dim=-1)

@@ -1,0 +1,98 @@
+"""The towers that embed, in the numbers that the device computes fastest without losing values."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - torch's own name for it
+from torch import Tensor
+
+from vitrina.errors import UserError
+from vitrina.model.inference_towers import ImageTower, Place, Prefix, TextTower
+from vitrina.model.linear_layers import Int8, Kind, Packed, Shared
+from vitrina.model.model import ruclip
+from vitrina.model.tokenize import BOS, EOS
+
+logger = logging.getLogger(__name__)
+
+Precision = Literal["auto", "float32", "bfloat16", "int8"]
+
+# A half-precision model that turns a vector further than this is not taken by itself.
+LEAST_COSINE = 0.999
+PROBES = 8
+
+
+@dataclass(frozen=True)
+class Towers:
+    """The model's two halves; see :class:`ImageTower` and :class:`TextTower`."""
+
+    image: Callable[[Tensor], Tensor]
+    text: Callable[[Tensor, Prefix | None], Tensor]
+    prefix: Callable[[tuple[int, ...]], Prefix]
+
+
+def make_towers(
+    clip: ruclip.CLIP,
+    device: torch.device,
+    precision: Precision = "auto",
+    *,
+    compiled: bool = False,
+) -> Towers:
+    """The towers of a model on a device.
+
+    ``auto`` is float32 on a CPU; on a GPU it is bfloat16 if the model keeps its vectors in it.
+    Raises UserError for int8 on a GPU.
+    """
+    if precision == "int8" and device.type != "cpu":
+        raise UserError("precision 'int8' is for CPUs. Use 'auto' or 'bfloat16' on a GPU.")
+    if precision != "auto":
+        return _towers(clip, device, precision, compiled)
+    exact = _towers(clip, device, "float32", compiled)
+    if device.type == "cpu" or not torch.cuda.is_bf16_supported():
+        return exact
+    half = _towers(clip, device, "bfloat16", compiled)
+    cosine = least_cosine(half, exact, clip, device)
+    kept = cosine > LEAST_COSINE
+    logger.info(
+        "bfloat16 keeps a cosine of %.5f to float32: computing in %s.",
+        cosine,
+        "bfloat16" if kept else "float32",
+    )
+    return half if kept else exact
+
+
+def least_cosine(one: Towers, other: Towers, clip: ruclip.CLIP, device: torch.device) -> float:
+    """The least cosine between two towers' vectors of equal random pictures and texts."""
+    generator = torch.Generator().manual_seed(0)
+    side = clip.visual.input_resolution
+    pixels = torch.randn(PROBES, 3, side, side, generator=generator).to(device)
+    words = torch.randint(EOS + 1, clip.vocab_size, (PROBES, 8), generator=generator)
+    ids = F.pad(F.pad(words, (1, 0), value=BOS), (0, 1), value=EOS).to(device)
+    with torch.inference_mode():
+        pairs = [
+            (one.image(pixels), other.image(pixels)),
+            (one.text(ids, None), other.text(ids, None)),
+        ]
+    return min(F.cosine_similarity(a.float(), b.float()).min().item() for a, b in pairs)
+
+
+def _towers(
+    clip: ruclip.CLIP, device: torch.device, precision: Precision, compiled: bool
+) -> Towers:
+    dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+    place = Place(device, dtype, _kind(device, precision, compiled))
+    image, text = ImageTower(clip, place), TextTower(clip, place)
+    if not compiled:
+        return Towers(image, text, text.prefix)
+    return Towers(
+        torch.compile(image.__call__), torch.compile(text.__call__, dynamic=True), text.prefix
+    )
+
+
+def _kind(device: torch.device, precision: Precision, compiled: bool) -> Kind:
+    if precision == "int8":
+        return Int8()
+    packs = device.type == "cpu" and precision == "float32" and torch.backends.mkldnn.enabled
+    return Packed() if packs and not compiled else Shared()

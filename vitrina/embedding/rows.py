@@ -1,0 +1,111 @@
+"""The rows of a processed table as embedding needs them."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from upath import UPath
+
+from vitrina.catalog.processed_table import read_batches
+from vitrina.errors import UserError
+from vitrina.store.fingerprint import file_fingerprint, fingerprint
+from vitrina.store.paths import location
+
+SURVEY_ROWS = 5_000
+INTEGER = r"0|-?[1-9]\d{0,17}"
+HASHING_THREADS = 16  # a file on S3 is a request of some 20 ms
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A run of rows: which they are, and what decides their vectors."""
+
+    nm: Sequence[int] | Sequence[str]
+    titles: Sequence[str]
+    paths: Sequence[str]
+    text_keys: Sequence[str]  # hash of the title
+    picture_keys: Sequence[str]  # hash of the picture's content
+
+    def __len__(self) -> int:
+        return len(self.nm)
+
+    def fingerprint(self, settings: str) -> str:
+        """Of all that decides the content of these rows' shard."""
+        return fingerprint(settings, self.nm, self.text_keys, self.picture_keys)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """How many rows a table has, and the type that holds every ``nm``."""
+
+    rows: int
+    nm_dtype: np.dtype[np.int64] | np.dtype[np.str_]
+
+
+def survey(table: UPath) -> Survey:
+    """Read the table through once; a CSV says only so how long it is and what its ids are."""
+    rows, width, integers = 0, 1, True
+    for frame in read_batches(table, SURVEY_ROWS):
+        rows += len(frame)
+        integers &= _are_integers(frame["nm"])
+        width = max(width, int(frame["nm"].astype(str).str.len().max() or 1) if len(frame) else 1)
+    return Survey(rows, np.dtype(np.int64) if integers else np.dtype(f"<U{width}"))
+
+
+def _are_integers(nm: "pd.Series[int] | pd.Series[str]") -> bool:
+    """Whether ids are integers, or texts that come back the same from being read as such."""
+    return pd.api.types.is_integer_dtype(nm) or bool(nm.astype(str).str.fullmatch(INTEGER).all())
+
+
+def table_rows(table: UPath, size: int, extent: Survey) -> Iterator[Rows]:
+    """The table in runs of at most ``size`` rows; one empty run if it has none."""
+    if not extent.rows:
+        yield Rows([], [], [], [], [])
+    for frame in read_batches(table, size):
+        if len(frame):
+            with naming(table):
+                rows = rows_of(frame, extent.nm_dtype)
+            yield rows
+
+
+@contextmanager
+def naming(table: UPath) -> Iterator[None]:
+    """Say of a picture that cannot be read which table names it and what to do."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(
+            f"{error} {table} names this picture: put it back, or make the table again with "
+            "flows/data_preprocessing.py, which leaves such rows out."
+        ) from error
+
+
+def rows_of(frame: pd.DataFrame, nm_dtype: npt.DTypeLike) -> Rows:
+    """The rows of a frame; a picture without ``picture_hash`` is hashed from its file."""
+    titles = frame["title"].fillna("").astype(str).tolist()
+    paths = frame["image_path"].astype(str).tolist()
+    integers = np.issubdtype(nm_dtype, np.integer)
+    return Rows(
+        nm=frame["nm"].astype("int64" if integers else str).tolist(),
+        titles=titles,
+        paths=paths,
+        text_keys=[fingerprint(title) for title in titles],
+        picture_keys=_picture_keys(frame, paths),
+    )
+
+
+def _picture_keys(frame: pd.DataFrame, paths: Sequence[str]) -> list[str]:
+    if "picture_hash" in frame.columns:
+        keys = frame["picture_hash"].fillna("").astype(str).tolist()
+    else:
+        keys = [""] * len(paths)
+    unknown = [row for row, key in enumerate(keys) if not key]
+    with ThreadPoolExecutor(HASHING_THREADS) as pool:
+        found = pool.map(lambda row: file_fingerprint(location(paths[row])), unknown)
+        for row, key in zip(unknown, found, strict=True):
+            keys[row] = key
+    return keys

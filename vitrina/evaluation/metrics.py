@@ -1,0 +1,102 @@
+"""Retrieval and duplicate metrics of paired image and text embeddings.
+
+Ties count as what random order among the tied would give on average (McSherry & Najork, "Computing
+Information Retrieval Performance Measures Efficiently in the Presence of Tied Scores", 2008): a
+collapsed model, to which everything is equal, scores exactly chance.
+"""
+
+import numpy as np
+from sklearn.metrics import average_precision_score
+
+from vitrina.evaluation.ranks import TOP, Ranks, rank_both_ways
+
+DEPTHS = (1, 5, TOP)
+
+
+def retrieval_metrics(
+    image: np.ndarray, text: np.ndarray, group: np.ndarray | None = None
+) -> dict[str, float]:
+    """Recall, ranks, MRR and nDCG of finding images by text and texts by image.
+
+    ``image`` and ``text``: float32 (rows, dim), unit length, row by row a pair. ``group`` (rows,):
+    rows of equal label are right for each other (a title that occurs several times, a picture used
+    twice); by default only the row itself is.
+
+    Keys: ``{text_to_image,image_to_text}_{recall_at_1,recall_at_5,recall_at_10,median_rank,mrr,
+    ndcg_at_10}`` and the mean of both directions, ``mean_…``. Recall at k is the part of the
+    queries with a right item among the first k; the rank is that of the first right item, from 1.
+    Raises ValueError for shapes that do not fit, vectors not of unit length, or NaN.
+    """
+    to_image, to_text = rank_both_ways(text, image, group)
+    both = {"text_to_image": _metrics(to_image), "image_to_text": _metrics(to_text)}
+    mean = {
+        f"mean_{name}": (value + both["image_to_text"][name]) / 2
+        for name, value in both["text_to_image"].items()
+    }
+    return mean | {f"{way}_{name}": v for way, all_ in both.items() for name, v in all_.items()}
+
+
+def chance_recall(rows: int, group: np.ndarray | None = None) -> dict[str, float]:
+    """``chance_recall_at_{1,5,10}``: what guessing among ``rows`` items gives, either way."""
+    right = np.ones(rows, np.int64)
+    if group is not None:
+        _, label, size = np.unique(group, return_inverse=True, return_counts=True)
+        right = size[label]
+    nothing, everything = np.zeros(rows, np.int64), np.full(rows, rows)
+    return {
+        f"chance_recall_at_{k}": float(np.mean(_hit_chance(nothing, everything, right, k)))
+        for k in DEPTHS
+    }
+
+
+def duplicate_pr_auc(vectors: np.ndarray, group: np.ndarray, max_rows: int = 2_000) -> float | None:
+    """Average precision of telling pairs of one group from other pairs by cosine; None without any.
+
+    ``vectors``: float32 (rows, dim), unit length. All pairs of at most ``max_rows`` rows are
+    scored, whole groups in an order that the labels fix, so that two models meet the same pairs.
+    """
+    labels, label = np.unique(group, return_inverse=True)
+    place = np.random.default_rng(0).permutation(len(labels))  # fixed: equal for both models
+    rows = np.argsort(place[label], kind="stable")[:max_rows]
+    left, right = np.triu_indices(len(rows), k=1)
+    same = group[rows[left]] == group[rows[right]]
+    if not same.any():
+        return None
+    cosine = (vectors[rows] @ vectors[rows].T)[left, right]
+    return float(average_precision_score(same, cosine))
+
+
+def _metrics(ranks: Ranks) -> dict[str, float]:
+    above, level = ranks.above[:, 0], ranks.level[:, 0]
+    tied_right = ranks.right.level_with_best
+    # The mean place of the first of r right ones in n shuffled places is (n + 1) / (r + 1).
+    first = above + (level + 1) / (tied_right + 1)
+    recalls = {f"recall_at_{k}": _hit_chance(above, level, tied_right, k) for k in DEPTHS}
+    return {name: float(np.mean(hits)) for name, hits in recalls.items()} | {
+        "median_rank": float(np.median(first)),
+        "mrr": float(np.mean(1 / first)),
+        f"ndcg_at_{TOP}": float(np.mean(_ndcg(ranks))),
+    }
+
+
+def _hit_chance(above: np.ndarray, level: np.ndarray, right: np.ndarray, k: int) -> np.ndarray:
+    """Chance of a right item in the first k places, float64 (queries,).
+
+    ``right`` of the ``level`` items that follow ``above`` better ones are right, in random order.
+    """
+    miss = np.ones(len(above))
+    for place in range(k):
+        drawn = (above + place < k) & (place < level)
+        left = np.maximum(level - place, 1)
+        miss *= np.where(drawn, np.maximum(level - right - place, 0) / left, 1)
+    return 1 - miss
+
+
+def _ndcg(ranks: Ranks) -> np.ndarray:
+    """nDCG at 10 of each query, gain 1 for a right item, float64 (queries,)."""
+    gains = np.concatenate([[0], np.cumsum(1 / np.log2(np.arange(2, TOP + 2)))])
+    start, end = np.minimum(ranks.above, TOP), np.minimum(ranks.above + ranks.level, TOP)
+    expected = ranks.right.copies * (gains[end] - gains[start]) / np.maximum(ranks.level, 1)
+    ideal = gains[np.minimum(ranks.right.right, TOP)]
+    ndcg: np.ndarray = expected.sum(axis=1) / ideal
+    return ndcg

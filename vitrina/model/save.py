@@ -1,0 +1,33 @@
+"""A model's files in a folder that may be on S3."""
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor
+from upath import UPath
+
+from vitrina.model.folder import FILES
+from vitrina.model.model import RuCLIP, save_folder
+from vitrina.store.files import copy, write_bytes
+from vitrina.store.paths import is_local, location
+
+
+def put_model_files(model: RuCLIP, folder: UPath) -> None:
+    """Configuration and tokenizer, which a checkpoint beside them needs to be used."""
+    config = json.dumps(model.config, indent=2, ensure_ascii=False) + "\n"
+    write_bytes(folder / "config.json", config.encode())
+    copy(location(model.tokenizer_path), folder / "bpe.model")
+
+
+def put_model(model: RuCLIP, weights: Mapping[str, Tensor], folder: UPath) -> None:
+    """A ruCLIP folder with these weights."""
+    if is_local(folder):
+        Path(folder.path).mkdir(parents=True, exist_ok=True)
+        save_folder(model, Path(folder.path), weights)
+        return
+    with tempfile.TemporaryDirectory(prefix="vitrina-") as scratch:
+        save_folder(model, Path(scratch), weights)
+        for name in FILES:
+            copy(location(scratch) / name, folder / name)

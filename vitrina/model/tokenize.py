@@ -1,0 +1,59 @@
+"""ruCLIP's byte-pair encoding, as a value that can be sent to another process."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import youtokentome as yttm
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """A ``bpe.model``, opened when first used and again in each process."""
+
+    path: Path
+    context_length: int  # most ids of a text, bos and eos included
+
+    @functools.cached_property
+    def bpe(self) -> yttm.BPE:
+        """The encoding itself, which cannot be pickled."""
+        return yttm.BPE(str(self.path))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "context_length": self.context_length}
+
+
+PAD, BOS, EOS = 0, 2, 3  # ruclip.RuCLIPProcessor's ids
+
+# ruclip.Predictor's: a text is embedded in each and the embeddings are averaged.
+TEMPLATES = (
+    "{}",
+    "фото, на котором изображено {}",
+    "изображение с {}",
+    "картинка с {}",
+    "фото с {}",
+    "на фото видно {}",
+)
+
+
+def tokenize(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
+    """Token ids of each text as ruclip.RuCLIPProcessor gives them, without the padding.
+
+    Texts are lower-cased and stripped, as ruclip.Predictor does; a row is bos, the text's tokens
+    and eos, at most ``tokenizer.context_length`` ids.
+    """
+    if not texts:
+        return []
+    rows = tokenizer.bpe.encode([text.lower().strip() for text in texts])
+    room = tokenizer.context_length - 2
+    return [[BOS, *row[:room], EOS] for row in rows]
+
+
+def pad(rows: Sequence[Sequence[int]]) -> Tensor:
+    """The rows as one int64 tensor (batch, longest), padded with zeros on the right."""
+    longest = max(map(len, rows), default=0)
+    return torch.tensor([[*row, *[PAD] * (longest - len(row))] for row in rows], dtype=torch.long)

@@ -1,0 +1,166 @@
+"""What a run came to: a table on the terminal, a page, and what the Prefect UI shows.
+
+All three are written from the same sections; the page holds its pictures and needs nothing else.
+"""
+
+import json
+from collections.abc import Mapping
+
+from rich.console import Group
+
+from vitrina.evaluation.summary import uncertainty
+from vitrina.reporting.render import Section, terminal, terminal_table
+from vitrina.results import EmbedResult, EvaluateResult, PipelineResult, ResizeResult, TrainResult
+from vitrina.store.files import read_bytes
+from vitrina.store.paths import location
+
+FIGURES = {
+    "text_to_image_recall_at_1": "recall@1, text → image",
+    "text_to_image_recall_at_5": "recall@5, text → image",
+    "text_to_image_recall_at_10": "recall@10, text → image",
+    "image_to_text_recall_at_1": "recall@1, image → text",
+    "image_to_text_recall_at_5": "recall@5, image → text",
+    "image_to_text_recall_at_10": "recall@10, image → text",
+    "text_to_image_median_rank": "median rank, text → image",
+    "image_to_text_median_rank": "median rank, image → text",
+    "mean_mrr": "MRR, both ways",
+    "mean_ndcg_at_10": "nDCG@10, both ways",
+    "duplicate_pr_auc_text": "duplicates by text, PR-AUC",
+    "duplicate_pr_auc_image": "duplicates by picture, PR-AUC",
+    "duplicate_pr_auc_both": "duplicates by both, PR-AUC",
+    "zero_shot_accuracy": "category by its name alone, accuracy",
+    "probe_text_accuracy": "linear probe on text, accuracy",
+    "probe_text_macro_f1": "linear probe on text, macro F1",
+    "probe_text_weighted_f1": "linear probe on text, weighted F1",
+    "probe_image_accuracy": "linear probe on pictures, accuracy",
+    "probe_image_macro_f1": "linear probe on pictures, macro F1",
+    "probe_image_weighted_f1": "linear probe on pictures, weighted F1",
+    "probe_both_accuracy": "linear probe on both, accuracy",
+    "probe_both_macro_f1": "linear probe on both, macro F1",
+    "probe_both_weighted_f1": "linear probe on both, weighted F1",
+}
+
+
+def sections(result: PipelineResult, seconds: Mapping[str, float]) -> list[Section]:
+    """Everything a reader wants to know first; ``seconds`` by stage, in their order."""
+    return [
+        rows_section(result.resized),
+        figures_section(result.evaluated),
+        model_section(result),
+        times_section(seconds),
+        places_section(result),
+    ]
+
+
+def rows_section(resized: ResizeResult) -> Section:
+    """Rows in, rejected by reason, kept."""
+    rejected = sorted(resized.reasons.items(), key=lambda one: (-one[1], one[0]))
+    rows = [
+        ("in the catalogue", f"{resized.rows_in:,}"),
+        *((f"rejected: {reason.replace('_', ' ')}", f"{count:,}") for reason, count in rejected),
+        ("kept", f"{resized.rows_kept:,}"),
+    ]
+    return Section("Rows", ("", "rows"), rows)
+
+
+def figures_section(evaluated: EvaluateResult) -> Section:
+    """Held-out figures before and after fine-tuning; those that were not measured are left out."""
+    before, after = evaluated.before, evaluated.after
+    rows = [
+        (words, _guess(name, after), _number(name, before), _number(name, after))
+        for name, words in FIGURES.items()
+        if name in before and name in after
+    ]
+    listings, products = (evaluated.counts[f"ranked_{what}"] for what in ("rows", "products"))
+    title = (
+        f"Held-out products: {products:,} with {listings:,} listings, "
+        f"a recall is known to ±{uncertainty(products):.2f}"
+    )
+    return Section(title, ("", "guessing", "before", "after"), rows)
+
+
+def model_section(result: PipelineResult) -> Section:
+    """The best epoch, and whether the new model embeds."""
+    trained, promoted = result.trained, result.promoted
+    rows = [
+        ("best epoch", f"{trained.best_epoch} of {trained.epochs}"),
+        ("new model", "promoted" if promoted.promoted else "not promoted"),
+        ("because", promoted.reason),
+    ]
+    return Section("Model", ("", ""), rows)
+
+
+def times_section(seconds: Mapping[str, float]) -> Section:
+    """How long each stage took."""
+    rows = [(stage, f"{time:,.1f} s") for stage, time in seconds.items()]
+    return Section("Time", ("", ""), [*rows, ("all stages", f"{sum(seconds.values()):,.1f} s")])
+
+
+def places_section(result: PipelineResult) -> Section:
+    """Where everything is."""
+    rows = [
+        ("processed table", result.resized.csv),
+        ("rejected rows", result.resized.rejected),
+        ("checkpoint", result.trained.checkpoint),
+        ("fine-tuned ruCLIP", result.trained.model.folder),
+        ("ruCLIP that embeds", result.promoted.model.folder),
+        ("embeddings", result.embedded.npz),
+        ("figures", result.evaluated.report),
+        ("this report", result.report),
+    ]
+    return Section("Places", ("", ""), rows)
+
+
+def training_section(trained: TrainResult) -> Section:
+    """The best epoch, its validation figures, and where the model lies."""
+    rows = [
+        ("best epoch", f"{trained.best_epoch} of {trained.epochs}"),
+        *((name, f"{value:.3f}") for name, value in trained.metrics.items()),
+        ("checkpoint", trained.checkpoint),
+        ("fine-tuned ruCLIP", trained.model.folder),
+    ]
+    return Section("Training", ("", ""), rows)
+
+
+def embeddings_section(embedded: EmbedResult) -> Section:
+    """How many vectors there are, and where."""
+    rows = [
+        ("rows", f"{embedded.rows:,}"),
+        ("computed in this run", f"{embedded.rows_embedded:,}"),
+        ("length of a vector", str(embedded.embed_dim)),
+        ("NPZ: text, img, nm", embedded.npz),
+        ("Parquet", embedded.parquet),
+    ]
+    return Section("Embeddings", ("", ""), rows)
+
+
+def show_sections(*sections: Section) -> None:
+    """Print sections on the terminal."""
+    terminal().print(*map(terminal_table, sections))
+
+
+def _guess(name: str, figures: Mapping[str, float]) -> str:
+    if "_recall_at_" not in name:
+        return ""
+    return _number(f"chance_recall_at_{name.rsplit('_', 1)[1]}", figures)
+
+
+def _number(name: str, figures: Mapping[str, float]) -> str:
+    return f"{figures[name]:,.1f}" if "rank" in name else f"{figures[name]:.3f}"
+
+
+def summary(result: PipelineResult, seconds: Mapping[str, float]) -> Group:
+    """All of it for ``rich.console.Console.print``."""
+    return Group(*(terminal_table(section) for section in sections(result, seconds)))
+
+
+def draw_training(trained: TrainResult) -> bytes:
+    """PNG of the training's curves, with that over the mixes if they were validated."""
+    # torch and matplotlib cost seconds; help and wrong arguments answer without them
+    from vitrina.reporting.training_curve import training_curve
+    from vitrina.training.checkpoints import METRICS, Place
+
+    folder = location(trained.folder)
+    lines = read_bytes(folder / METRICS).decode().splitlines()
+    _, progress = Place(folder, key="", inputs={}).last()
+    return training_curve([json.loads(line) for line in lines], progress.curve)

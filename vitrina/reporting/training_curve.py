@@ -1,0 +1,107 @@
+"""The pictures of a run as PNG: loss and recall over steps and mixes, and what titles find.
+
+Figures are made without pyplot, which keeps state of its own and is not made for threads.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from vitrina.reporting.plots import DPI, INK, PALE, _png
+
+LINES = {"1": "#1b6ca8", "5": "#e08e0b", "10": "#7b4fa3"}  # recall at k
+
+Record = Mapping[str, float]
+
+
+def training_curve(
+    records: Sequence[Record], mixes: Mapping[str, Record] = MappingProxyType({})
+) -> bytes:
+    """Loss and learning rate, and recall on the validation rows, over the steps and the mixes.
+
+    ``records`` are the lines of metrics.jsonl: ``step`` with ``loss`` and ``lr``, or with
+    ``validation/mean_recall_at_{1,5,10}``. ``mixes`` are the validations of WiSE-FT by the part of
+    the fine-tuned weights, "0" to "1".
+    """
+    validated = [one for one in records if "validation/mean_recall_at_1" in one]
+    draws: list[Callable[[Axes], None]] = [partial(_loss, records=records)]
+    if validated:
+        draws.append(partial(_recall, records=validated))
+    if mixes:
+        draws.append(partial(_mixes, mixes=mixes))
+    figure = Figure(figsize=(5 * len(draws), 3.6), dpi=DPI, facecolor="white")
+    for panel, draw in zip(figure.subplots(1, len(draws), squeeze=False)[0], draws, strict=True):
+        draw(panel)
+    figure.tight_layout()
+    return _png(figure)
+
+
+def _loss(panel: Axes, records: Sequence[Record]) -> None:
+    steps, loss = _series(records, "loss")
+    _plain(panel, "Loss", "step")
+    panel.plot(steps, loss, color=LINES["1"], linewidth=1.6, marker="." if len(steps) < 3 else "")
+    panel.set_ylim(bottom=0)
+    rate = panel.twinx()
+    rate.plot(*_series(records, "lr"), color="#999999", linewidth=1, linestyle=(0, (4, 3)))
+    rate.set_ylim(bottom=0)
+    rate.set_ylabel("learning rate (dashed)", fontsize=8, color="#777777")
+    rate.tick_params(labelsize=7, colors="#777777", length=0)
+    rate.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
+    rate.yaxis.get_offset_text().set_fontsize(7)
+    for spine in rate.spines.values():
+        spine.set_visible(False)
+
+
+def _recall(panel: Axes, records: Sequence[Record]) -> None:
+    _plain(panel, "Recall, validation rows", "step")
+    for depth in LINES:
+        _recall_line(panel, depth, *_series(records, f"validation/mean_recall_at_{depth}"))
+    _recall_legend(panel)
+
+
+def _mixes(panel: Axes, mixes: Mapping[str, Record]) -> None:
+    _plain(panel, "Recall by mix", "part of the fine-tuned weights, the rest is the base's")
+    points = sorted((float(mix), metrics) for mix, metrics in mixes.items())
+    for depth in LINES:
+        recall = [metrics[f"mean_recall_at_{depth}"] for _, metrics in points]
+        _recall_line(panel, depth, [mix for mix, _ in points], recall)
+    _recall_legend(panel)
+
+
+def _recall_line(panel: Axes, depth: str, at: list[float], recall: list[float]) -> None:
+    """One line; its label names the last value."""
+    label = f"@{depth} {recall[-1]:.3f}" if recall else None
+    panel.plot(at, recall, color=LINES[depth], lw=1.6, marker="o", markersize=3, label=label)
+
+
+def _recall_legend(panel: Axes) -> None:
+    panel.legend(
+        loc="lower right",
+        bbox_to_anchor=(1.02, 0.98),
+        ncols=len(LINES),
+        fontsize=8,
+        frameon=False,
+        labelcolor="linecolor",
+        handlelength=1.2,
+        columnspacing=1,
+    )
+    panel.set_ylim(0, 1.02)
+
+
+def _plain(panel: Axes, title: str, along: str) -> None:
+    panel.set_title(title, fontsize=10, color=INK, loc="left")
+    panel.set_xlabel(along, fontsize=8, color=INK)
+    panel.tick_params(labelsize=8, colors=INK, length=0)
+    panel.grid(axis="y", color="#eeeeee", linewidth=0.8)
+    panel.set_axisbelow(True)
+    for side in ("top", "right", "left"):
+        panel.spines[side].set_visible(False)
+    panel.spines["bottom"].set_color(PALE)
+
+
+def _series(records: Sequence[Record], name: str) -> tuple[list[float], list[float]]:
+    points = [(record["step"], record[name]) for record in records if name in record]
+    return [step for step, _ in points], [value for _, value in points]

@@ -1,0 +1,83 @@
+"""TODO."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from upath import UPath
+
+from vitrina.errors import UserError
+
+S3_OPTIONS: dict[str, Any] = {
+    "use_listings_cache": False,  # another run may have written since we looked
+    "config_kwargs": {
+        "retries": {"max_attempts": 8, "mode": "adaptive"},
+        "connect_timeout": 10,
+        "read_timeout": 60,
+        "max_pool_connections": 64,
+    },
+}
+
+
+def location(path: str | os.PathLike[str]) -> UPath:
+    """The place that a user's text names: an absolute local path or an s3:// address."""
+    if isinstance(path, UPath):
+        return path
+    text = os.fspath(path)
+    if text.startswith("s3://"):
+        if "::" in text:
+            raise UserError(f"{text!r}: '::' cannot be part of an s3:// path here. Rename it.")
+        place: UPath = UPath(text.rstrip("/"), **S3_OPTIONS)
+        return place
+    if "://" in text:
+        scheme = text.split("://", 1)[0]
+        raise UserError(f"{text!r}: no such kind of place, {scheme}://. Give a local path or s3://")
+    return UPath(Path(text).expanduser().absolute())
+
+
+def is_local(path: UPath) -> bool:
+    """Whether a path is on this machine's file system."""
+    return path.protocol in ("", "file", "local")
+
+
+@contextmanager
+def explained(path: UPath) -> Iterator[None]:
+    """Turn what a store answers to a wrong name or missing right into a UserError that says so."""
+    from botocore.exceptions import NoCredentialsError, ProfileNotFound
+
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise UserError(f"{path} does not exist.") from error
+    except IsADirectoryError as error:
+        raise UserError(f"{path} is a folder, where a file was expected.") from error
+    except (PermissionError, NoCredentialsError, ProfileNotFound) as error:
+        raise UserError(
+            f"{path}: access denied ({error}). Check the folder's rights or, for s3://, "
+            "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_PROFILE and AWS_ENDPOINT_URL."
+        ) from error
+
+
+def exists(path: UPath) -> bool:
+    """Whether a file or folder is there; one request on S3. UserError if access is denied."""
+    with explained(path):
+        return bool(path.fs.exists(path.path))
+
+
+def is_file(path: UPath) -> bool:
+    """Whether a file is there; one request on S3. UserError if access is denied."""
+    with explained(path):
+        try:
+            return bool(path.fs.info(path.path)["type"] == "file")
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
+
+def check_folder(folder: UPath) -> None:
+    """Refuse a folder to read from that is not there."""
+    if is_local(folder) and not Path(folder.path).is_dir():
+        raise UserError(f"{folder} does not exist or is not a folder.")
+    if not exists(folder):
+        raise UserError(f"{folder} does not exist or holds no files.")

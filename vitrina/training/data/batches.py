@@ -1,0 +1,124 @@
+"""Steps of training as tensors: step number in, batch out, the same in any process.
+
+Order, texts and augmentation follow from the seed, the epoch and the row. Neither the number of
+worker processes nor a restart in mid-epoch changes a batch.
+"""
+
+import functools
+import multiprocessing
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from vitrina.config import TrainConfig
+from vitrina.model.model import RuCLIP
+from vitrina.model.tokenize import pad, tokenize
+from vitrina.training.data import augment, sampler
+from vitrina.training.data.pairs import Pairs, training_text
+from vitrina.training.data.pixels import Pixels
+from vitrina.training.distributed import World
+
+TEXT, PICTURE = 1, 2  # streams of random numbers, so that one choice does not shift the other
+MOST_WORKERS = 8
+
+
+class Batch(NamedTuple):
+    """One step: tensors of this process's part of it, and what the whole of it consists of."""
+
+    pixels: Tensor  # uint8 (part, 3, R, R); none (0,) when the image tower is frozen
+    ids: Tensor  # int64 (part, longest)
+    rows: Tensor  # int64 (batch,): which of the pairs, those of all processes
+    products: Tensor  # int64 (batch, 2): by what two rows are one product
+
+
+class Steps(Dataset[Batch]):
+    """The batches of all epochs by global step, from 0.
+
+    It can be sent to other processes; each then has its own copy of the texts, and reads pictures
+    from the same cache.
+    """
+
+    def __init__(
+        self, pairs: Pairs, pixels: Pixels, model: RuCLIP, config: TrainConfig, world: World
+    ) -> None:
+        self.pairs, self.pixels, self.tokenizer = pairs, pixels, model.tokenizer
+        self.config, self.world = config, world
+        self.per_epoch = sampler.steps_per_epoch(len(pairs), config.batch_size)
+        self.order = functools.lru_cache(maxsize=2)(self._order)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "order"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.order = functools.lru_cache(maxsize=2)(self._order)
+
+    def __len__(self) -> int:
+        return self.per_epoch * self.config.num_epochs
+
+    def __getitem__(self, step: int) -> Batch:
+        epoch, within = divmod(step, self.per_epoch)
+        rows = sampler.batch(self.order(epoch), within, self.per_epoch)
+        own = rows[self.world.span(len(rows))].tolist()
+        return Batch(
+            pixels=self._pictures(own, epoch),
+            ids=pad(tokenize(self.tokenizer, [self._text(row, epoch) for row in own])),
+            rows=torch.from_numpy(rows),
+            products=torch.from_numpy(self.pairs.products[rows]),
+        )
+
+    def _order(self, epoch: int) -> sampler.Indices:
+        if self.config.same_products == "apart":
+            return sampler.spread(self.pairs.groups, self.config.seed, epoch)
+        return sampler.shuffled(len(self.pairs), self.config.seed, epoch)
+
+    def _random(self, epoch: int, row: int, stream: int) -> np.random.Generator:
+        return np.random.default_rng((self.config.seed, epoch, row, stream))
+
+    def _text(self, row: int, epoch: int) -> str:
+        title, description = self.pairs.title.iat[row], self.pairs.description.iat[row]
+        random = self._random(epoch, row, TEXT)
+        return training_text(str(title), str(description), self.config, random)
+
+    def _pictures(self, rows: Sequence[int], epoch: int) -> Tensor:
+        if self.config.freeze == "image":
+            return torch.empty(0, dtype=torch.uint8)
+        if self.config.augment == "none":
+            return self.pixels.stack(rows)
+        return torch.stack(
+            [augment.light(self.pixels[row], self._random(epoch, row, PICTURE)) for row in rows]
+        )
+
+
+def loader(
+    dataset: Dataset[Batch], steps: Sequence[int], workers: int, *, pin: bool = False
+) -> Iterable[Batch]:
+    """The batches of these steps in order, made ahead by worker processes when there are any.
+
+    The workers come from a server that has no other threads. Forked from this process they would
+    inherit whatever lock one of its threads (Prefect's, the S3 client's) holds at that instant.
+    """
+    context = None
+    if workers:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([__name__])  # torch is imported once, not by each worker
+    return DataLoader(
+        dataset,
+        batch_size=None,  # a step is a batch already
+        sampler=steps,
+        num_workers=workers,
+        multiprocessing_context=context,
+        pin_memory=pin,
+    )
+
+
+def worker_count(num_workers: int, device: torch.device) -> int:
+    """Loading processes: as asked, or one per core beside a GPU and none beside a busy CPU."""
+    if num_workers >= 0:
+        return num_workers
+    return min(MOST_WORKERS, os.cpu_count() or 1) if device.type == "cuda" else 0

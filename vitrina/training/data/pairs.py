@@ -1,0 +1,76 @@
+"""Rows of the processed table as training pairs: a picture, and the text it is to be drawn to."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from vitrina.catalog.arrow_memory import flat_memory
+from vitrina.catalog.products import connected_rows, product_keys
+from vitrina.config import TrainConfig
+
+SENTENCE_END = re.compile(r"(?<=[.!?…;])\s+|\n+")
+COLUMNS = ("title", "image_path", "nm", "picture_hash")
+MIN_WORDS = 3  # a shorter sentence ("Хлопок.") says too little of a product
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Columns of the training rows, in the table's order; texts stay Arrow strings."""
+
+    nm: "pd.Series[str]"
+    title: "pd.Series[str]"
+    description: "pd.Series[str]"
+    image_path: "pd.Series[str]"
+    picture_hash: "pd.Series[str]"  # empty where the table has none
+    products: npt.NDArray[np.int64]  # (rows, 2): product_keys
+    groups: npt.NDArray[np.int64]  # (rows,): equal when a chain of titles or pictures joins them
+
+    def __len__(self) -> int:
+        return len(self.nm)
+
+
+def columns_read(config: TrainConfig) -> tuple[str, ...]:
+    """What training reads of a table; the rest would only take memory."""
+    return COLUMNS if config.text_source == "title" else (*COLUMNS, "description")
+
+
+@flat_memory()
+def pairs_from(table: pd.DataFrame) -> Pairs:
+    """The pairs of a processed table; a missing description is empty."""
+    table = table.reset_index(drop=True)
+
+    def text(name: str) -> "pd.Series[str]":
+        column = table[name] if name in table.columns else pd.Series("", table.index)
+        return column.fillna("").astype(str)
+
+    products = product_keys(table)
+    return Pairs(
+        nm=text("nm"),
+        title=text("title"),
+        description=text("description"),
+        image_path=text("image_path"),
+        picture_hash=text("picture_hash"),
+        products=products,
+        groups=connected_rows(products),
+    )
+
+
+def sentences(description: str) -> list[str]:
+    """The sentences of a description that say something; the whole of it if none does."""
+    parts = [part.strip() for part in SENTENCE_END.split(description)]
+    return [part for part in parts if len(part.split()) >= MIN_WORDS] or [description]
+
+
+def training_text(
+    title: str, description: str, config: TrainConfig, random: np.random.Generator
+) -> str:
+    """The text of a pair in one epoch, by ``config.text_source``; the title if there is no more."""
+    if config.text_source == "title" or not description.strip():
+        return title
+    if config.text_source == "both" and random.random() >= config.description_share:
+        return title
+    found = sentences(description)
+    return found[int(random.integers(len(found)))]

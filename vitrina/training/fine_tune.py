@@ -1,0 +1,51 @@
+"""Fine-tuning: the training from start to end, and what becomes of what goes wrong in it."""
+
+import pandas as pd
+import torch
+
+from vitrina.config import TrainConfig
+from vitrina.errors import UserError
+from vitrina.model.model import RuCLIP
+from vitrina.training.checkpoints import Progress
+from vitrina.training.loop import Run, Training
+
+
+def fit(
+    table: pd.DataFrame, held_out: pd.DataFrame, model: RuCLIP, config: TrainConfig, run: Run
+) -> Progress:
+    """Fine-tune a copy of ``model`` on a processed table, choosing the epoch on held-out rows.
+
+    Writes into the run's folder: ``ruCLIP_model_epoch{N}.pth`` after each epoch, ``bpe.model`` and
+    ``config.json`` beside it, ``metrics.jsonl`` and ``ruclip/``, a ruCLIP folder of the best epoch.
+    Goes on from the folder's last checkpoint. Whatever interrupts it, the last whole step is saved.
+
+    Raises UserError on a picture that cannot be read, a loss that is no number, or no GPU memory.
+    """
+    if len(table) < 2:
+        raise UserError(f"{len(table)} rows to train on: a contrast needs at least 2.")
+    training = Training(table, held_out, model, config, run)
+    training.start()
+    try:
+        training.run_steps()
+    except BaseException as error:
+        training.save_interrupted()
+        if isinstance(error, torch.OutOfMemoryError):
+            raise UserError(out_of_memory(config)) from error
+        raise
+    return training.finish()
+
+
+def out_of_memory(config: TrainConfig) -> str:
+    """What to do when a batch does not fit."""
+    size = min(config.chunk_size or config.batch_size, config.batch_size)
+    kept = "The last checkpoint is kept; the same command goes on from it."
+    if size > 1:
+        return (
+            f"The GPU's memory does not hold {size} pairs at a time. Set chunk_size to "
+            f"{size // 2} or less: the same gradients in less memory. gradient_checkpointing saves "
+            f"more, and time is its price. {kept}"
+        )
+    return (
+        "The GPU's memory does not hold the activations of one pair. Set gradient_checkpointing, "
+        f"freeze a tower, or take a smaller model. {kept}"
+    )

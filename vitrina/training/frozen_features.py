@@ -1,0 +1,61 @@
+"""Features of a tower that is not trained: computed once, reused in every epoch."""
+
+import torch
+from torch import Tensor
+
+from vitrina.model.tokenize import PAD
+from vitrina.training.data.batches import Batch
+from vitrina.training.data.pixels import Pixels
+from vitrina.training.distributed import World
+from vitrina.training.towers import Towers
+
+CHUNK = 64
+
+
+class FrozenImages:
+    """Image features of all rows, float32 (rows, dim) on the CPU: 4 × dim bytes a row."""
+
+    def __init__(self, towers: Towers, pixels: Pixels, device: torch.device, world: World) -> None:
+        rows = range(len(pixels.paths))
+        own = rows[world.span(len(rows))]
+        parts = [
+            image_features(towers, pixels.stack(own[first : first + CHUNK]), device)
+            for first in range(0, len(own), CHUNK)
+        ]
+        dim = towers.clip.text_projection.shape[1]
+        mine = torch.cat(parts) if parts else torch.empty(0, dim)
+        self.features = world.gather(mine.to(device), len(rows)).cpu()
+        self.world = world
+
+    def of(self, batch: Batch) -> Tensor:
+        """This process's part of a batch, (part, dim)."""
+        return self.features[batch.rows[self.world.span(len(batch.rows))]]
+
+
+class FrozenTexts:
+    """Text features by token ids; a text met before is looked up: 4 × dim bytes a text."""
+
+    def __init__(self, towers: Towers, device: torch.device) -> None:
+        self.towers, self.device = towers, device
+        self.known: dict[tuple[int, ...], Tensor] = {}
+
+    def of(self, batch: Batch) -> Tensor:
+        """This process's part of a batch, (part, dim)."""
+        keys = [tuple(one for one in row if one != PAD) for row in batch.ids.tolist()]
+        new = [index for index, key in enumerate(keys) if key not in self.known]
+        if new:
+            features = text_features(self.towers, batch.ids[new], self.device)
+            self.known.update((keys[index], one) for index, one in zip(new, features, strict=True))
+        return torch.stack([self.known[key] for key in keys])
+
+
+@torch.no_grad()
+def image_features(towers: Towers, pixels: Tensor, device: torch.device) -> Tensor:
+    """Features float32 (batch, dim) on the CPU, of uint8 pixels."""
+    return towers.image(pixels.to(device)).cpu()
+
+
+@torch.no_grad()
+def text_features(towers: Towers, ids: Tensor, device: torch.device) -> Tensor:
+    """Features float32 (batch, dim) on the CPU, of token ids."""
+    return towers.text(ids.to(device)).cpu()

@@ -1,0 +1,53 @@
+"""A training on the workers of a Ray cluster, with the code that torchrun runs."""
+
+import tempfile
+
+from vitrina.errors import UserError
+from vitrina.execution.progress import terminal_bar
+from vitrina.execution.ray_cluster import OPTIONS, address_of, joining
+from vitrina.training.distributed import TIMEOUT, LostProcessError
+from vitrina.training.job import Job, run_job
+
+
+def launch(job: Job) -> None:
+    """Run the job on ``config.processes`` Ray workers, one GPU each where there are any.
+
+    Ray must be installed (the extra ``ray``); the job's places must be reachable from its workers.
+    Raises UserError as a worker does, LostProcessError for whatever else ends one.
+    """
+    import ray
+    from ray.train import RunConfig, ScalingConfig, WorkerGroupError
+    from ray.train.torch import TorchConfig, TorchTrainer
+
+    if not ray.is_initialized():
+        with joining():
+            ray.init(address_of(), **OPTIONS)
+    with tempfile.TemporaryDirectory(prefix="vitrina-ray-") as scratch:
+        trainer = TorchTrainer(
+            _work,
+            train_loop_config={"job": job.model_dump_json()},
+            scaling_config=ScalingConfig(
+                num_workers=job.config.processes, use_gpu=job.config.device != "cpu" and _gpus()
+            ),
+            torch_config=TorchConfig(timeout_s=int(TIMEOUT.total_seconds())),
+            run_config=RunConfig(storage_path=scratch),
+        )
+        try:
+            trainer.fit()
+        except WorkerGroupError as error:
+            for failure in error.worker_failures.values():
+                if isinstance(failure, UserError):
+                    raise failure from error
+            raise LostProcessError(f"A Ray worker of the training failed: {error}") from error
+
+
+def _work(config: dict[str, str]) -> None:
+    with terminal_bar("train", "step") as bar:
+        run_job(Job.model_validate_json(config["job"]), bar)
+
+
+def _gpus() -> bool:
+    import ray
+
+    resources = ray.cluster_resources()  # type: ignore[no-untyped-call]  # ray leaves it untyped
+    return bool(resources.get("GPU"))

@@ -1,0 +1,46 @@
+"""The entry of a process that torchrun starts: ``torchrun … -m vitrina.training.processes.torchrun JOB.json``.
+
+On one machine :mod:`vitrina.training.processes.launch` does it. On several, the same command runs on each, with
+the job's places on S3 or a shared disk::
+
+    torchrun --nnodes 2 --nproc-per-node 8 --rdzv-backend c10d --rdzv-endpoint HOST:29500         -m vitrina.training.processes.torchrun s3://bucket/job.json
+"""
+
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from vitrina.errors import UserError
+from vitrina.execution.progress import terminal_bar, unheard
+from vitrina.store.files import read_bytes
+from vitrina.store.paths import location
+from vitrina.training.job import Job, run_job
+
+ERROR_FILE = "VITRINA_ERROR_FILE"
+
+
+def main(arguments: list[str]) -> None:
+    """Run the job of the file named by the only argument."""
+    leads = os.environ.get("RANK", "0") == "0"
+    logging.basicConfig(level=logging.INFO if leads else logging.WARNING)
+    # These processes are ours alone: ended from outside, they save before they go.
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        job = Job.model_validate_json(read_bytes(location(arguments[0])))
+        with terminal_bar("train", "step") as bar:
+            run_job(job, bar if leads else unheard)
+    except UserError as error:
+        if file := os.environ.get(ERROR_FILE):
+            Path(file).write_text(str(error), encoding="utf-8")
+        raise
+
+
+def _stop(_signal: int, _frame: object) -> NoReturn:
+    raise SystemExit(128 + signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

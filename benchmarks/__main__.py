@@ -18,7 +18,7 @@ from pathlib import Path
 import tyro
 
 from benchmarks.machine import this_machine
-from benchmarks.page import PICTURES, write_page
+from benchmarks.page import IMAGES, write_page
 from benchmarks.results import Findings, Result, read_results, write_result
 from benchmarks.topics import Topic, chosen
 
@@ -73,8 +73,8 @@ def main(
         if result is None:
             failed.append(topic.name)
         else:
-            write_result(result, folder / PICTURES)
-    page = write_page(read_results(folder / PICTURES), folder, QUICK_NOTE if quick else "")
+            write_result(result, folder / IMAGES)
+    page = write_page(read_results(folder / IMAGES), folder, QUICK_NOTE if quick else "")
     print(f"\n{page}")
     if failed:
         sys.exit(f"failed, so their last results stay: {', '.join(failed)}")

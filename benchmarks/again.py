@@ -6,7 +6,7 @@ python -m benchmarks.again --rows 200 --rounds 1
 First the whole pipeline on the demo, twice: the tasks' own time of the second run over that of the
 first. Then clean, resize and embed on photo-like JPEGs of 900 × 1,200, without Prefect: a first
 run, an unchanged second one, and rounds in each of which a hundredth of the rows is changed (other
-pictures, new rows, rows taken away). At the end all is made once more in an empty store and
+images, new rows, rows taken away). At the end all is made once more in an empty store and
 compared. The model is the tiny one, so embed is a small part here; imports are made before.
 """
 
@@ -31,15 +31,15 @@ from tasks.clean import clean
 from tasks.embed import embed
 from tasks.resize import resize
 from vitrina.config import CleanConfig, EmbedConfig, ResizeConfig
-from vitrina.images.resize_catalog import pictures_folder
+from vitrina.images.resize_catalog import resized_folder
 from vitrina.model.folder import folder_fingerprint
 from vitrina.model.tiny import make_tiny
 from vitrina.model.tokenize import TEMPLATES
 from vitrina.results import EmbedResult, ModelResult, ResizeResult
 from vitrina.store.artifacts import Store
-from vitrina.store.paths import location
+from vitrina.store.paths import to_path
 
-DIFFERENT = 12  # pictures drawn; a patch of its own makes each row's another
+DIFFERENT = 12  # images drawn; a patch of its own makes each row's another
 PATCH = 300  # pixels
 CHANGED = 0.01
 TASKS: dict[str, Task[..., Any]] = {"clean": clean, "resize": resize, "embed": embed}
@@ -48,7 +48,7 @@ MOST = 0.05  # of the first run, for each kind of second run
 
 @dataclass
 class Shop:
-    """A catalogue with a photo-like picture per row, and how to change it."""
+    """A catalogue with a photo-like image per row, and how to change it."""
 
     folder: Path
     ids: list[int]
@@ -57,7 +57,7 @@ class Shop:
 
     @classmethod
     def make(cls, folder: Path, rows: int) -> "Shop":
-        """Write pictures and table."""
+        """Write images and table."""
         shop = cls(folder, list(range(rows)), np.random.default_rng(0))
         shop.drawn = [simplejpeg.decode_jpeg(photo(seed)) for seed in range(DIFFERENT)]
         (folder / "images").mkdir(parents=True)
@@ -67,7 +67,7 @@ class Shop:
         return shop
 
     def paint(self, nm: int) -> None:
-        """A picture that no row had before."""
+        """An image that no row had before."""
         pixels = self.drawn[nm % DIFFERENT].copy()
         left, top = self.random.integers(0, np.array(SIZE) - PATCH)
         pixels[top : top + PATCH, left : left + PATCH] = self.random.integers(0, 256, 3)
@@ -119,8 +119,8 @@ def run_stages(shop: Path, model: ModelResult, output: Path) -> Ran:
         return result.data if isinstance(result, State) else result
 
     cleaned = stage("clean", str(shop / "catalog.parquet"), store, CleanConfig())
-    pictures = pictures_folder(store.root, images, config)
-    resized = stage("resize", cleaned, images, pictures, store, config)
+    images = resized_folder(store.root, images, config)
+    resized = stage("resize", cleaned, images, images, store, config)
     settings = EmbedConfig(device="cpu")
     embedded = stage("embed", resized.table, resized.fingerprint, model, store, settings)
     return Ran(seconds, resized, embedded)
@@ -140,7 +140,7 @@ class Rounds:
 def measure(folder: Path, rows: int, rounds: int) -> Rounds:
     """All runs, after a small one that loads what they need."""
     make_tiny(["Платье женское летнее, артикул 0123456789", *TEMPLATES], folder / "tiny")
-    place = location(folder / "tiny")
+    place = to_path(folder / "tiny")
     model = ModelResult(folder=str(place), fingerprint=folder_fingerprint(place))
     Shop.make(folder / "warm", 4)
     run_stages(folder / "warm", model, folder / "warm-output")
@@ -156,7 +156,7 @@ def measure(folder: Path, rows: int, rounds: int) -> Rounds:
 
 
 def difference(one: Ran, other: Ran) -> float:
-    """The largest of the vectors' differences; ids, texts and pictures must be the same."""
+    """The largest of the vectors' differences; ids, texts and images must be the same."""
     if one.resized.fingerprint != other.resized.fingerprint:
         raise RuntimeError("the processed table of changed rows is not that of a full run")
     with np.load(one.embedded.npz) as mine, np.load(other.embedded.npz) as whole:

@@ -1,6 +1,6 @@
 """The plain way: what the seed document describes, in the few lines one would write for it.
 
-Pictures are decoded in full, one after another; ``ruclip.Predictor`` embeds over a DataLoader
+Images are decoded in full, one after another; ``ruclip.Predictor`` embeds over a DataLoader
 without workers; training is the float32 loop over such a DataLoader.
 """
 
@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from vitrina.model.model import RuCLIP, ruclip
 
 
-def resize_picture(source: Path, target: Path, side: int, quality: int) -> None:
+def resize_image(source: Path, target: Path, side: int, quality: int) -> None:
     """Decode in full with OpenCV, shrink with Pillow's thumbnail, save as JPEG."""
     pixels = cv2.cvtColor(cv2.imread(str(source)), cv2.COLOR_BGR2RGB)
     image = Image.fromarray(pixels)
@@ -26,7 +26,7 @@ def resize_picture(source: Path, target: Path, side: int, quality: int) -> None:
 
 
 class Pairs(Dataset[tuple[str, Image.Image]]):
-    """Titles with their pictures, opened when asked for."""
+    """Titles with their images, opened when asked for."""
 
     def __init__(self, titles: Sequence[str], paths: Sequence[str]) -> None:
         self.titles, self.paths = titles, paths
@@ -61,10 +61,10 @@ def embed_texts(
 
 
 @torch.no_grad()
-def embed_pictures(
+def embed_images(
     model: RuCLIP, paths: Sequence[str], batch_size: int, device: str = "cpu"
 ) -> np.ndarray:
-    """Unit vectors of the pictures."""
+    """Unit vectors of the images."""
     embed = predictor(model, batch_size, device).get_image_latents
     batches = _load([""] * len(paths), paths, batch_size)
     return np.concatenate([embed(images).cpu().numpy() for _, images in batches])

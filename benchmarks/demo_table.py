@@ -11,9 +11,9 @@ from tasks.draw_demo import draw_demo
 from tasks.resize import resize
 from vitrina.catalog.processed_table import read_table
 from vitrina.config import CleanConfig, ResizeConfig
-from vitrina.images.resize_catalog import pictures_folder
+from vitrina.images.resize_catalog import resized_folder
 from vitrina.store.artifacts import Store
-from vitrina.store.paths import location
+from vitrina.store.paths import to_path
 
 
 def processed_demo(folder: Path, products: int, seed: int = 0) -> pd.DataFrame:
@@ -21,9 +21,9 @@ def processed_demo(folder: Path, products: int, seed: int = 0) -> pd.DataFrame:
     store, config = Store(root=str(folder)), ResizeConfig(default_image_size=(96, 96))
     drawn = _value(draw_demo.fn(store, products, seed))
     cleaned = _value(clean.fn(drawn.catalog, store, CleanConfig()))
-    pictures = pictures_folder(store.root, drawn.images, config)
-    resized = _value(resize.fn(cleaned, drawn.images, pictures, store, config))
-    return read_table(location(resized.table))
+    images = resized_folder(store.root, drawn.images, config)
+    resized = _value(resize.fn(cleaned, drawn.images, images, store, config))
+    return read_table(to_path(resized.table))
 
 
 def _value(result: Any) -> Any:

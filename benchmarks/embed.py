@@ -1,4 +1,4 @@
-"""Embedding against the plain way, on full-size random weights and photo-like pictures.
+"""Embedding against the plain way, on full-size random weights and photo-like images.
 
 python -m benchmarks.embed               about three minutes on two cores
 python -m benchmarks.embed --rows 48 --repeats 5
@@ -26,16 +26,16 @@ from vitrina.config import EmbedConfig
 from vitrina.embedding.embedder import Embedder, Templates
 from vitrina.embedding.precision import Precision
 from vitrina.embedding.shard import embed_shard, make_embedder
-from vitrina.embedding.stored import Names
+from vitrina.embedding.stored import OutputNames
 from vitrina.embedding.table import embed_table
 from vitrina.model.model import RuCLIP
 from vitrina.model.tokenize import tokenize
 from vitrina.store.artifacts import Artifact
-from vitrina.store.paths import location
+from vitrina.store.paths import to_path
 
 CPU = torch.device("cpu")
 BATCH_SIZE = 32
-SGEMM_PICTURES = 8  # whose tokens are the rows of the matrices
+SGEMM_IMAGES = 8  # whose tokens are the rows of the matrices
 
 
 def rates(ways: Mapping[str, tuple[float, Callable[[], object]]], repeats: int) -> pd.DataFrame:
@@ -88,24 +88,24 @@ def least_cosine(one: np.ndarray, other: np.ndarray) -> float:
     return float((one * other).sum(axis=1).min())
 
 
-def compare_pictures(model: RuCLIP, table: pd.DataFrame, repeats: int) -> Findings:
-    """Pictures in float32, and how much of the machine's matrix product that reaches."""
+def compare_images(model: RuCLIP, table: pd.DataFrame, repeats: int) -> Findings:
+    """Images in float32, and how much of the machine's matrix product that reaches."""
     paths, exact = table["image_path"].tolist(), embedder(model)
-    plain = partial(baseline.embed_pictures, model, paths, BATCH_SIZE)
+    plain = partial(baseline.embed_images, model, paths, BATCH_SIZE)
     half, int8 = embedder(model, "bfloat16"), embedder(model, "int8")
     found = rates(
         {
-            "sgemm": matrix_products(model.config, SGEMM_PICTURES, CPU, torch.float32),
+            "sgemm": matrix_products(model.config, SGEMM_IMAGES, CPU, torch.float32),
             "plain": (len(paths), plain),
-            "float32": (len(paths), lambda: exact.pictures(paths)),
-            "bfloat16": (len(paths), lambda: half.pictures(paths)),
-            "int8": (len(paths), lambda: int8.pictures(paths)),
+            "float32": (len(paths), lambda: exact.images(paths)),
+            "bfloat16": (len(paths), lambda: half.images(paths)),
+            "int8": (len(paths), lambda: int8.images(paths)),
         },
         repeats,
     )
     whole = image_gflop(model.config, last_layer_whole=True)
     done = image_gflop(model.config, last_layer_whole=False)
-    print(f"\nPictures a second (sgemm: GFLOP/s); one picture is {whole:.1f} GFLOP")
+    print(f"\nImages a second (sgemm: GFLOP/s); one image is {whole:.1f} GFLOP")
     print(found.round(2).to_string(index=False))
     print(
         f"float32 {times(found, 'float32')}, bfloat16 {times(found, 'bfloat16')}, "
@@ -120,12 +120,12 @@ def compare_pictures(model: RuCLIP, table: pd.DataFrame, repeats: int) -> Findin
         )
     reference = plain()
     for own, name in ((exact, "float32"), (half, "bfloat16"), (int8, "int8")):
-        print(f"{name}: {nearness(own.pictures(paths), reference)}")
-    # As many pictures as the matrix product alone would do.
+        print(f"{name}: {nearness(own.images(paths), reference)}")
+    # As many images as the matrix product alone would do.
     allowed = {"as computed": found["sgemm"] / done, "as the model has": found["sgemm"] / whole}
     shares = [
         Figure(
-            name=f"pictures: ours to what sgemm allows, FLOP {words}",
+            name=f"images: ours to what sgemm allows, FLOP {words}",
             values=ratios(found["float32"], most),
             at_least=least,
         )
@@ -136,12 +136,12 @@ def compare_pictures(model: RuCLIP, table: pd.DataFrame, repeats: int) -> Findin
     return Findings(
         load="",
         figures=(
-            against(found, "pictures: ours to plain, equal values", "float32", "plain", 1.5),
+            against(found, "images: ours to plain, equal values", "float32", "plain", 1.5),
             *shares,
-            difference("pictures: largest difference to plain", exact.pictures(paths), reference),
+            difference("images: largest difference to plain", exact.images(paths), reference),
         ),
-        bars=(bars("Pictures embedded", "pictures/s", ways),),
-        rates={"pictures per second": float(found["float32"].median())},
+        bars=(bars("Images embedded", "images/s", ways),),
+        rates={"images per second": float(found["float32"].median())},
     )
 
 
@@ -205,18 +205,18 @@ def compare_rows(model: RuCLIP, table: pd.DataFrame, folder: Path, repeats: int)
     csv, config = folder / "table.csv", EmbedConfig(batch_size=BATCH_SIZE, device="cpu")
     table.to_csv(csv, index=False)
     titles, paths = table["title"].tolist(), table["image_path"].tolist()
-    names = Names("embeddings.npz", "embeddings.parquet")
+    names = OutputNames("embeddings.npz", "embeddings.parquet")
 
     def ours() -> None:
-        artifact = Artifact(location(folder / "ours"))
+        artifact = Artifact(to_path(folder / "ours"))
         work = partial(embed_shard, make_embedder(model, config))
-        embed_table(location(csv), work, artifact, names, config, "benchmark", refresh=True)
+        embed_table(to_path(csv), work, artifact, names, config, "benchmark", refresh=True)
 
     def plain() -> None:
         baseline.embed_rows(model, titles, paths, BATCH_SIZE, folder / "plain.npz")
 
     found = rates({"plain": (len(table), plain), "ours": (len(table), ours)}, repeats)
-    print("\nRows a second, from table and pictures to files")
+    print("\nRows a second, from table and images to files")
     print(found.round(2).to_string(index=False))
     print(times(found, "ours"))
     figures = [against(found, "rows: ours to plain, files to files", "ours", "plain", 2)]
@@ -243,7 +243,7 @@ def main(rows: int = 32, repeats: int = 3, json: Path | None = None) -> None:
         table = workload.table(folder, rows)
         model = workload.full_size(folder, table["title"].tolist())
         parts = [
-            compare_pictures(model, table, repeats),
+            compare_images(model, table, repeats),
             compare_texts(model, table, repeats),
             compare_rows(model, table.head(16), folder, repeats),
         ]

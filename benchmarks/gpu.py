@@ -4,10 +4,10 @@ python -m benchmarks.gpu                                     where torch finds a
 python -m benchmarks.gpu --device cpu --rows 4 --repeats 1   only to try the benchmark itself
 
 Without a GPU it measures nothing and says so. The plain way is that of the other benchmarks with
-its model on the GPU: one thread decodes pictures, the GPU computes in float32. Ours has its default
+its model on the GPU: one thread decodes images, the GPU computes in float32. Ours has its default
 settings. The limit is the GPU's own bfloat16 matrix product (torch.mm at the model's shapes),
-divided by the multiplications and additions of a picture or pair; nothing but those products would
-be computed, from pixels that are there. What decoding takes of it, the pictures from memory show.
+divided by the multiplications and additions of an image or pair; nothing but those products would
+be computed, from pixels that are there. What decoding takes of it, the images from memory show.
 """
 
 import copy
@@ -35,7 +35,7 @@ from vitrina.model.model import RuCLIP
 from vitrina.model.tokenize import tokenize
 
 Device = Literal["cpu", "cuda"]
-DIFFERENT = 256  # pictures that are drawn; the rest are the same under other names
+DIFFERENT = 256  # images that are drawn; the rest are the same under other names
 PLAIN_BATCH = 32
 LEAST = 5  # times the plain way
 EPOCHS = 4
@@ -44,13 +44,13 @@ LIMIT_PASSES = {"cpu": 1, "cuda": 20}  # a GPU does one in some milliseconds
 NO_GPU = "torch finds no GPU on this machine, so nothing was measured."
 
 
-def from_memory(embedder: Embedder, pictures: int) -> None:
-    """Embed pictures whose pixels are on the device."""
+def from_memory(embedder: Embedder, images: int) -> None:
+    """Embed images whose pixels are on the device."""
     model, device = embedder.model, embedder.device
-    side, size = model.resolution, min(embedder.batch_size, pictures)
+    side, size = model.resolution, min(embedder.batch_size, images)
     pixels = torch.zeros(size, 3, side, side, dtype=torch.uint8, device=device)
     with torch.inference_mode():
-        for _ in range(0, pictures, size):
+        for _ in range(0, images, size):
             embedder.towers.image(normalize(pixels, model.mean, model.std))
     synchronize(device)
 
@@ -60,11 +60,11 @@ def shares(name: str, found: pd.Series, limit: pd.Series) -> Figure:
     return Figure(name=name, values=ratios(found, limit), unit="of the limit")
 
 
-def compare_pictures(model: RuCLIP, table: pd.DataFrame, device: Device, repeats: int) -> Findings:
-    """Pictures a second, from files."""
+def compare_images(model: RuCLIP, table: pd.DataFrame, device: Device, repeats: int) -> Findings:
+    """Images a second, from files."""
     paths = table["image_path"].tolist()
     ours = make_embedder(model, EmbedConfig(device=device))
-    ours.pictures(paths[:PLAIN_BATCH])  # finds the batch size
+    ours.images(paths[:PLAIN_BATCH])  # finds the batch size
     moved = model.with_clip(copy.deepcopy(model.clip))
     few = min(len(paths), PLAIN_BATCH)
     gflop, products = matrix_products(
@@ -76,9 +76,9 @@ def compare_pictures(model: RuCLIP, table: pd.DataFrame, device: Device, repeats
         {
             "plain": (
                 len(paths),
-                partial(baseline.embed_pictures, moved, paths, PLAIN_BATCH, device),
+                partial(baseline.embed_images, moved, paths, PLAIN_BATCH, device),
             ),
-            "ours": (len(paths), lambda: ours.pictures(paths)),
+            "ours": (len(paths), lambda: ours.images(paths)),
             "ours, from memory": (len(paths), lambda: from_memory(ours, len(paths))),
             "the bfloat16 limit": (gflop / gflop_of_one, products),
         },
@@ -88,13 +88,13 @@ def compare_pictures(model: RuCLIP, table: pd.DataFrame, device: Device, repeats
     return Findings(
         load="",
         figures=(
-            against(found, "pictures: ours to plain", "ours", "plain", LEAST),
-            shares("pictures: ours, from files", found["ours"], limit),
-            shares("pictures: ours, from memory", found["ours, from memory"], limit),
-            Figure(name="pictures in a batch, as found", values=(ours.batch_size,), unit=""),
+            against(found, "images: ours to plain", "ours", "plain", LEAST),
+            shares("images: ours, from files", found["ours"], limit),
+            shares("images: ours, from memory", found["ours, from memory"], limit),
+            Figure(name="images in a batch, as found", values=(ours.batch_size,), unit=""),
         ),
-        bars=(bars("Pictures embedded on the GPU", "pictures/s", found),),
-        rates={"pictures per second": float(found["ours"].median())},
+        bars=(bars("Images embedded on the GPU", "images/s", found),),
+        rates={"images per second": float(found["ours"].median())},
     )
 
 
@@ -117,7 +117,7 @@ def compare_texts(model: RuCLIP, table: pd.DataFrame, device: Device, repeats: i
 
 
 def compare_training(model: RuCLIP, table: pd.DataFrame, device: Device, repeats: int) -> Findings:
-    """Pairs a second, all layers: the epochs after the first, in which pictures are decoded."""
+    """Pairs a second, all layers: the epochs after the first, in which images are decoded."""
     config = TrainConfig(num_epochs=EPOCHS, device=device)
     gflop, products = matrix_products(
         model.config, config.batch_size, choose(device), torch.bfloat16, LIMIT_PASSES[device]
@@ -162,10 +162,10 @@ def findings(device: Device, rows: int, repeats: int) -> Findings:
         model = workload.full_size(Path(scratch), table["title"].tolist())
         parts = [
             compare(model, table, device, repeats)
-            for compare in (compare_pictures, compare_texts, compare_training)
+            for compare in (compare_images, compare_texts, compare_training)
         ]
     load = (
-        f"{rows:,} rows ({min(rows, DIFFERENT)} different pictures): ruclip-vit-base-patch32-384 "
+        f"{rows:,} rows ({min(rows, DIFFERENT)} different images): ruclip-vit-base-patch32-384 "
         "with random weights, JPEGs of 900 × 1,200. The plain way has its model on the GPU too."
     )
     return Findings.joined(load, parts)

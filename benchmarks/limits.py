@@ -6,7 +6,7 @@ import torch
 
 
 def image_gflop(config: Mapping[str, int], *, last_layer_whole: bool) -> float:
-    """10^9 multiplications and additions in one picture's matrix products.
+    """10^9 multiplications and additions in one image's matrix products.
 
     Without ``last_layer_whole`` the last layer is computed for the class token alone, as ours is.
     """
@@ -39,7 +39,7 @@ def tower_gflop(width: int, layers: int, tokens: float, *, last_layer_whole: boo
 
 def matrix_products(
     config: Mapping[str, int],
-    pictures: int,
+    images: int,
     device: torch.device,
     dtype: torch.dtype,
     passes: int = 1,
@@ -47,7 +47,7 @@ def matrix_products(
     """torch.mm at the shapes of the image tower's layers: its GFLOP and the work."""
     width = config["vision_width"]
     tokens = (config["image_resolution"] // config["vision_patch_size"]) ** 2 + 1
-    rows = pictures * tokens
+    rows = images * tokens
     shapes = [(width, 3 * width), (width, width), (width, 4 * width), (4 * width, width)]
     pairs = [
         (

@@ -3,14 +3,14 @@
 python -m benchmarks.memory                           2,000, 20,000 and 200,000 rows
 python -m benchmarks.memory --rows 2000 100000 --stages resize "resize, all done"
 
-The pictures are small (hard links to 50 JPEGs of 36 × 48), the model is the tiny one, every title
+The images are small (hard links to 50 JPEGs of 36 × 48), the model is the tiny one, every title
 is different, and equally long whatever the table: what is seen is what a row costs beside its
 pixels. A process first does the stage on a few rows, which loads what it needs, then on the table.
 A small table is done several times, and the smallest again after the largest, for the machine's own
 speed changes within minutes. Costs are means: a long run has its share of slow moments, and the
 median of short ones has none.
 Memory is the most that the process ever held (getrusage), with the libraries. "resize, all done"
-finds every picture done. "training index" is all that a training holds and does before its first
+finds every image done. "training index" is all that a training holds and does before its first
 batch: rows divided by product, order, the cache of decoded pixels.
 """
 
@@ -37,11 +37,11 @@ import tyro
 from benchmarks.results import Figure, Findings, Lines, keep, show
 from vitrina.catalog.cleaning import clean_catalog
 from vitrina.config import CleanConfig, EmbedConfig, ResizeConfig, TrainConfig
-from vitrina.images.resize_catalog import look, resize_catalog
-from vitrina.images.resize_plan import Survey
+from vitrina.images.resize_catalog import inspect_images, resize_catalog
+from vitrina.images.resize_plan import ResizePlanner
 from vitrina.results import CleanResult
 from vitrina.store.artifacts import Artifact
-from vitrina.store.paths import location
+from vitrina.store.paths import to_path
 
 SIZE = (48, 36)
 DIFFERENT = 50
@@ -58,7 +58,7 @@ def titles(rows: range) -> list[str]:
 
 
 def make_shop(folder: Path, rows: int) -> None:
-    """A catalogue of one row group, a small picture per row, and a tiny model."""
+    """A catalogue of one row group, a small image per row, and a tiny model."""
     from vitrina.model.tiny import make_tiny
     from vitrina.model.tokenize import TEMPLATES
 
@@ -85,46 +85,46 @@ def make_shop(folder: Path, rows: int) -> None:
 
 def clean(shop: Path, out: Path) -> None:
     """The cleaned table."""
-    artifact = Artifact(location(out))
-    result, _ = clean_catalog(location(shop / "catalog.parquet"), artifact, CleanConfig())
+    artifact = Artifact(to_path(out))
+    result, _ = clean_catalog(to_path(shop / "catalog.parquet"), artifact, CleanConfig())
     (out / "result.json").write_text(result.model_dump_json(), encoding="utf-8")
 
 
 def resize(shop: Path, out: Path) -> None:
-    """The processed table and its pictures."""
+    """The processed table and its images."""
     cleaned = CleanResult.model_validate_json((shop / "clean" / "result.json").read_bytes())
-    survey = Survey.make(location(shop / "images"), location(out / "pictures"), ResizeConfig())
-    look(cleaned, survey)
-    resize_catalog(cleaned, survey, Artifact(location(out)))
+    survey = ResizePlanner.make(to_path(shop / "images"), to_path(out / "images"), ResizeConfig())
+    inspect_images(cleaned, survey)
+    resize_catalog(cleaned, survey, Artifact(to_path(out)))
 
 
 def resize_again(shop: Path, _out: Path) -> None:
-    """The same where the pictures are."""
+    """The same where the images are."""
     resize(shop, shop / "resize")
 
 
 def embed(shop: Path, out: Path) -> None:
     """NPZ and shards."""
     from vitrina.embedding.shard import embed_shard, make_embedder
-    from vitrina.embedding.stored import Names
+    from vitrina.embedding.stored import OutputNames
     from vitrina.embedding.table import embed_table
     from vitrina.model.model import load_folder
 
-    names, config = Names("embeddings.npz", "embeddings.parquet"), EmbedConfig(device="cpu")
+    names, config = OutputNames("embeddings.npz", "embeddings.parquet"), EmbedConfig(device="cpu")
     work = functools.partial(embed_shard, make_embedder(load_folder(shop / "tiny"), config))
-    table, artifact = location(processed(shop)), Artifact(location(out))
+    table, artifact = to_path(processed(shop)), Artifact(to_path(out))
     embed_table(table, work, artifact, names, config, "benchmark")
 
 
 def training_index(shop: Path, out: Path) -> None:
     """A training up to the order of its first epoch, pixels reserved and none decoded."""
     from vitrina.model.model import load_folder
-    from vitrina.training.job import Job, sides
-    from vitrina.training.loop import Run, Training
+    from vitrina.training.job import TrainingRequest, rows_by_side
+    from vitrina.training.loop import TrainingLoop, TrainingRun
 
     os.environ["VITRINA_CACHE"] = str(out / "cache")
     config = TrainConfig(device="cpu")
-    job = Job(
+    job = TrainingRequest(
         table=str(processed(shop)),
         model=str(shop / "tiny"),
         folder=str(out),
@@ -133,8 +133,10 @@ def training_index(shop: Path, out: Path) -> None:
         config=config,
         project_name="benchmark",
     )
-    rows, model = sides(job), load_folder(shop / "tiny")
-    training = Training(rows["train"], rows["validation"], model, config, Run(job.place))
+    rows, model = rows_by_side(job), load_folder(shop / "tiny")
+    training = TrainingLoop(
+        rows["train"], rows["validation"], model, config, TrainingRun(job.place)
+    )
     training.steps.order(0)
 
 
@@ -255,7 +257,7 @@ def findings(costs: dict[int, dict[str, Cost]]) -> Findings:
     ]
     sizes = ", ".join(f"{rows:,}" for rows in costs)
     load = (
-        f"Tables of {sizes} rows, small pictures (hard links to {DIFFERENT} JPEGs of 36 × 48), the "
+        f"Tables of {sizes} rows, small images (hard links to {DIFFERENT} JPEGs of 36 × 48), the "
         "tiny model. The smallest table is measured before and after the others. Start-up and "
         "imports are not in the cost; the libraries are in the memory. A cost that falls as the "
         "table grows keeps its goal."

@@ -25,15 +25,15 @@ from benchmarks.results import Figure, Findings, bars, keep, show
 from benchmarks.stopwatch import UI, Timed, run_pipeline
 from vitrina.config import EmbedConfig
 from vitrina.embedding.shard import embed_shard, make_embedder
-from vitrina.embedding.stored import Names
+from vitrina.embedding.stored import OutputNames
 from vitrina.embedding.table import embed_table
 from vitrina.model.model import load_folder
 from vitrina.model.tiny import make_tiny
 from vitrina.model.tokenize import TEMPLATES
 from vitrina.store.artifacts import Artifact
-from vitrina.store.paths import location
+from vitrina.store.paths import to_path
 
-PICTURE_SIZE = (288, 384)  # of a resized picture
+IMAGE_SIZE = (288, 384)  # of a resized image
 DIFFERENT = 20
 
 
@@ -49,17 +49,17 @@ def prefects_part(folder: Path, rounds: int, products: int, epochs: int) -> list
 
 
 def make_table(folder: Path, rows: int) -> None:
-    """A processed table whose rows have each their own title and picture hash; a tiny model."""
+    """A processed table whose rows have each their own title and image hash; a tiny model."""
     folder.mkdir()
     for number in range(DIFFERENT):
-        (folder / f"{number}.jpg").write_bytes(photo(number, PICTURE_SIZE, quality=97))
+        (folder / f"{number}.jpg").write_bytes(photo(number, IMAGE_SIZE, quality=97))
     texts = titles(range(rows))
     table = pd.DataFrame(
         {
             "title": texts,
             "image_path": [str(folder / f"{nm % DIFFERENT}.jpg") for nm in range(rows)],
             "nm": range(rows),
-            "picture_hash": [str(nm) for nm in range(rows)],  # as if no two were the same
+            "image_hash": [str(nm) for nm in range(rows)],  # as if no two were the same
         }
     )
     table.to_parquet(folder / "table.parquet")
@@ -69,13 +69,13 @@ def make_table(folder: Path, rows: int) -> None:
 def embed_seconds(folder: Path, shard_rows: int) -> float:
     """Embed the folder's table into shards of so many rows."""
     names, artifact = (
-        Names("embeddings.npz", "embeddings.parquet"),
-        Artifact(location(folder / "out")),
+        OutputNames("embeddings.npz", "embeddings.parquet"),
+        Artifact(to_path(folder / "out")),
     )
     config, model = EmbedConfig(device="cpu", shard_rows=shard_rows), load_folder(folder / "tiny")
     work = functools.partial(embed_shard, make_embedder(model, config))
     begin = time.perf_counter()
-    embed_table(location(folder / "table.parquet"), work, artifact, names, config, "benchmark")
+    embed_table(to_path(folder / "table.parquet"), work, artifact, names, config, "benchmark")
     seconds = time.perf_counter() - begin
     shutil.rmtree(folder / "out")
     return seconds

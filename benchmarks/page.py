@@ -9,7 +9,7 @@ from benchmarks.results import Bars, Figure, Result
 from benchmarks.scale import ten_million
 from benchmarks.topics import TOPICS, Topic
 
-PICTURES = "benchmarks"  # beside the page
+IMAGES = "benchmarks"  # beside the page
 
 INTRODUCTION = """# Benchmarks
 
@@ -23,12 +23,12 @@ measured lie in [benchmarks/](benchmarks/) as JSON."""
 
 def write_page(results: Mapping[str, Result], docs: Path, note: str = "") -> Path:
     """Draw the plots and write ``benchmarks.md`` into the folder of the docs."""
-    pictures = docs / PICTURES
-    pictures.mkdir(parents=True, exist_ok=True)
+    images = docs / IMAGES
+    images.mkdir(parents=True, exist_ok=True)
     for topic in TOPICS:
         if topic.name in results:
             for name, png in charts(results[topic.name]).items():
-                (pictures / name).write_bytes(png)
+                (images / name).write_bytes(png)
     page = docs / "benchmarks.md"
     page.write_text(markdown(results, note), encoding="utf-8")
     return page
@@ -47,7 +47,7 @@ def markdown(results: Mapping[str, Result], note: str = "") -> str:
     parts = [
         INTRODUCTION,
         *([f"**{note}**"] if note else []),
-        "## Where it stands\n\n" + _standing(known, results),
+        "## Where it stands\n\n" + _active_result(known, results),
         *(_section(topic, results[topic.name]) for topic in known),
         "## 10 million listings\n\n" + ten_million(results),
         "## Machine and versions\n\n" + _machines(known, results),
@@ -55,7 +55,7 @@ def markdown(results: Mapping[str, Result], note: str = "") -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _standing(topics: Sequence[Topic], results: Mapping[str, Result]) -> str:
+def _active_result(topics: Sequence[Topic], results: Mapping[str, Result]) -> str:
     rows, short = [], []
     for topic in topics:
         figures = results[topic.name].findings.figures
@@ -98,7 +98,7 @@ def _section(topic: Topic, result: Result) -> str:
         *([_figures_table(found.figures)] if found.figures else []),
         *map(_bars_table, found.bars),
         *map("\n".join, [[f"- {note}" for note in found.notes]] if found.notes else []),
-        *(f"![{name}]({PICTURES}/{name})" for name in _chart_names(result)),
+        *(f"![{name}]({IMAGES}/{name})" for name in _chart_names(result)),
         f"`{result.command}`, {result.measured:%Y-%m-%d}, {result.seconds / 60:.1f} minutes; "
         f"load of the machine before it {shown(result.load_before)}.",
     ]

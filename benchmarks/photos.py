@@ -1,4 +1,4 @@
-"""Photo-like pictures from a seed: gradients, shapes with edges, and texture of all sizes."""
+"""Photo-like images from a seed: gradients, shapes with edges, and texture of all sizes."""
 
 import io
 from collections.abc import Sequence
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from vitrina.images.resize_index import Outcome
-from vitrina.images.resize_plan import Job
+from vitrina.images.resize_index import ResizeOutcome
+from vitrina.images.resize_plan import ResizeJob
 
 SIZE = (900, 1200)
 OCTAVES = ((64, 30.0), (16, 18.0), (4, 12.0), (2, 8.0), (1, 5.0))  # grain in pixels, contrast
@@ -35,6 +35,6 @@ def photo(seed: int, size: tuple[int, int] = SIZE, quality: int = 88) -> bytes:
     return file.getvalue()
 
 
-def idle(jobs: Sequence[Job]) -> list[Outcome]:
+def idle(jobs: Sequence[ResizeJob]) -> list[ResizeOutcome]:
     """A shard's outcomes without its work; in this module, where Ray's workers find it by name."""
-    return [Outcome(job.nm, job.stamp, 0, "", "") for job in jobs]
+    return [ResizeOutcome(job.nm, job.stamp, 0, "", "") for job in jobs]

@@ -134,7 +134,7 @@ def forgetting(table: pd.DataFrame, folder: Path, seeds: range) -> str:
         "fine-tuned, the defaults (lr 1e-6, 2 epochs)": {},
         "fine-tuned, lr 1e-4, 5 epochs": strong,
         "fine-tuned, lr 1e-3, 5 epochs": {**strong, "lr": 1e-3},
-        "the same, with 10 interpolations": {**strong, "lr": 1e-3, "interpolations": 10},
+        "the same, with 10 wise_ft_points": {**strong, "lr": 1e-3, "wise_ft_points": 10},
     }
     found: dict[str, list[Figures]] = {"before": [], **{name: [] for name in settings}}
     for seed in seeds:

@@ -1,9 +1,9 @@
 """Resizing photo-like JPEGs of 900 × 1,200 to fit 384 × 384, from file to file, every way in turn.
 
 python -m benchmarks.resize
-python -m benchmarks.resize --pictures 400 --rounds 5
+python -m benchmarks.resize --images 400 --rounds 5
 
-Plain is what the seed's script does: OpenCV decodes in full, Pillow makes a thumbnail, one picture
+Plain is what the seed's script does: OpenCV decodes in full, Pillow makes a thumbnail, one image
 after another. img2dataset does not install beside Vitrina's pins; its Resizer's way (OpenCV's full
 decode, INTER_AREA, imencode) is written out here. Every other way runs in as many threads as ours.
 Ours is the whole stage: listing, planning, index, table.
@@ -34,13 +34,13 @@ from benchmarks.results import Figure, Findings, bars, keep, ratios
 from vitrina.catalog.cleaning import clean_catalog
 from vitrina.config import CleanConfig, ResizeConfig
 from vitrina.images.resize_catalog import resize_catalog
-from vitrina.images.resize_plan import Survey
+from vitrina.images.resize_plan import ResizePlanner
 from vitrina.results import CleanResult
 from vitrina.store.artifacts import Artifact
-from vitrina.store.paths import location
+from vitrina.store.paths import to_path
 
 SIDE, QUALITY = 384, ResizeConfig().quality
-DIFFERENT = 12  # pictures drawn; the rest repeat them
+DIFFERENT = 12  # images drawn; the rest repeat them
 
 Way = Callable[[Path, Path], None]
 
@@ -98,29 +98,29 @@ def full_lanczos(source: Path) -> Image.Image:
 
 @dataclass(frozen=True)
 class Shop:
-    """Pictures, a cleaned table of them, and a folder to write to."""
+    """Images, a cleaned table of them, and a folder to write to."""
 
     folder: Path
     cleaned: CleanResult
 
     @classmethod
-    def make(cls, folder: Path, pictures: int) -> Self:
-        """Write the pictures and clean the table."""
+    def make(cls, folder: Path, images: int) -> Self:
+        """Write the images and clean the table."""
         drawn = [photo(seed) for seed in range(DIFFERENT)]
         (folder / "images").mkdir(parents=True)
-        for nm in range(pictures):
+        for nm in range(images):
             (folder / "images" / f"{nm}.jpg").write_bytes(drawn[nm % DIFFERENT])
-        texts = ["Платье"] * pictures
-        table = pd.DataFrame({"nm": range(pictures), "title": texts, "description": texts})
+        texts = ["Платье"] * images
+        table = pd.DataFrame({"nm": range(images), "title": texts, "description": texts})
         table.to_parquet(folder / "catalog.parquet")
         catalog, artifact = (
-            location(folder / "catalog.parquet"),
-            Artifact(location(folder / "clean")),
+            to_path(folder / "catalog.parquet"),
+            Artifact(to_path(folder / "clean")),
         )
         return cls(folder, clean_catalog(catalog, artifact, CleanConfig())[0])
 
     def sources(self) -> list[Path]:
-        """The pictures, one per row."""
+        """The images, one per row."""
         return [self.folder / "images" / f"{nm}.jpg" for nm in range(self.cleaned.rows_kept)]
 
 
@@ -138,10 +138,10 @@ def in_threads(way: Way, shop: Shop, out: Path) -> None:
 
 def ours(shop: Shop, out: Path) -> None:
     """The resize stage without Prefect."""
-    survey = Survey.make(location(shop.folder / "images"), location(out), ResizeConfig())
-    artifact = Artifact(location(out / "table"))
+    survey = ResizePlanner.make(to_path(shop.folder / "images"), to_path(out), ResizeConfig())
+    artifact = Artifact(to_path(out / "table"))
     result, _ = resize_catalog(shop.cleaned, survey, artifact)
-    assert result.pictures_resized == shop.cleaned.rows_kept
+    assert result.images_resized == shop.cleaned.rows_kept
 
 
 PLAIN = "plain: OpenCV full + Pillow"
@@ -161,7 +161,7 @@ WAYS: dict[str, Callable[[Shop, Path], None]] = {
 
 
 def similarity(shop: Shop, out: Path) -> float:
-    """The lowest SSIM of a way's pictures to a full decode with Lanczos."""
+    """The lowest SSIM of a way's images to a full decode with Lanczos."""
     found: list[float] = []
     for source in shop.sources()[:DIFFERENT]:
         reference = np.asarray(full_lanczos(source))
@@ -172,7 +172,7 @@ def similarity(shop: Shop, out: Path) -> float:
 
 @dataclass(frozen=True)
 class Found:
-    """Of one way: seconds of each round, CPU seconds of all its threads, and of its pictures the
+    """Of one way: seconds of each round, CPU seconds of all its threads, and of its images the
     least SSIM and the bytes.
     """
 
@@ -182,9 +182,9 @@ class Found:
     size: float
 
 
-def measure(folder: Path, pictures: int, rounds: int) -> dict[str, Found]:
+def measure(folder: Path, images: int, rounds: int) -> dict[str, Found]:
     """Every way in every round, after a small round to warm up."""
-    warm, shop = Shop.make(folder / "warm", 2), Shop.make(folder / "shop", pictures)
+    warm, shop = Shop.make(folder / "warm", 2), Shop.make(folder / "shop", images)
     seconds: dict[str, list[float]] = {name: [] for name in WAYS}
     cpu: dict[str, list[float]] = {name: [] for name in WAYS}
     for turn in range(rounds + 1):
@@ -213,7 +213,7 @@ def mean_size(folder: Path) -> float:
     return mean(path.stat().st_size for path in folder.glob("*.jpg"))
 
 
-def findings(ways: dict[str, Found], pictures: int, source_size: float) -> Findings:
+def findings(ways: dict[str, Found], images: int, source_size: float) -> Findings:
     """Ours against the others, and how near to a full decode it is."""
     own = ways[OURS]
     limits = {PLAIN: 5.0, VIPS: 1.0, IMG2DATASET: 1.0}
@@ -227,40 +227,38 @@ def findings(ways: dict[str, Found], pictures: int, source_size: float) -> Findi
         unit="",
         at_least=0.98,
     )
-    rates = {
-        name: [pictures / seconds for seconds in found.seconds] for name, found in ways.items()
-    }
+    rates = {name: [images / seconds for seconds in found.seconds] for name, found in ways.items()}
     return Findings(
-        load=f"{pictures} photo-like JPEGs of 900 × 1,200 to {SIDE} × {SIDE} at quality {QUALITY}, "
+        load=f"{images} photo-like JPEGs of 900 × 1,200 to {SIDE} × {SIDE} at quality {QUALITY}, "
         "from file to file. Ours is the whole stage: listing, planning, index, table.",
         figures=(*against, likeness),
-        bars=(bars("Pictures resized", "pictures/s", rates),),
+        bars=(bars("Images resized", "images/s", rates),),
         rates={
-            "pictures per second": median(rates[OURS]),
-            "bytes of a picture": source_size,
-            "bytes of a resized picture": own.size,
+            "images per second": median(rates[OURS]),
+            "bytes of an image": source_size,
+            "bytes of a resized image": own.size,
         },
     )
 
 
-def main(pictures: int = 240, rounds: int = 5, json: Path | None = None) -> None:
-    """Print pictures per second, how many times the plain way's that is, CPU time and SSIM."""
+def main(images: int = 240, rounds: int = 5, json: Path | None = None) -> None:
+    """Print images per second, how many times the plain way's that is, CPU time and SSIM."""
     cv2.setNumThreads(1)
     pyvips.cache_set_max(0)
     with tempfile.TemporaryDirectory() as folder:
-        ways = measure(Path(folder), pictures, rounds)
+        ways = measure(Path(folder), images, rounds)
         source_size = mean_size(Path(folder) / "shop" / "images")
-    print(f"{pictures} JPEGs of 900 × 1,200 to {SIDE} × {SIDE}, {rounds} rounds, {cores()} cores")
-    print(f"{'':<34} pictures/s  times plain (spread)    CPU ms/picture  least SSIM")
+    print(f"{images} JPEGs of 900 × 1,200 to {SIDE} × {SIDE}, {rounds} rounds, {cores()} cores")
+    print(f"{'':<34} images/s  times plain (spread)    CPU ms/image  least SSIM")
     plain_seconds = next(iter(ways.values())).seconds
     for name, found in ways.items():
         ratios = [base / own for base, own in zip(plain_seconds, found.seconds, strict=True)]
         print(
-            f"{name:<34} {pictures / median(found.seconds):10.0f}  {median(ratios):5.2f} "
+            f"{name:<34} {images / median(found.seconds):10.0f}  {median(ratios):5.2f} "
             f"({min(ratios):.2f} to {max(ratios):.2f}) "
-            f"{1000 * median(found.cpu) / pictures:18.2f} {found.ssim:11.4f}"
+            f"{1000 * median(found.cpu) / images:18.2f} {found.ssim:11.4f}"
         )
-    keep(findings(ways, pictures, source_size), json)
+    keep(findings(ways, images, source_size), json)
 
 
 if __name__ == "__main__":

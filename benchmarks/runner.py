@@ -1,4 +1,4 @@
-"""What Prefect costs per shard on Ray: the same pictures resized three ways, in shards.
+"""What Prefect costs per shard on Ray: the same images resized three ways, in shards.
 
 python -m benchmarks.runner              about five minutes on two cores
 python -m benchmarks.runner --sizes 100 500 --rounds 1
@@ -29,25 +29,27 @@ from benchmarks.results import Figure, Findings, bars, keep, show
 from flows.cli import quiet_prefect
 from tasks.orchestration.ray_shards import SHARDS_PER_CPU, shard_map
 from vitrina.config import ResizeConfig
-from vitrina.execution.shard_map import Made, MapShards, Shard
+from vitrina.execution.shard_map import Shard, ShardMap, ShardResult
 from vitrina.images.resize_catalog import BATCH_ROWS
-from vitrina.images.resize_index import Outcome
-from vitrina.images.resize_plan import Job
-from vitrina.images.resize_pool import PicturePool, resize_shard
+from vitrina.images.resize_index import ResizeOutcome
+from vitrina.images.resize_plan import ResizeJob
+from vitrina.images.resize_pool import ResizePool, resize_shard
 
-DIFFERENT = 12  # pictures drawn; the rest repeat them
+DIFFERENT = 12  # images drawn; the rest repeat them
 MOST_SHARDS, EMPTY_SHARDS = 10, 40  # of one measurement
 
-Jobs = list[Job]
-Work = Callable[[Jobs], Sequence[Outcome]]
+Jobs = list[ResizeJob]
+Work = Callable[[Jobs], Sequence[ResizeOutcome]]
 
 
-def on_plain_ray(work: Callable[[Shard], Made], shards: Iterable[Shard], /) -> Iterator[Made]:
-    """As :class:`vitrina.execution.shard_map.MapShards`, without Prefect."""
+def on_plain_ray(
+    work: Callable[[Shard], ShardResult], shards: Iterable[Shard], /
+) -> Iterator[ShardResult]:
+    """As :class:`vitrina.execution.shard_map.ShardMap`, without Prefect."""
     remote: Any = ray.remote(work.func if isinstance(work, partial) else work)
     bound = work.args if isinstance(work, partial) else ()
     ahead = SHARDS_PER_CPU * int(ray.cluster_resources()["CPU"])  # type: ignore[no-untyped-call]  # ray leaves it untyped
-    given: deque[ray.ObjectRef[Made]] = deque()
+    given: deque[ray.ObjectRef[ShardResult]] = deque()
     for shard in shards:
         given.append(remote.remote(*bound, shard))
         if len(given) > ahead:
@@ -55,7 +57,7 @@ def on_plain_ray(work: Callable[[Shard], Made], shards: Iterable[Shard], /) -> I
     yield from map(ray.get, given)
 
 
-def seconds(map_shards: MapShards, work: Work, shards: Sequence[Jobs]) -> float:
+def seconds(map_shards: ShardMap, work: Work, shards: Sequence[Jobs]) -> float:
     """How long all shards take."""
     start = time.perf_counter()
     assert sum(map(len, map_shards(work, shards))) == sum(map(len, shards))
@@ -65,16 +67,16 @@ def seconds(map_shards: MapShards, work: Work, shards: Sequence[Jobs]) -> float:
 def threads_seconds(places: tuple[UPath, UPath, ResizeConfig], jobs: Jobs) -> float:
     """How long threads of this process take."""
     start = time.perf_counter()
-    with PicturePool.open(*places, cores=len(os.sched_getaffinity(0))) as pool:
+    with ResizePool.open(*places, cores=len(os.sched_getaffinity(0))) as pool:
         assert sum(not outcome.reason for _, outcome in pool.carry_out(jobs)) == len(jobs)
     return time.perf_counter() - start
 
 
-def draw(folder: Path, pictures: int) -> Jobs:
-    """Write the pictures."""
+def draw(folder: Path, images: int) -> Jobs:
+    """Write the images."""
     drawn = [photo(seed) for seed in range(DIFFERENT)]
     folder.mkdir()
-    jobs = [Job(str(nm), f"{nm}.jpg", 1) for nm in range(pictures)]
+    jobs = [ResizeJob(str(nm), f"{nm}.jpg", 1) for nm in range(images)]
     for number, job in enumerate(jobs):
         (folder / job.source).write_bytes(drawn[number % DIFFERENT])
     return jobs
@@ -90,11 +92,9 @@ class Taken(NamedTuple):
     empty_shard: float
 
 
-def measure(
-    folder: Path, pictures: int, sizes: Sequence[int], rounds: int
-) -> dict[int, list[Taken]]:
+def measure(folder: Path, images: int, sizes: Sequence[int], rounds: int) -> dict[int, list[Taken]]:
     """The rounds of each size of shards."""
-    jobs = draw(folder / "images", pictures)
+    jobs = draw(folder / "images", images)
     places = UPath(folder / "images"), UPath(folder / "resized"), ResizeConfig()
     work = partial(resize_shard, *places)
     with shard_map("resize", "ray") as on_prefect:
@@ -130,7 +130,7 @@ def measure(
         return found
 
 
-def findings(found: dict[int, list[Taken]], pictures: int) -> Findings:
+def findings(found: dict[int, list[Taken]], images: int) -> Findings:
     """Prefect's part of a shard, and whole runs with and without it."""
     figures, drawn = [], []
     for size, rounds in found.items():
@@ -152,7 +152,7 @@ def findings(found: dict[int, list[Taken]], pictures: int) -> Findings:
     empty = [1000 * one.empty_shard for rounds in found.values() for one in rounds]
     figures.append(Figure(name="Prefect's part of any shard", values=tuple(empty), unit="ms"))
     return Findings(
-        load=f"{pictures:,} JPEGs of 900 × 1,200 resized by threads of one process, by Ray alone, "
+        load=f"{images:,} JPEGs of 900 × 1,200 resized by threads of one process, by Ray alone, "
         "and by Ray through Prefect's task runner, on one machine. Prefect's part is that of "
         f"shards without work. A shard has {BATCH_ROWS:,} rows unless it is set.",
         figures=tuple(figures),
@@ -161,17 +161,17 @@ def findings(found: dict[int, list[Taken]], pictures: int) -> Findings:
 
 
 def main(
-    pictures: int = 4_000,
+    images: int = 4_000,
     sizes: tuple[int, ...] = (1_000, BATCH_ROWS),
     rounds: int = 3,
     json: Path | None = None,
 ) -> None:
     """Measure within a flow, as the stages do."""
-    print(f"{pictures} JPEGs of 900 × 1,200, {len(os.sched_getaffinity(0))} cores")
+    print(f"{images} JPEGs of 900 × 1,200, {len(os.sched_getaffinity(0))} cores")
     with tempfile.TemporaryDirectory() as folder, quiet_prefect():
         in_flow = flow(name="benchmark", validate_parameters=False)(measure)
-        measured = in_flow(Path(folder), pictures, sizes, rounds)
-    found = findings(measured, pictures)
+        measured = in_flow(Path(folder), images, sizes, rounds)
+    found = findings(measured, images)
     show(found)
     keep(found, json)
 

@@ -10,7 +10,7 @@ NEEDED = ("resize", "embed", "train", "memory")
 DAY = 24.0  # hours
 EMBED_DIM, SIDE = 512, 384  # of ruclip-vit-base-patch32-384
 LISTED = 1_000  # files that one S3 request tells
-BATCH_ROWS = 2_000  # rows of an output shard and of a part of the pictures' index
+BATCH_ROWS = 2_000  # rows of an output shard and of a part of the images' index
 KEYS = 2 * 20 + 8  # bytes of a row beside its vectors: two hashes and the id
 
 
@@ -23,7 +23,7 @@ def ten_million(results: Mapping[str, Result]) -> str:
     machine = results["embed"].machine
     parts = [
         f"Reckoned from the rates above, for machines of {machine.cores} cores like the one they "
-        "were measured on; nobody has run it. The rates are of full-size weights and pictures of "
+        "were measured on; nobody has run it. The rates are of full-size weights and images of "
         "900 × 1,200, for clean of short texts.",
         _hours(rates),
         _storage(rates),
@@ -36,15 +36,15 @@ def ten_million(results: Mapping[str, Result]) -> str:
 
 def hours(rates: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     """Hours of each stage on one machine."""
-    pictures, one_text = (
-        rates["embed"][name] for name in ("pictures per second", "texts per second, one template")
+    images, one_text = (
+        rates["embed"][name] for name in ("images per second", "texts per second, one template")
     )
     per_second = {
         "clean": rates["memory"]["clean: rows per second"],
-        "resize": rates["resize"]["pictures per second"],
+        "resize": rates["resize"]["images per second"],
         "train, one epoch": rates["train"]["pairs per second"],
         "embed, six templates": rates["embed"]["rows per second"],
-        "embed, one template": 1 / (1 / pictures + 1 / one_text),
+        "embed, one template": 1 / (1 / images + 1 / one_text),
     }
     return {name: ROWS / rate / 3_600 for name, rate in per_second.items()}
 
@@ -73,8 +73,8 @@ def _hours(rates: Mapping[str, Mapping[str, float]]) -> str:
 def _storage(rates: Mapping[str, Mapping[str, float]]) -> str:
     vectors = 2 * 4 * EMBED_DIM
     kinds = {
-        "pictures as they come, like the benchmark's": rates["resize"]["bytes of a picture"],
-        f"pictures resized to {SIDE} × {SIDE}": rates["resize"]["bytes of a resized picture"],
+        "images as they come, like the benchmark's": rates["resize"]["bytes of an image"],
+        f"images resized to {SIDE} × {SIDE}": rates["resize"]["bytes of a resized image"],
         "embeddings, Parquet": vectors + KEYS,
         "embeddings, NPZ": vectors + 8,
         "decoded pixels while training, if cache_gb allows": 3 * SIDE**2,
@@ -96,9 +96,9 @@ def _requests() -> str:
         for name, counts in kinds.items()
     ]
     words = (
-        "S3 requests, as the code makes them: a GET and a PUT per picture, a LIST per thousand "
+        "S3 requests, as the code makes them: a GET and a PUT per image, a LIST per thousand "
         "names of either folder, a part of the index and a shard per 2,000 rows. Embedding reads "
-        "each resized picture once, and each shard for its columns."
+        "each resized image once, and each shard for its columns."
     )
     return f"{words}\n\n" + table(("S3 requests", "GET", "PUT", "LIST"), rows)
 

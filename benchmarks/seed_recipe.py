@@ -27,7 +27,7 @@ def train_as_the_seed(
 
     StepLR(1, 0.5) halves the learning rate after every batch, as the seed's loop steps it, or after
     every epoch, as it may have been meant. Every other row is a negative, texts are padded to 77
-    tokens, pictures read in the main process.
+    tokens, images read in the main process.
     """
     clip, processor = copy.deepcopy(model.clip).train(), model.processor()
     optimizer = torch.optim.AdamW(clip.parameters(), lr=lr)

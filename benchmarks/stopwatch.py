@@ -2,7 +2,7 @@
 
 python -m benchmarks.stopwatch RESULT.json --output folder …   (as python flows/pipeline.py)
 
-Requests for artifacts (progress, tables, pictures in the UI) are Prefect's, though tasks make them.
+Requests for artifacts (progress, tables, images in the UI) are Prefect's, though tasks make them.
 """
 
 import functools

@@ -18,7 +18,7 @@ class Topic:
 
 
 TOPICS = (
-    Topic("resize", "Resizing pictures", ("--pictures", "12", "--rounds", "1")),
+    Topic("resize", "Resizing images", ("--images", "12", "--rounds", "1")),
     Topic("embed", "Embedding", ("--rows", "4", "--repeats", "1")),
     Topic("train", "Training", ("--rows", "4", "--batch_size", "4", "--repeats", "1")),
     Topic("gpu", "On a GPU", ("--rows", "64", "--repeats", "1")),
@@ -41,9 +41,9 @@ TOPICS = (
         },
     ),
     Topic(
-        "runner",
+        "executor",
         "Shards on Ray",
-        ("--pictures", "24", "--sizes", "12", "--rounds", "1"),
+        ("--images", "24", "--sizes", "12", "--rounds", "1"),
     ),
     Topic(
         "memory",

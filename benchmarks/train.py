@@ -5,7 +5,7 @@ python -m benchmarks.train --rows 64 --batch_size 32 --repeats 5
 
 The load is full-size random weights of ruclip-vit-base-patch32-384, titles of real length and
 JPEGs of 900 × 1,200. The ways take turns, so that a busy machine is busy for both. Ours reads its
-pictures twice: in the first epoch from the JPEGs, later from the cache of decoded pixels.
+images twice: in the first epoch from the JPEGs, later from the cache of decoded pixels.
 """
 
 import copy
@@ -42,7 +42,7 @@ def plain(model: RuCLIP, table: pd.DataFrame, batch_size: int, device: str = "cp
 
 
 def ours(model: RuCLIP, table: pd.DataFrame, config: TrainConfig) -> list[float]:
-    """Seconds of each epoch: the first starts loading processes and decodes the pictures."""
+    """Seconds of each epoch: the first starts loading processes and decodes the images."""
     copied, device = model.with_clip(copy.deepcopy(model.clip)), choose(config.device)
     pairs = pairs_from(table)
     with tempfile.TemporaryDirectory(prefix="vitrina-bench-") as cache:
@@ -89,7 +89,7 @@ def findings(found: pd.DataFrame, batch_size: int, rows: int) -> Findings:
     )
     return Findings(
         load=f"{rows} pairs in batches of {batch_size}: ruclip-vit-base-patch32-384 with random "
-        "weights, all layers, float32, JPEGs of 900 × 1,200. The first epoch decodes the pictures, "
+        "weights, all layers, float32, JPEGs of 900 × 1,200. The first epoch decodes the images, "
         "later ones find their pixels.",
         figures=figures,
         bars=(bars("Pairs trained on", "pairs/s", found),),

@@ -15,14 +15,14 @@ from vitrina.catalog.split import split_rows
 from vitrina.config import TrainConfig
 from vitrina.model.model import RuCLIP, load_folder
 from vitrina.model.tiny import make_tiny
-from vitrina.store.paths import location
-from vitrina.training.checkpoints import Place
+from vitrina.store.paths import to_path
+from vitrina.training.checkpoints import RunFolder
 from vitrina.training.data.pairs import pairs_from
 from vitrina.training.data.pixels import pixels_of
 from vitrina.training.distributed import World
-from vitrina.training.fine_tune import fit
-from vitrina.training.loop import Run
-from vitrina.training.towers import Towers
+from vitrina.training.fine_tune import fine_tune
+from vitrina.training.loop import TrainingRun
+from vitrina.training.towers import TrainingTowers
 from vitrina.training.validation import HeldOut, Validation
 
 Side = np.ndarray
@@ -50,8 +50,8 @@ def base_model(table: pd.DataFrame, folder: Path, seed: int) -> RuCLIP:
 def trained(table: pd.DataFrame, side: Side, model: RuCLIP, config: TrainConfig) -> RuCLIP:
     """The model that a training with our recipe ends with."""
     with tempfile.TemporaryDirectory(prefix="vitrina-bench-") as scratch:
-        run = Run(Place(location(scratch), "key", {"parameters": config.content()}))
-        fit(table[side == "train"], table[side == "validation"], model, config, run)
+        run = TrainingRun(RunFolder(to_path(scratch), "key", {"parameters": config.content()}))
+        fine_tune(table[side == "train"], table[side == "validation"], model, config, run)
         found = load_folder(Path(scratch) / "ruclip")
         return RuCLIP(found.clip, model.tokenizer_path, found.config)
 
@@ -62,7 +62,7 @@ def recall(model: RuCLIP, rows: pd.DataFrame, right: Sequence[str] = ("title",))
     groups = rows.groupby(list(right)).ngroup().to_numpy()
     pixels = pixels_of(pairs, model, config.cache_gb)
     validation = Validation(HeldOut(pairs, groups), pixels, model, World())
-    return validation.run(Towers(model, config, CPU), CPU)
+    return validation.run(TrainingTowers(model, config, CPU), CPU)
 
 
 def untrained(table: pd.DataFrame, folder: Path, seed: int) -> Figures:

@@ -1,4 +1,4 @@
-"""The load of the benchmarks: full-size random weights, titles of real length, pictures."""
+"""The load of the benchmarks: full-size random weights, titles of real length, images."""
 
 import os
 from pathlib import Path
@@ -40,7 +40,7 @@ def full_size(folder: Path, titles: list[str]) -> RuCLIP:
 def table(folder: Path, rows: int, different: int | None = None) -> pd.DataFrame:
     """Titles of 8 to 12 tokens, all different, and JPEGs of 900 × 1,200, all or so many different.
 
-    Equal pictures are files of their own name (hard links).
+    Equal images are files of their own name (hard links).
     """
     rng = np.random.default_rng(0)
     listings = []

@@ -1,6 +1,7 @@
-"""What runs: one file, one flow, one command line."""
+"""What runs: one flow and one command line a file."""
 
 import logging
 
 # A run says what its stages do, on a terminal and in the Prefect UI alike.
-logging.getLogger("tasks").setLevel(logging.INFO)
+for name in ("vitrina", "tasks", "flows"):
+    logging.getLogger(name).setLevel(logging.INFO)

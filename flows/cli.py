@@ -34,7 +34,7 @@ from upath import UPath
 from vitrina.config import Parameters
 from vitrina.errors import UserError
 from vitrina.store.files import read_bytes
-from vitrina.store.paths import location
+from vitrina.store.paths import to_path
 
 Config = TypeVar("Config", bound=Parameters)
 Result = TypeVar("Result")
@@ -80,7 +80,7 @@ def with_config_file(arguments: Sequence[str], default: Path) -> tuple[list[str]
     named, rest = parser.parse_known_args(arguments)
     if named.config is None and any(given.split("=")[0] == "--catalog" for given in rest):
         return rest, None
-    path = location(named.config or default)
+    path = to_path(named.config or default)
     try:
         content = yaml.safe_load(read_bytes(path)) or {}
         if not isinstance(content, dict):
@@ -132,7 +132,7 @@ def refuse(message: str) -> NoReturn:
 @contextmanager
 def quiet_prefect() -> Iterator[None]:
     """Prefect with our logs beside its own and, where no server is set, a quiet one of its own."""
-    settings: dict[Any, Any] = {PREFECT_LOGGING_EXTRA_LOGGERS: "tasks"}
+    settings: dict[Any, Any] = {PREFECT_LOGGING_EXTRA_LOGGERS: "vitrina,tasks,flows"}
     if not PREFECT_API_URL.value():
         settings |= {
             PREFECT_SERVER_ANALYTICS_ENABLED: False,

@@ -1,10 +1,10 @@
-"""Put the model before the present one back, or an earlier one; the next run embeds with it.
+"""Make the model before the current one, or an earlier one, the current one again.
 
-    python flows/roll_back.py --output output             the model before the present one
-    python flows/roll_back.py --output output --list      which models were present, and when
+    python flows/roll_back.py --output output             the model before the current one
+    python flows/roll_back.py --output output --list      the models that were current, and when
     python flows/roll_back.py --output output --to KEY    a certain one, or base
 
-No model is removed: one that was put away can be put back.
+The next run embeds with it. No model is removed, so any of them can be made current again.
 """
 
 import logging
@@ -13,43 +13,49 @@ from prefect import flow
 
 from flows.cli import parse, run
 from vitrina.config import RollBackConfig
-from vitrina.promotion import history as promotions
+from vitrina.promotion import history as promotion
 from vitrina.promotion.history import BASE, History, Record, read_history
 from vitrina.results import ModelResult
-from vitrina.store.artifacts import Store
-from vitrina.store.paths import check_folder, location
+from vitrina.store.artifacts import Store, check_layout
+from vitrina.store.paths import check_folder, to_path
 
-logger = logging.getLogger("tasks.roll_back")
+logger = logging.getLogger(__name__)
 
 
 @flow(name="roll-back")
 def roll_back(config: RollBackConfig) -> ModelResult | None:
-    """Change which model embeds from the next run on; its place, None for the base model."""
-    store = Store(root=config.output)
+    """Change which model embeds from the next run on; its folder, None for the base model."""
+    store = checked_store(config)
     if not config.list:
-        promotions.roll_back(store, config.to)
+        promotion.roll_back(store, config.to)
     for line in history_lines(read_history(store)):
         logger.info(line)
-    return promotions.current(store)
+    return promotion.current_model(store)
+
+
+def checked_store(config: RollBackConfig) -> Store:
+    """The pipeline's store, left as it is; UserError if there is none that can be read."""
+    check_folder(to_path(config.output))
+    check_layout(to_path(config.output))
+    return Store(root=config.output)
 
 
 def check(config: RollBackConfig) -> None:
-    """Refuse what cannot be gone back to, before anything is changed."""
-    check_folder(location(config.output))
-    store = Store(root=config.output)
+    """Refuse what cannot be rolled back, before anything is changed."""
+    store = checked_store(config)
     if not config.list:
-        promotions.way_to(store, read_history(store), config.to)
+        promotion.changes_to(store, read_history(store), config.to)
 
 
 def show_history(config: RollBackConfig) -> None:
-    """Print what happened to the present model; for this no Prefect server needs to start."""
-    print("\n".join(history_lines(read_history(Store(root=config.output)))))
+    """Print the history; no Prefect server needs to start for this."""
+    print("\n".join(history_lines(read_history(checked_store(config)))))
 
 
 def history_lines(history: History) -> list[str]:
-    """A line for each change, and one that names the present model."""
-    present = history.present.fingerprint if history.present else f"the {BASE} model"
-    return [*map(_line, history.records), f"present: {present}"]
+    """A line for each change, and one that names the current model."""
+    current = history.current.fingerprint if history.current else f"the {BASE} model"
+    return [*map(_line, history.records), f"current: {current}"]
 
 
 def _line(record: Record) -> str:

@@ -11,52 +11,40 @@ from flows.data_preprocessing import check as check_preprocessing
 from flows.data_preprocessing import data_preprocessing
 from tasks.base_model import prepare_model
 from tasks.orchestration.ray_shards import check_launcher
-from tasks.orchestration.stage import outcome
 from tasks.train import train
 from vitrina.catalog.processed_table import check_table
 from vitrina.catalog.table_fingerprint import table_fingerprint
-from vitrina.config import DataPreprocessingConfig, TrainConfig, TrainModelConfig
+from vitrina.config import DataPreprocessingConfig, TrackedRunOptions, TrainConfig, TrainModelConfig
 from vitrina.errors import UserError
 from vitrina.model.source import check_model
 from vitrina.reporting.sections import show_sections, training_section
-from vitrina.results import TrainResult
+from vitrina.results import TableRef, TrainResult
 from vitrina.store.artifacts import Store
 from vitrina.store.files import check_writable, copy
-from vitrina.store.paths import exists, location
+from vitrina.store.paths import exists, to_path
 from vitrina.training.train import check_base
 
 
 @flow(name="train-model")
 def train_model(config: TrainModelConfig) -> TrainResult:
     """Train, with a checkpoint after every epoch; make the processed table first if need be."""
-    table = location(config.processed_data_path)
-    if not exists(table):
+    path, options = to_path(config.processed_data_path), config.part(TrackedRunOptions)
+    if not exists(path):
         made = data_preprocessing(preprocessing(config))
-        same = location(made.table if table.suffix == ".parquet" else made.csv)
-        if same != table:
-            copy(same, table)
-    fingerprint = table_fingerprint(table)
+        same = to_path(made.table.path if path.suffix == ".parquet" else made.csv)
+        if same != path:
+            copy(same, path)
+    table = TableRef(path=str(path), fingerprint=table_fingerprint(path))
     output = config.model_save_path.rstrip("/")
     own = Store(root=f"{output}/.vitrina")
-    base = outcome(
-        prepare_model, config.model, str(table), fingerprint, own, refresh=config.refresh
-    )
-    return outcome(
-        train,
-        str(table),
-        fingerprint,
-        base,
-        Store(root=output, keyed=False),
-        config.part(TrainConfig),
-        config.project_name,
-        overwrite=config.overwrite,
-        refresh=config.refresh,
-    )
+    base = prepare_model(config.model, table, own, options)
+    store = Store(root=output, keyed=False)
+    return train(table, base, store, config.part(TrainConfig), options, config.overwrite)
 
 
 def preprocessing(config: TrainModelConfig) -> DataPreprocessingConfig:
     """How the processed table is made from --file_path and --base_image_path: beside its name."""
-    folder = location(config.processed_data_path).parent
+    folder = to_path(config.processed_data_path).parent
     if config.file_path is None or config.base_image_path is None:
         raise UserError(
             f"{config.processed_data_path} does not exist. Make it with "
@@ -73,13 +61,13 @@ def preprocessing(config: TrainModelConfig) -> DataPreprocessingConfig:
 def check(config: TrainModelConfig) -> None:
     """Refuse what cannot work, before anything is written."""
     check_launcher(config.part(TrainConfig))
-    table = location(config.processed_data_path)
+    table = to_path(config.processed_data_path)
     if exists(table):
         check_table(table)
     else:
         check_preprocessing(preprocessing(config))
     check_model(config.model)
-    folder = location(config.model_save_path)
+    folder = to_path(config.model_save_path)
     check_base(config.model, folder)
     check_writable(folder)
 

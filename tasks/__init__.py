@@ -1,1 +1,1 @@
-"""The stages of Vitrina, one file each; see design in CONTRIBUTING.md."""
+"""The stages of the pipeline as Prefect tasks, one thin file each."""

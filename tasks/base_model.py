@@ -1,4 +1,4 @@
-"""TODO."""
+"""Stage "model": the ruCLIP to start from, or to embed with, as a folder."""
 
 import tempfile
 from collections.abc import Iterable
@@ -6,63 +6,74 @@ from pathlib import Path
 
 from upath import UPath
 
-from tasks.orchestration.stage import retried
+from tasks.orchestration.stage import StageTask
+from vitrina.config import RefreshOption
 from vitrina.model.folder import FILES, folder_fingerprint
-from vitrina.model.source import TINY, _at_hand, cache_folder, find_model, open_checkpoint, texts
-from vitrina.results import ModelResult
+from vitrina.model.source import (
+    TINY,
+    cache_folder,
+    find_model,
+    listing_texts,
+    model_at_hand,
+    open_checkpoint,
+)
+from vitrina.results import ModelResult, TableRef
 from vitrina.store.artifacts import Artifact, Store
 from vitrina.store.files import copy
 from vitrina.store.fingerprint import file_fingerprint
-from vitrina.store.paths import is_file, location
-from vitrina.store.stage import Stage
+from vitrina.store.paths import is_file, to_path
+from vitrina.store.stage import Stage, StageOutcome
 
-STAGE = Stage("model", ModelResult, __name__)
+TINY_MODEL = Stage("model", ModelResult, "vitrina.model.tiny:make_tiny")
+CHECKPOINT_MODEL = Stage("model", ModelResult, "vitrina.model.source:open_checkpoint")
 
 
-@retried
+@StageTask
 def prepare_model(
-    source: str, table: str, table_fingerprint: str, store: Store, refresh: bool = False
-) -> ModelResult:
-    """The model to start from, as a folder; ``tiny`` is made of the table's own texts."""
+    source: str, table: TableRef, store: Store, options: RefreshOption
+) -> StageOutcome[ModelResult]:
+    """The base model as a folder; ``tiny`` is made from the table's own texts."""
     if source != TINY:
         folder = find_model(source, cache_folder())
-        return ModelResult(folder=str(folder), fingerprint=folder_fingerprint(folder))
+        return StageOutcome(ModelResult(folder=str(folder), fingerprint=folder_fingerprint(folder)))
 
     def make(artifact: Artifact) -> tuple[ModelResult, Iterable[str]]:
-        from vitrina.model.tiny import make_tiny  # torch costs seconds
+        from vitrina.model.tiny import make_tiny  # torch takes seconds to import
 
         with tempfile.TemporaryDirectory(prefix="vitrina-") as scratch:
-            make_tiny(texts(location(table)), Path(scratch))
+            make_tiny(listing_texts(to_path(table.path)), Path(scratch))
             for name in FILES:
                 copy(UPath(scratch) / name, artifact.path / name)
-            made = folder_fingerprint(UPath(scratch))
-        return ModelResult(folder=str(artifact.path), fingerprint=made), FILES
+        return _model_in(artifact), FILES
 
-    return STAGE.run(store, {"source": source, "table": table_fingerprint}, make, refresh=refresh)
+    inputs = {"source": source, "table": table.fingerprint}
+    return TINY_MODEL.find_or_make(store, inputs, make, refresh=options.refresh)
 
 
-@retried
+@StageTask
 def prepare_checkpoint(
-    checkpoint: str, base: str, store: Store, refresh: bool = False
-) -> ModelResult:
-    """A checkpoint as a ruCLIP folder."""
+    checkpoint: str, base: str, store: Store, options: RefreshOption
+) -> StageOutcome[ModelResult]:
+    """A checkpoint as a folder; ``base`` names the model of one that does not carry its own."""
 
     def make(artifact: Artifact) -> tuple[ModelResult, Iterable[str]]:
-        # torch costs seconds; help and wrong arguments answer without it
-        from vitrina.model.save import put_model
+        from vitrina.model.save import put_model  # torch takes seconds to import
 
         model = open_checkpoint(checkpoint, base)
         put_model(model, model.clip.state_dict(), artifact.path)
-        made = folder_fingerprint(artifact.path)
-        return ModelResult(folder=str(artifact.path), fingerprint=made), FILES
+        return _model_in(artifact), FILES
 
-    # Of the base only the configuration and the tokenizer go into it, if at all.
-    beside = [location(checkpoint).parent / "bpe.model"]
-    if found := _at_hand(base, cache_folder()):
+    # Only the configuration and the tokenizer of the base can be used.
+    beside = [to_path(checkpoint).parent / "bpe.model"]
+    if found := model_at_hand(base, cache_folder()):
         beside += [found / "config.json", found / "bpe.model"]
     inputs = {
-        "checkpoint": file_fingerprint(location(checkpoint)),
+        "checkpoint": file_fingerprint(to_path(checkpoint)),
         "base": base,
         "beside": [file_fingerprint(file) for file in beside if is_file(file)],
     }
-    return STAGE.run(store, inputs, make, refresh=refresh)
+    return CHECKPOINT_MODEL.find_or_make(store, inputs, make, refresh=options.refresh)
+
+
+def _model_in(artifact: Artifact) -> ModelResult:
+    return ModelResult(folder=str(artifact.path), fingerprint=folder_fingerprint(artifact.path))

@@ -1,105 +1,108 @@
-"""The stages that may run on another work pool: same name, key and artifact as in this process.
+"""Stages that run as a deployment of their own, on another work pool.
 
-The child is a run of the stage's own flow that writes into the artifact's folder; what it published
-there is the result.
+The child is a run of the stage's own flow that writes into the folder of this run's artifact. Which
+arithmetic it computes with is not known here, so the deployment's name stands for it in the key.
 """
 
+from collections.abc import Callable
 from typing import TypeVar
 
-from prefect import Task
-
-from tasks.orchestration.child_run import run_remotely
-from tasks.orchestration.stage import retried
+from tasks import embed as embedding
+from tasks import train as training
+from tasks.orchestration.child_run import run_in_deployment
+from tasks.orchestration.stage import StageTask
 from vitrina.config import (
     EmbedConfig,
     GenerateEmbeddingsConfig,
     Parameters,
     PipelineConfig,
+    RunOptions,
+    TrackedRunOptions,
     TrainConfig,
     TrainModelConfig,
 )
-from vitrina.embedding import table as embedding
-from vitrina.results import EmbedResult, ModelResult, TrainResult
+from vitrina.embedding.stored import latest_embedding, vector_settings
+from vitrina.results import EmbedResult, ModelResult, TableRef, TrainResult
 from vitrina.store.artifacts import Artifact, Store
-from vitrina.training import train as training
+from vitrina.store.stage import StageOutcome
 
 Result = TypeVar("Result", bound=Parameters)
+CHILD_EMBEDDING = "embeddings.manifest.json"
+
+TrainStage = Callable[[TableRef, ModelResult, Store, TrainConfig, TrackedRunOptions], TrainResult]
+EmbedStage = Callable[[TableRef, ModelResult, Store, EmbedConfig, RunOptions], EmbedResult]
 
 
-def train_remotely(settings: PipelineConfig) -> Task[..., TrainResult]:
-    """The task ``train``, done by a run of ``settings.training_deployment``."""
+def train_in_deployment(pipeline: PipelineConfig) -> TrainStage:
+    """The stage ``train``, run by ``pipeline.training_deployment``."""
 
+    @StageTask
     def train(
-        table: str,
-        table_fingerprint: str,
+        table: TableRef,
         model: ModelResult,
         store: Store,
         config: TrainConfig,
-        project_name: str,
-        refresh: bool = False,
-    ) -> TrainResult:
+        options: TrackedRunOptions,
+    ) -> StageOutcome[TrainResult]:
         def make(artifact: Artifact) -> tuple[TrainResult, list[str]]:
             child = TrainModelConfig(
-                processed_data_path=table,
+                processed_data_path=table.path,
                 model_save_path=str(artifact.path),
-                project_name=project_name,
-                model=for_worker(model, store, settings),
-                refresh=refresh,
-                **config.model_dump(),
+                model=model_for_worker(model, store, pipeline),
+                **dict(options),
+                **dict(config),
             )
-            run_remotely(settings.training_deployment, child)
+            run_in_deployment(pipeline.training_deployment, child)
             return published(artifact, TrainResult)
 
-        inputs = training.training_inputs(table_fingerprint, model, config)
-        return training.STAGE.run(store, inputs, make, refresh=refresh)
+        inputs = training.training_inputs(table, model, config, pipeline.training_deployment)
+        return training.STAGE.find_or_make(store, inputs, make, refresh=options.refresh)
 
-    return retried(train)
+    return train
 
 
-def embed_remotely(settings: PipelineConfig) -> Task[..., EmbedResult]:
-    """The task ``embed``, done by a run of ``settings.embedding_deployment``."""
+def embed_in_deployment(pipeline: PipelineConfig) -> EmbedStage:
+    """The stage ``embed``, run by ``pipeline.embedding_deployment``."""
 
+    @StageTask
     def embed(
-        table: str,
-        table_fingerprint: str,
+        table: TableRef,
         model: ModelResult,
         store: Store,
         config: EmbedConfig,
-        refresh: bool = False,
-        runner: str = "threads",
-    ) -> EmbedResult:
-        inputs = embedding.embedding_inputs(table_fingerprint, model, config)
+        options: RunOptions,
+    ) -> StageOutcome[EmbedResult]:
+        settings = vector_settings(model.fingerprint, config, pipeline.embedding_deployment)
 
         def make(artifact: Artifact) -> tuple[EmbedResult, list[str]]:
-            earlier = embedding.latest_embedding(store, inputs["settings"])
+            earlier = latest_embedding(store, settings)
             child = GenerateEmbeddingsConfig(
-                processed_data_csv=table,
+                processed_data_csv=table.path,
                 output_path=str(artifact.path / "embeddings.npz"),
-                model=for_worker(model, store, settings),
-                earlier=str(earlier.artifact.manifest_path) if earlier else None,
-                refresh=refresh,
-                runner=runner,
-                **config.model_dump(),
+                model=model_for_worker(model, store, pipeline),
+                reuse_from=str(earlier.artifact.path / CHILD_EMBEDDING) if earlier else None,
+                **dict(options),
+                **dict(config),
             )
-            run_remotely(settings.embedding_deployment, child)
-            made = Artifact(artifact.path, "embeddings.manifest.json")
-            return published(made, EmbedResult)
+            run_in_deployment(pipeline.embedding_deployment, child)
+            return published(Artifact(artifact.path, CHILD_EMBEDDING), EmbedResult)
 
-        return embedding.STAGE.run(store, inputs, make, refresh=refresh)
+        inputs = embedding.embedding_inputs(table, settings, config)
+        return embedding.STAGE.find_or_make(store, inputs, make, refresh=options.refresh)
 
-    return retried(embed)
+    return embed
 
 
-def for_worker(model: ModelResult, store: Store, settings: PipelineConfig) -> str:
-    """What another worker finds the model by: its place in the store, or what the user named.
+def model_for_worker(model: ModelResult, store: Store, pipeline: PipelineConfig) -> str:
+    """How another worker finds the model: its path in the store, or the user's own name for it.
 
-    A published name stands for a folder of each worker's own cache.
+    A published name stands for a folder in each worker's cache.
     """
-    return model.folder if model.folder.startswith(f"{store.path}/") else settings.model
+    return model.folder if model.folder.startswith(f"{store.path}/") else pipeline.model
 
 
 def published(artifact: Artifact, kind: type[Result]) -> tuple[Result, list[str]]:
-    """The result and files of an artifact that another run has just finished.
+    """The result and files of an artifact that a child run has just finished.
 
     Raises FileNotFoundError if it is not there: the two runs do not see the same storage.
     """

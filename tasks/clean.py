@@ -1,24 +1,26 @@
-"""TODO."""
+"""Stage "clean": rows that can be used, with normalised texts."""
 
-from tasks.orchestration.stage import retried
+from tasks.orchestration.stage import StageTask
 from vitrina.catalog.cleaning import clean_catalog
-from vitrina.config import CleanConfig
+from vitrina.config import CleanConfig, RunOptions
 from vitrina.results import CleanResult
 from vitrina.store.artifacts import Store
 from vitrina.store.fingerprint import file_fingerprint
-from vitrina.store.paths import location
-from vitrina.store.stage import Stage
+from vitrina.store.paths import to_path
+from vitrina.store.stage import Stage, StageOutcome
 
-STAGE = Stage("clean", CleanResult, __name__)
+STAGE = Stage("clean", CleanResult, "vitrina.catalog.cleaning:clean_catalog")
 
 
-@retried
-def clean(catalog: str, store: Store, config: CleanConfig, refresh: bool = False) -> CleanResult:
-    """Prefect's face of :func:`clean_catalog`: the stored table of this catalogue, or a new one."""
-    place = location(catalog)
-    return STAGE.run(
+@StageTask
+def clean(
+    catalog: str, store: Store, config: CleanConfig, options: RunOptions
+) -> StageOutcome[CleanResult]:
+    """The cleaned table of a catalogue. Raises UserError as ``clean_catalog`` does."""
+    path = to_path(catalog)
+    return STAGE.find_or_make(
         store,
-        {"catalog": file_fingerprint(place), "parameters": config.content()},
-        lambda artifact: clean_catalog(place, artifact, config),
-        refresh=refresh,
+        {"catalog": file_fingerprint(path), "parameters": config.content()},
+        lambda artifact: clean_catalog(path, artifact, config),
+        refresh=options.refresh,
     )

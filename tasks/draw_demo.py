@@ -1,22 +1,23 @@
-"""The demo catalogue as an artifact of the store: the pipeline's input when none is given."""
+"""Stage "demo": the demo catalogue, which the pipeline runs on when none is given."""
 
-from tasks.orchestration.stage import retried
-from vitrina.demo.artifact import _make
+from tasks.orchestration.stage import StageTask
+from vitrina.config import RefreshOption
+from vitrina.demo.artifact import draw_into
 from vitrina.results import DemoResult
 from vitrina.store.artifacts import Store
-from vitrina.store.stage import Stage
+from vitrina.store.stage import Stage, StageOutcome
 
-STAGE = Stage("demo", DemoResult, "vitrina.demo.catalog")
+STAGE = Stage("demo", DemoResult, "vitrina.demo.catalog:draw_catalog")
 
 
-@retried
+@StageTask
 def draw_demo(
-    store: Store, products: int = 400, seed: int = 0, refresh: bool = False
-) -> DemoResult:
-    """Draw the demo catalogue into the store, or find it there."""
-    return STAGE.run(
+    store: Store, options: RefreshOption, products: int = 400, seed: int = 0
+) -> StageOutcome[DemoResult]:
+    """The demo catalogue in the store."""
+    return STAGE.find_or_make(
         store,
         {"products": products, "seed": seed},
-        lambda artifact: _make(artifact, products, seed),
-        refresh=refresh,
+        lambda artifact: draw_into(artifact, products, seed),
+        refresh=options.refresh,
     )

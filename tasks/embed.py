@@ -1,98 +1,102 @@
-"""TODO."""
+"""Stage "embed": a vector of each listing's title and image."""
 
+import logging
 from functools import partial
 from typing import Any
 
-from tasks.orchestration import prefect_ui as artifacts
+from tasks.orchestration import prefect_ui
 from tasks.orchestration.ray_shards import shard_map
-from tasks.orchestration.stage import retried
-from vitrina.config import EmbedConfig
+from tasks.orchestration.stage import StageTask
+from vitrina.config import EmbedConfig, RunOptions
 from vitrina.embedding.shard import (
-    ShardMap,
+    EmbedShards,
     embed_shard,
     embed_shard_anywhere,
     load_embedder,
-    map_alone,
+    map_detached,
 )
 from vitrina.embedding.stored import (
+    CODE,
     Embedding,
-    Names,
+    OutputNames,
     latest_embedding,
     named_embedding,
-    settings_of,
+    vector_settings,
 )
-from vitrina.embedding.table import embed_table
-from vitrina.results import EmbedResult, ModelResult
+from vitrina.embedding.stored import STAGE as NAME
+from vitrina.embedding.table import EmbedRequest, embed_table
+from vitrina.model.hardware import device_type
+from vitrina.results import EmbedResult, ModelResult, TableRef
 from vitrina.store.artifacts import Artifact, Store
-from vitrina.store.paths import location
-from vitrina.store.stage import Stage
+from vitrina.store.paths import to_path
+from vitrina.store.stage import Stage, StageOutcome
 
-STAGE = Stage("embed", EmbedResult, __name__)
+logger = logging.getLogger(__name__)
 
-
-def embedding_inputs(
-    table_fingerprint: str, model: ModelResult, config: EmbedConfig
-) -> dict[str, Any]:
-    """All that decides the vectors and how they lie in files, as plain values."""
-    settings = settings_of(model.fingerprint, config)
-    return {"table": table_fingerprint, "settings": settings, "shard_rows": config.shard_rows}
+STAGE = Stage(NAME, EmbedResult, CODE)
 
 
-def gpus_of_a_shard(config: EmbedConfig, cluster_has_gpus: bool) -> float:
-    """How many GPUs a shard takes on Ray."""
-    computes_on_gpu = config.device == "cuda" or (config.device == "auto" and cluster_has_gpus)
-    return config.num_gpus or float(computes_on_gpu)
-
-
-@retried
+@StageTask
 def embed(
-    table: str,
-    table_fingerprint: str,
+    table: TableRef,
     model: ModelResult,
     store: Store,
     config: EmbedConfig,
-    refresh: bool = False,
-    earlier: str | None = None,
-    runner: str = "threads",
-) -> EmbedResult:
-    """Prefect's face of :func:`embed_table`: the stored embedding, a resumed or a new one.
+    options: RunOptions,
+    reuse_from: str | None = None,
+) -> StageOutcome[EmbedResult]:
+    """The stored embedding of these inputs, an interrupted one resumed, or a new one.
 
-    ``earlier`` is the manifest of an embedding elsewhere to take vectors over from; without it the
-    latest of the store serves. ``runner`` is ``RunnerConfig.runner``.
+    Vectors of unchanged texts and images are reused from the embedding whose manifest is
+    ``reuse_from``, by default from the latest one of the store. Raises UserError as ``embed_table``.
     """
-    inputs = embedding_inputs(table_fingerprint, model, config)
-    settings = inputs["settings"]
-
-    def known() -> Embedding | None:
-        if refresh:
-            return None
-        if earlier is None:
-            return latest_embedding(store, settings)
-        return named_embedding(location(earlier), settings)
+    # Decided here once, for this process and for the workers of a cluster alike.
+    config = config.model_copy(update={"device": device_type(config.device)})
+    settings = vector_settings(model.fingerprint, config)
 
     def make(artifact: Artifact) -> tuple[EmbedResult, list[str]]:
+        found = None if options.refresh else reusable(store, reuse_from, settings)
+        request = EmbedRequest(
+            table=to_path(table.path),
+            folder=artifact.path,
+            names=OutputNames.of(store),
+            settings=settings,
+            shard_rows=config.shard_rows,
+            reuse_from=tuple(found.shards) if found else (),
+            refresh=options.refresh,
+        )
         with (
-            artifacts.progress("embed", "row", "Listings embedded") as show,
-            shard_map("embed", runner, partial(gpus_of_a_shard, config)) as elsewhere,
+            prefect_ui.progress("embed", "row", "Listings embedded") as progress,
+            shard_map("embed", options.executor, partial(gpus_per_shard, config)) as map_shards,
         ):
-            map_shards: ShardMap = map
-            if elsewhere:
+            embed_shards: EmbedShards
+            if map_shards:
                 work = partial(embed_shard_anywhere, model.folder, model.fingerprint, config)
-                map_shards = partial(map_alone, elsewhere)
+                embed_shards = partial(map_detached, map_shards, work)
             else:
-                work = partial(embed_shard, load_embedder(model.folder, config))
-            found = known()
-            return embed_table(
-                location(table),
-                work,
-                artifact,
-                Names.of(store),
-                config,
-                settings,
-                earlier=found.shards if found else [],
-                refresh=refresh,
-                progress=show,
-                map_shards=map_shards,
-            )
+                embed_shards = partial(
+                    map, partial(embed_shard, load_embedder(model.folder, config))
+                )
+            return embed_table(request, embed_shards, progress)
 
-    return STAGE.run(store, inputs, make, refresh=refresh)
+    inputs = embedding_inputs(table, settings, config)
+    return STAGE.find_or_make(store, inputs, make, refresh=options.refresh)
+
+
+def embedding_inputs(table: TableRef, settings: str, config: EmbedConfig) -> dict[str, Any]:
+    """Everything that decides the vectors and their files, as plain values."""
+    return {"table": table.fingerprint, "settings": settings, "shard_rows": config.shard_rows}
+
+
+def reusable(store: Store, reuse_from: str | None, settings: str) -> Embedding | None:
+    """The embedding to reuse vectors from."""
+    if reuse_from is None:
+        return latest_embedding(store, settings)
+    return named_embedding(to_path(reuse_from), settings)
+
+
+def gpus_per_shard(config: EmbedConfig, cluster_has_gpus: bool) -> float:
+    """GPUs that a shard uses on Ray."""
+    if config.device == "cpu" and cluster_has_gpus:
+        logger.warning("embed: computing on CPUs; set embed.device to cuda for the cluster's GPUs")
+    return config.num_gpus or float(config.device == "cuda")

@@ -1,68 +1,54 @@
-"""TODO."""
+"""Stage "promote": the fine-tuned model becomes the current one if it is better."""
 
-from prefect.states import Completed  # noqa: TID251 - an outcome that stands ends as cached
+import logging
 
-from tasks.orchestration.stage import retried
-from vitrina.config import EvaluateConfig, GateConfig, TrainConfig
-from vitrina.evaluation.stored import measured, split_parameters
-from vitrina.promotion.gate import Figures, compete, logger
-from vitrina.promotion.history import Record, kept_model, read_history
-from vitrina.results import ModelResult, PromoteResult
+from tasks.orchestration.stage import StageTask
+from vitrina.config import GateConfig, MeasureConfig
+from vitrina.evaluation.stored import measured, measuring_inputs
+from vitrina.promotion.gate import Metrics, active_result, embedding_model, promote_if_better
+from vitrina.promotion.history import read_history
+from vitrina.results import ModelResult, PromoteResult, TableRef
 from vitrina.store.artifacts import Artifact, Store
-from vitrina.store.stage import Stage
+from vitrina.store.stage import Stage, StageOutcome
 
-STAGE = Stage("promote", PromoteResult, __name__)
+logger = logging.getLogger(__name__)
+
+STAGE = Stage("promote", PromoteResult, "vitrina.promotion.gate:promote_if_better")
 
 
-@retried
+@StageTask
 def promote(
-    table: str,
-    table_fingerprint: str,
+    table: TableRef,
     base: ModelResult,
     candidate: ModelResult,
     store: Store,
-    config: EvaluateConfig,
-    split: TrainConfig,
+    config: MeasureConfig,
     gate: GateConfig,
-) -> PromoteResult:
-    """Compare the candidate with the present model on the same held-out products; promote or not.
+) -> StageOutcome[PromoteResult]:
+    """Compare the candidate with the current model on the same held-out products.
 
-    The base model is the present one until another is promoted. The result names the model that
+    The base model is the current one until another is promoted. The result names the model that
     embeds from now on.
     """
 
-    def figures(model: ModelResult) -> Figures:
-        return measured(table, table_fingerprint, model, store, config, split).metrics
+    def measure(model: ModelResult) -> Metrics:
+        return measured(table, model, store, config).metrics
 
     def make(_artifact: Artifact) -> tuple[PromoteResult, tuple[str, ...]]:
-        return compete(base, candidate, store, gate, figures, details), ()
+        return promote_if_better(base, candidate, store, gate, measure, details), ()
 
-    details = {"table": table_fingerprint, "split": split_parameters(split)}
+    details = {"table": table.fingerprint, "split": config.split.model_dump()}
     history = read_history(store)
-    if history.present and history.present.fingerprint == candidate.fingerprint:
-        record = history.present
-        logger.info("promote: promoted on %s already", f"{record.time:%Y-%m-%d %H:%M} UTC")
-        found = _standing(store, record)
-        # A task that returns a state ends in it; Prefect hands the data on.
-        return Completed(name="Cached", message=found.reason, data=found)  # type: ignore[return-value]
-    inputs = {
-        **details,
-        "base": base.fingerprint,
-        "candidate": candidate.fingerprint,
-        "history": len(history.records),
-        "parameters": config.content(),
-        "gate": gate,
-    }
-    return STAGE.run(store, inputs, make)
-
-
-def _standing(store: Store, record: Record) -> PromoteResult:
-    """The result of a promotion that still holds."""
-    return PromoteResult(
-        model=kept_model(store, record.fingerprint),
-        promoted=True,
-        reason=record.reason,
-        metric=record.details["metric"],
-        candidate=record.details["candidate"],
-        present=record.details["present"],
-    )
+    if history.current and history.current.fingerprint == candidate.fingerprint:
+        since = f"{history.current.time:%Y-%m-%d %H:%M} UTC"
+        logger.info("promote: already promoted on %s", since)
+        outcome = StageOutcome(active_result(store, history.current), f"promoted on {since}")
+    else:
+        inputs = measuring_inputs(table, candidate, config) | {
+            "base": base.fingerprint,
+            "history": len(history.records),
+            "gate": gate,
+        }
+        outcome = STAGE.find_or_make(store, inputs, make)
+    model = embedding_model(outcome.result, base)
+    return StageOutcome(outcome.result.model_copy(update={"model": model}), outcome.found_in)

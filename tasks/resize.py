@@ -1,47 +1,44 @@
-"""TODO."""
+"""Stage "resize": a resized image for every row, and the processed table."""
 
-from tasks.orchestration import prefect_ui as artifacts
+from tasks.orchestration import prefect_ui
 from tasks.orchestration.ray_shards import shard_map
-from tasks.orchestration.stage import retried
-from vitrina.config import ResizeConfig
-from vitrina.images.resize_catalog import look, resize_catalog
-from vitrina.images.resize_plan import Survey
+from tasks.orchestration.stage import StageTask
+from vitrina.config import ResizeConfig, RunOptions
+from vitrina.images.resize_catalog import ImageFolders, inspect_images, resize_catalog
+from vitrina.images.resize_plan import ResizePlanner
 from vitrina.results import CleanResult, ResizeResult
 from vitrina.store.artifacts import Artifact, Store
-from vitrina.store.paths import location
-from vitrina.store.stage import Stage
+from vitrina.store.paths import to_path
+from vitrina.store.stage import Stage, StageOutcome
 
-STAGE = Stage("resize", ResizeResult, __name__)
+STAGE = Stage("resize", ResizeResult, "vitrina.images.resize_catalog:resize_catalog")
 
 
-@retried
+@StageTask
 def resize(
     cleaned: CleanResult,
-    images: str,
-    pictures: str,
+    folders: ImageFolders,
     store: Store,
     config: ResizeConfig,
-    refresh: bool = False,
-    runner: str = "threads",
-) -> ResizeResult:
-    """Prefect's face of :func:`resize_catalog`: the stored table of these pictures, or a new one.
-
-    A stored table whose pictures are gone is made again. ``runner`` is ``RunnerConfig.runner``.
-    """
-    survey = Survey.make(location(images), location(pictures), config, refresh=refresh)
-    seen, to_resize = look(cleaned, survey)
+    options: RunOptions,
+) -> StageOutcome[ResizeResult]:
+    """The processed table of these images. A stored one whose images are gone is made again."""
+    planner = ResizePlanner.make(
+        to_path(folders.originals), to_path(folders.resized), config, refresh=options.refresh
+    )
+    images, to_resize = inspect_images(cleaned, planner)
 
     def make(artifact: Artifact) -> tuple[ResizeResult, list[str]]:
         with (
-            artifacts.progress("resize", "row", "Pictures brought to size") as show,
-            shard_map("resize", runner) as map_shards,
+            prefect_ui.progress("resize", "row", "Images resized") as progress,
+            shard_map("resize", options.executor) as map_shards,
         ):
-            return resize_catalog(cleaned, survey, artifact, show, map_shards)
+            return resize_catalog(cleaned, planner, artifact, progress, map_shards)
 
     inputs = {
         "cleaned": cleaned.fingerprint,
-        "pictures": seen,
-        "folder": str(survey.pictures),
-        "parameters": config.picture(),
+        "images": images,
+        "folder": str(planner.resized),
+        "parameters": config.content(),
     }
-    return STAGE.run(store, inputs, make, refresh=refresh or to_resize > 0)
+    return STAGE.find_or_make(store, inputs, make, refresh=options.refresh or to_resize > 0)

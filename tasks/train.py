@@ -1,39 +1,62 @@
-"""TODO."""
+"""Stage "train": fine-tune ruCLIP on a processed table and keep the best epoch."""
 
-from prefect.runtime import task_run  # noqa: TID251 - the task may ask which try of it this is
+from typing import Any
 
-from tasks.orchestration.stage import retried
-from vitrina.config import TrainConfig
-from vitrina.results import ModelResult, TrainResult
+from prefect.runtime import task_run
+
+from tasks.orchestration import prefect_ui
+from tasks.orchestration.stage import StageTask
+from vitrina.config import TrackedRunOptions, TrainConfig
+from vitrina.model.hardware import training_arithmetic
+from vitrina.results import ModelResult, TableRef, TrainResult
 from vitrina.store.artifacts import Artifact, Store
-from vitrina.store.stage import Stage
-from vitrina.training.train import train_model, training_inputs
+from vitrina.store.stage import Stage, StageOutcome
+from vitrina.training.train import TrainingRequest, train_model
 
-STAGE = Stage("train", TrainResult, __name__)
+STAGE = Stage("train", TrainResult, "vitrina.training.job:run_job")
 
 
-@retried
+@StageTask
 def train(
-    table: str,
-    table_fingerprint: str,
+    table: TableRef,
     model: ModelResult,
     store: Store,
     config: TrainConfig,
-    project_name: str,
-    refresh: bool = False,
+    options: TrackedRunOptions,
     overwrite: bool = False,
-) -> TrainResult:
-    """The stored training of these inputs, an interrupted one brought to its end, or a new one.
+) -> StageOutcome[TrainResult]:
+    """The stored training of these inputs, an interrupted one resumed, or a new one.
 
     With an unkeyed store the folder is the user's: another training in it is refused unless
     ``overwrite``.
     """
-    inputs = training_inputs(table_fingerprint, model, config)
-    retries = bool(task_run.run_count and task_run.run_count > 1)
+    inputs = training_inputs(table, model, config, training_arithmetic(config))
+    is_retry = bool(task_run.run_count and task_run.run_count > 1)
 
     def make(artifact: Artifact) -> tuple[TrainResult, list[str]]:
-        # What this run's own first try has trained is gone on from, not cleared away.
-        anew = (refresh or overwrite) and not retries
-        return train_model(table, model, artifact, config, project_name, inputs, overwrite=anew)
+        request = TrainingRequest(
+            table=table.path,
+            model=model.folder,
+            folder=str(artifact.path),
+            inputs=inputs | {"code": STAGE.code_version},
+            config=config,
+            project_name=options.project_name,
+        )
+        # A retry resumes what the first try of this run has trained.
+        replace = (options.refresh or overwrite) and not is_retry
+        with prefect_ui.progress("train", "step", "Training steps") as progress:
+            return train_model(request, progress, overwrite=replace)
 
-    return STAGE.run(store, inputs, make, refresh=refresh)
+    return STAGE.find_or_make(store, inputs, make, refresh=options.refresh)
+
+
+def training_inputs(
+    table: TableRef, model: ModelResult, config: TrainConfig, arithmetic: str
+) -> dict[str, Any]:
+    """Everything that decides the weights, as plain values."""
+    return {
+        "table": table.fingerprint,
+        "model": model.fingerprint,
+        "parameters": config.content(),
+        "arithmetic": arithmetic,
+    }

@@ -14,7 +14,7 @@ import s3fs
 from moto.server import ThreadedMotoServer
 from upath import UPath
 
-from vitrina.store.paths import location
+from vitrina.store.paths import to_path
 
 # Before Prefect is imported anywhere: a home of this process's own, not the user's with its server
 # and history; no telemetry, and time enough on a busy machine.
@@ -58,5 +58,5 @@ def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> UPath:
     """A folder to write to: once on this machine, once in a bucket."""
     if request.param == "local":
-        return location(tmp_path / "store")
-    return location(request.getfixturevalue("bucket") + "/store")
+        return to_path(tmp_path / "store")
+    return to_path(request.getfixturevalue("bucket") + "/store")

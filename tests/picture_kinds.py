@@ -1,4 +1,4 @@
-"""A picture in every format and mode that shops have, and how each looks."""
+"""An image in every format and mode that shops have, and how each looks."""
 
 import functools
 import io
@@ -29,7 +29,7 @@ def encoded(image: Image.Image, kind: str = "JPEG", **options: Any) -> bytes:
 
 
 def half_transparent(mode: str) -> tuple[bytes, Image.Image]:
-    """A picture whose left half is transparent black, and how it looks on white."""
+    """An image whose left half is transparent black, and how it looks on white."""
     colours = scene().convert("L" if mode == "LA" else "RGB")
     alpha = Image.new("L", SIZE, 255)
     alpha.paste(0, (0, 0, SIZE[0] // 2, SIZE[1]))
@@ -40,7 +40,7 @@ def half_transparent(mode: str) -> tuple[bytes, Image.Image]:
 
 
 def palette() -> tuple[bytes, Image.Image]:
-    """A palette picture with one transparent colour, and how it looks on white."""
+    """A palette image with one transparent colour, and how it looks on white."""
     indexed = scene().quantize(64)
     clear = indexed.getpixel((5, 5))
     looks = indexed.convert("RGB")
@@ -99,5 +99,5 @@ KINDS: dict[str, Callable[[], Made]] = {
 
 @functools.cache
 def made(kind: str) -> Made:
-    """A picture's file, and how it looks."""
+    """An image's file, and how it looks."""
     return KINDS[kind]()

@@ -22,7 +22,7 @@ KINDS = {"кружка": "Посуда", "ваза": "Дом", "футболка
 
 
 def draw_shop(folder: Path, rows: int = 120) -> pd.DataFrame:
-    """A processed table with a category, a few titles twice, and its pictures."""
+    """A processed table with a category, a few titles twice, and its images."""
     rng = np.random.default_rng(0)
     folder.mkdir(parents=True, exist_ok=True)
     listings = []

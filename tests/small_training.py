@@ -11,11 +11,11 @@ from PIL import Image
 
 from vitrina.config import TrainConfig
 from vitrina.model.model import RuCLIP, build, load_folder, save_folder
-from vitrina.store.paths import location
-from vitrina.training.checkpoints import Place, Progress
+from vitrina.store.paths import to_path
+from vitrina.training.checkpoints import Progress, RunFolder
 from vitrina.training.distributed import World
-from vitrina.training.fine_tune import fit
-from vitrina.training.loop import Run
+from vitrina.training.fine_tune import fine_tune
+from vitrina.training.loop import TrainingRun
 
 COLOURS = {
     "красный": (200, 30, 30),
@@ -41,7 +41,7 @@ ARCHITECTURE = {
 
 
 def catalogue(folder: Path, rows: int = 40, seed: int = 0) -> pd.DataFrame:
-    """A processed table whose pictures show what its titles say: a colour, and a thing's place."""
+    """A processed table whose images show what its titles say: a colour, and a thing's place."""
     random = np.random.default_rng(seed)
     (folder / "images").mkdir(parents=True, exist_ok=True)
     found = []
@@ -57,7 +57,7 @@ def catalogue(folder: Path, rows: int = 40, seed: int = 0) -> pd.DataFrame:
                 "image_path": str(path),
                 "nm": nm,
                 "description": f"{THINGS[thing]} номер {nm}. Цвет этой вещи {colour}. Новая.",
-                "picture_hash": f"{nm:032x}",
+                "image_hash": f"{nm:032x}",
             }
         )
     return pd.DataFrame(found)
@@ -86,8 +86,8 @@ def small_fit(
     **run: Any,
 ) -> Progress:
     """A training into a folder of this machine."""
-    place = Place(location(folder), "key", {"parameters": config.content()})
-    return fit(table, held_out, model, config, Run(place, world=World(), **run))
+    place = RunFolder(to_path(folder), "key", {"parameters": config.content()})
+    return fine_tune(table, held_out, model, config, TrainingRun(place, world=World(), **run))
 
 
 def weights_of(folder: Path, name: str) -> dict[str, torch.Tensor]:

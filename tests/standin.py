@@ -12,7 +12,7 @@ from typing import Literal
 
 from prefect import flow, task
 
-from tasks.orchestration.child_run import run_remotely
+from tasks.orchestration.child_run import run_in_deployment
 from vitrina.config import Parameters
 
 logger = logging.getLogger("tasks.standin")
@@ -36,7 +36,7 @@ def child(config: Wish) -> None:
     config.leave("begun")
     logger.info("a stage says that it has begun")
     if config.end == "fail":
-        raise RuntimeError("the pictures have run out")
+        raise RuntimeError("the images have run out")
     if config.end == "crash" or (config.end == "crash once" and first):
         os.kill(os.getpid(), signal.SIGKILL)
     if config.end == "wait":
@@ -52,7 +52,7 @@ def child(config: Wish) -> None:
 @task
 def stage(config: Wish) -> None:
     """A stage that runs on the gpu pool."""
-    run_remotely("child/gpu", config, poll_seconds=0.5)
+    run_in_deployment("child/gpu", config, poll_seconds=0.5)
 
 
 @flow(name="parent")

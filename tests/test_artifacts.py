@@ -13,7 +13,7 @@ from prefect.client.schemas.objects import Artifact
 from prefect.testing.utilities import prefect_test_harness
 
 from tasks.orchestration import prefect_ui as artifacts
-from tasks.orchestration.prefect_ui import progress, show_markdown, show_picture, show_table
+from tasks.orchestration.prefect_ui import progress, show_image, show_markdown, show_table
 
 
 def png() -> bytes:
@@ -25,8 +25,8 @@ def png() -> bytes:
 def show_all(key: str) -> None:
     show_table(f"{key}-table", [{"reason": "no title", "rows": 3}], "Rows")
     show_markdown(f"{key}-markdown", "## Figures")
-    show_picture(f"{key}-picture", png(), "A picture")
-    with progress(f"{key}-progress", "picture", "Resizing") as show:
+    show_image(f"{key}-image", png(), "An image")
+    with progress(f"{key}-progress", "image", "Resizing") as show:
         for count in range(1, 4):
             show(count, 4)
 
@@ -58,7 +58,7 @@ def test_outside_a_run_nothing_is_created(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.slow
 @pytest.mark.usefixtures("server")
 def test_a_run_carries_its_artifacts() -> None:
-    """From a task and from a flow: table, text, picture as data, and progress where it ended."""
+    """From a task and from a flow: table, text, image as data, and progress where it ended."""
     shown = task(show_all)
 
     @flow
@@ -71,8 +71,8 @@ def test_a_run_carries_its_artifacts() -> None:
     for where in ("flow", "task"):
         assert found[f"{where}-table"].data == '[{"reason": "no title", "rows": 3}]'
         assert found[f"{where}-markdown"].data == "## Figures"
-        picture = str(found[f"{where}-picture"].data)
-        head, content = picture.split(",")
+        image = str(found[f"{where}-image"].data)
+        head, content = image.split(",")
         assert head == "data:image/png;base64"
         assert base64.b64decode(content) == png()
         assert found[f"{where}-progress"].data == 75

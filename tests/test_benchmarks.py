@@ -61,23 +61,21 @@ def result(topic: str, findings: Findings) -> Result:
 RESIZE = result(
     "resize",
     Findings(
-        load="Two pictures.",
+        load="Two images.",
         figures=(SPEED, SHORT, MEMORY, COUNTED),
-        bars=(
-            Bars(title="Pictures", unit="pictures/s", ways={"plain": (40.0,), "ours": (230.0,)}),
-        ),
+        bars=(Bars(title="Images", unit="images/s", ways={"plain": (40.0,), "ours": (230.0,)}),),
         lines=(Lines(title="Cost", x="rows", y="µs", lines={"clean": {2000: 20.0, 20000: 21.0}}),),
         rates={
-            "pictures per second": 230.0,
-            "bytes of a picture": 2.5e5,
-            "bytes of a resized picture": 4e4,
+            "images per second": 230.0,
+            "bytes of an image": 2.5e5,
+            "bytes of a resized image": 4e4,
         },
         notes=("A note.",),
     ),
 )
 RATES = {
     "embed": {
-        "pictures per second": 5.0,
+        "images per second": 5.0,
         "texts per second": 50.0,
         "texts per second, one template": 300.0,
         "rows per second": 4.0,
@@ -128,7 +126,7 @@ def test_the_page_tells_goal_spread_and_verdict() -> None:
     assert "| peak memory | ≤ 1.3 | 1.20 times |  | met |" in text
     assert "| tokens |  | 9.50 |  |  |" in text
     assert "| ours | 230 |  |" in text
-    assert "| Resizing pictures | 2 | 1 |" in text
+    assert "| Resizing images | 2 | 1 |" in text
     assert "A core, 2 cores, 8 GB. torch 2.13.0." in text
     assert "Not measured yet: Embedding, Training" in text
 
@@ -140,7 +138,7 @@ def test_a_short_figure_is_listed_with_its_cause(monkeypatch: pytest.MonkeyPatch
     assert "goal ≥ 1. The cause is not known yet." in markdown({"resize": RESIZE})
     monkeypatch.setattr(page, "TOPICS", topics)
     text = markdown({"resize": RESIZE})
-    line = "- Resizing pictures, ours to pyvips: 0.9 times, goal ≥ 1. libvips is quick."
+    line = "- Resizing images, ours to pyvips: 0.9 times, goal ≥ 1. libvips is quick."
     assert line in text.splitlines()
     assert "Not to be seen" not in text
 
@@ -154,7 +152,7 @@ def test_a_cause_of_no_figure_is_a_mistake(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_page_shows_plots_that_are_there(tmp_path: Path) -> None:
-    """Every picture that the page names is written beside it and can be opened."""
+    """Every image that the page names is written beside it and can be opened."""
     text = write_page({"resize": RESIZE}, tmp_path).read_text(encoding="utf-8")
     names = [line[2 : line.index("]")] for line in text.splitlines() if line.startswith("![")]
     assert names == ["resize-1.png", "resize-2.png"]
@@ -168,7 +166,7 @@ def test_what_was_measured_elsewhere_says_so() -> None:
     other = MACHINE.model_copy(update={"cpu": "Another core"})
     train = result("train", Findings(load="")).model_copy(update={"machine": other})
     text = markdown({"resize": RESIZE, "train": train})
-    assert "Resizing pictures: A core" in text
+    assert "Resizing images: A core" in text
     assert "Training: Another core" in text
 
 
@@ -195,10 +193,10 @@ def counted_gflop(work: Callable[[], object]) -> float:
 
 
 def test_the_limits_count_what_the_towers_multiply() -> None:
-    """FLOP of a picture and of a text are those of the package's own model."""
+    """FLOP of an image and of a text are those of the package's own model."""
     model = build(ARCHITECTURE)
-    picture = counted_gflop(lambda: model.encode_image(torch.zeros(1, 3, 384, 384)))
-    assert image_gflop(ARCHITECTURE, last_layer_whole=True) == pytest.approx(picture, rel=1e-3)
+    image = counted_gflop(lambda: model.encode_image(torch.zeros(1, 3, 384, 384)))
+    assert image_gflop(ARCHITECTURE, last_layer_whole=True) == pytest.approx(image, rel=1e-3)
     text = counted_gflop(lambda: model.encode_text(torch.ones(1, 77, dtype=torch.int64)))
     assert text_gflop(ARCHITECTURE, 77, last_layer_whole=True) == pytest.approx(text, rel=1e-3)
 

@@ -20,8 +20,8 @@ from vitrina.config import CleanConfig
 from vitrina.errors import UserError
 from vitrina.results import CleanResult
 from vitrina.store.artifacts import Artifact, Store
-from vitrina.store.files import reading, write_bytes, writing
-from vitrina.store.paths import location
+from vitrina.store.files import atomic_write, local_read, write_bytes
+from vitrina.store.paths import to_path
 
 GOOD = {"title": "Платье", "description": "Летнее платье"}
 
@@ -31,7 +31,7 @@ def write_catalog(path: UPath, **columns: Any) -> UPath:
     rows = max(len(values) for values in columns.values())
     arrays = {name: pa.array([value] * rows) for name, value in GOOD.items()}
     arrays |= {n: v if isinstance(v, pa.Array) else pa.array(v) for n, v in columns.items()}
-    with writing(path) as aside:
+    with atomic_write(path) as aside:
         pq.write_table(pa.table(arrays), aside)
     return path
 
@@ -41,7 +41,10 @@ def cleaned(catalog: UPath, **config: Any) -> tuple[CleanResult, pd.DataFrame, l
     artifact = Artifact(catalog.parent / "cleaned")
     result, files = clean_catalog(catalog, artifact, CleanConfig(**config))
     assert files == ["cleaned.parquet", "rejected.parquet"]
-    with reading(location(result.table)) as table, reading(location(result.rejected)) as rejected:
+    with (
+        local_read(to_path(result.table)) as table,
+        local_read(to_path(result.rejected)) as rejected,
+    ):
         rows = pq.read_table(rejected).to_pylist()
         return result, pq.read_table(table).to_pandas(), [(r["nm"], r["reason"]) for r in rows]
 
@@ -52,7 +55,7 @@ def test_a_row_without_a_text_is_rejected_by_name(
     tmp_path: Path, column: str, dirt: str | None
 ) -> None:
     """Null, blank, the literal nan, zero-width characters and bare mark-up are all no text."""
-    catalog = write_catalog(location(tmp_path / "c.parquet"), nm=[1, 2], **{column: ["ok", dirt]})
+    catalog = write_catalog(to_path(tmp_path / "c.parquet"), nm=[1, 2], **{column: ["ok", dirt]})
     result, table, rejected = cleaned(catalog)
     assert table["nm"].tolist() == [1]
     assert rejected == [("2", f"missing_{column}")]
@@ -62,7 +65,7 @@ def test_a_row_without_a_text_is_rejected_by_name(
 def test_texts_are_normalised(tmp_path: Path) -> None:
     """HTML, zero-width and decomposed characters are gone from both texts."""
     catalog = write_catalog(
-        location(tmp_path / "c.parquet"),
+        to_path(tmp_path / "c.parquet"),
         nm=[1],
         title=["<b>Пла</b>тье\u200b  летнее"],
         description=["Размер &lt; 42<br>и\u0306од"],
@@ -74,7 +77,7 @@ def test_texts_are_normalised(tmp_path: Path) -> None:
 def test_of_rows_with_one_id_the_first_valid_one_is_kept(tmp_path: Path) -> None:
     """A row without a title does not take the id from a later row that has one."""
     catalog = write_catalog(
-        location(tmp_path / "c.parquet"), nm=[7, 7, 7, 8], title=[None, "второй", "третий", "др."]
+        to_path(tmp_path / "c.parquet"), nm=[7, 7, 7, 8], title=[None, "второй", "третий", "др."]
     )
     _, table, rejected = cleaned(catalog)
     assert table["title"].tolist() == ["второй", "др."]
@@ -101,7 +104,7 @@ def test_ids_are_integers_or_text(
     tmp_path: Path, raw: Any, kept: list[Any], reasons: list[str]
 ) -> None:
     """Floats that are integers become integers, texts keep their zeros, the rest is rejected."""
-    result, table, rejected = cleaned(write_catalog(location(tmp_path / "c.parquet"), nm=raw))
+    result, table, rejected = cleaned(write_catalog(to_path(tmp_path / "c.parquet"), nm=raw))
     assert table["nm"].tolist() == kept
     assert [reason for _, reason in rejected] == reasons
     assert result.rows_in == len(raw) == result.rows_kept + sum(result.reasons.values())
@@ -128,7 +131,7 @@ def test_no_row_is_lost_and_batches_do_not_show(
 ) -> None:
     """Rows in = kept + rejected for any table, and its content does not depend on batch_rows."""
     columns = {name: pa.array([row[name] for row in rows], pa.string()) for name in rows[0]}
-    catalog = write_catalog(location(tmp_path / "c.parquet"), **columns)
+    catalog = write_catalog(to_path(tmp_path / "c.parquet"), **columns)
     small, table, rejected = cleaned(catalog, batch_rows=batch_rows)
     assert small.rows_in == len(rows) == len(table) + len(rejected)
     assert table["nm"].is_unique
@@ -139,7 +142,7 @@ def test_no_row_is_lost_and_batches_do_not_show(
 def test_other_columns_are_carried_along(tmp_path: Path) -> None:
     """Every other column keeps its values, whatever its type."""
     catalog = write_catalog(
-        location(tmp_path / "c.parquet"),
+        to_path(tmp_path / "c.parquet"),
         nm=[1, 2, 3],
         title=["а", None, "в"],
         price=[1.5, 2.5, None],
@@ -160,7 +163,7 @@ def test_other_columns_are_carried_along(tmp_path: Path) -> None:
 def test_columns_may_have_other_names(tmp_path: Path) -> None:
     """Configured columns get the canonical names; one that had such a name gives way."""
     catalog = write_catalog(
-        location(tmp_path / "c.parquet"),
+        to_path(tmp_path / "c.parquet"),
         article=["a"],
         name=["Платье"],
         nm=["чужой"],
@@ -182,8 +185,8 @@ def test_columns_may_have_other_names(tmp_path: Path) -> None:
 
 def test_a_text_that_is_not_required_may_be_missing(tmp_path: Path) -> None:
     """With only titles required a catalogue needs no descriptions; they become empty texts."""
-    catalog = location(tmp_path / "c.parquet")
-    with writing(catalog) as aside:
+    catalog = to_path(tmp_path / "c.parquet")
+    with atomic_write(catalog) as aside:
         pq.write_table(pa.table({"nm": [1], "title": ["Платье"]}), aside)
     _, table, _ = cleaned(catalog, required=("title",))
     assert table.loc[0, "description"] == ""
@@ -193,7 +196,7 @@ def test_a_text_that_is_not_required_may_be_missing(tmp_path: Path) -> None:
 def test_texts_stored_as_bytes_are_read(tmp_path: Path, kind: pa.DataType) -> None:
     """Some writers store text as bytes; what is no UTF-8 in it costs the letter, not the run."""
     titles = pa.array(["Платье".encode() + b"\xff"], kind)
-    catalog = write_catalog(location(tmp_path / "c.parquet"), nm=[1], title=titles)
+    catalog = write_catalog(to_path(tmp_path / "c.parquet"), nm=[1], title=titles)
     _, table, _ = cleaned(catalog)
     assert table.loc[0, "title"] == "Платье\ufffd"
 
@@ -201,7 +204,7 @@ def test_texts_stored_as_bytes_are_read(tmp_path: Path, kind: pa.DataType) -> No
 def test_a_carried_text_that_is_no_utf8_is_repaired(tmp_path: Path) -> None:
     """Else the CSV could not be written, nor read."""
     brands = pa.array([b"ok", b"\xff!", None]).view(pa.string())
-    catalog = write_catalog(location(tmp_path / "c.parquet"), nm=[1, 2, 3], brand=brands)
+    catalog = write_catalog(to_path(tmp_path / "c.parquet"), nm=[1, 2, 3], brand=brands)
     _, table, _ = cleaned(catalog)
     assert table["brand"].tolist()[:2] == ["ok", "\ufffd!"]
 
@@ -209,7 +212,7 @@ def test_a_carried_text_that_is_no_utf8_is_repaired(tmp_path: Path) -> None:
 def test_a_catalogue_without_usable_rows_gives_an_empty_table(tmp_path: Path) -> None:
     """Nothing is kept, everything is named."""
     result, table, _ = cleaned(
-        write_catalog(location(tmp_path / "c.parquet"), nm=[1, 2], title=["", None])
+        write_catalog(to_path(tmp_path / "c.parquet"), nm=[1, 2], title=["", None])
     )
     assert len(table) == 0
     assert result.reasons == {"missing_title": 2}
@@ -228,7 +231,7 @@ def test_a_catalogue_with_the_wrong_columns_is_refused(
     tmp_path: Path, columns: Any, config: Any, message: str
 ) -> None:
     """The message names the column, what there is, and the setting; nothing is written."""
-    catalog = write_catalog(location(tmp_path / "c.parquet"), **columns)
+    catalog = write_catalog(to_path(tmp_path / "c.parquet"), **columns)
     with pytest.raises(UserError, match=message):
         check_catalog(catalog, CleanConfig(**config))
     with pytest.raises(UserError, match=message):
@@ -240,7 +243,7 @@ def test_what_is_no_parquet_file_is_refused(place: UPath) -> None:
     """A CSV, a damaged file, a folder or nothing at all: a message that names the file."""
     write_bytes(place / "c.csv", b"nm,title\n1,a\n")
     whole = write_catalog(place / "whole.parquet", nm=list(range(5_000)))
-    with reading(whole) as local:
+    with local_read(whole) as local:
         write_bytes(place / "cut.parquet", local.read_bytes()[:5_000])
     for name, message in (
         ("c.csv", "is not a Parquet file"),
@@ -263,13 +266,13 @@ def test_local_and_s3_give_the_same(place: UPath) -> None:
 
 def test_the_task_runs_once_per_content(tmp_path: Path) -> None:
     """A second run is cached, also with another batch size; another column or row is not."""
-    catalog = str(write_catalog(location(tmp_path / "c.parquet"), nm=[1, 2]))
+    catalog = str(write_catalog(to_path(tmp_path / "c.parquet"), nm=[1, 2]))
     store = Store(root=str(tmp_path / "store"))
     with disable_run_logger():
         first = clean.fn(catalog, store, CleanConfig())
         assert isinstance(clean.fn(catalog, store, CleanConfig(batch_rows=1)), State)
         other = clean.fn(catalog, store, CleanConfig(title_column="description"))
-        write_catalog(location(catalog), nm=[1, 3])
+        write_catalog(to_path(catalog), nm=[1, 3])
         changed = clean.fn(catalog, store, CleanConfig())
     assert clean.name == "clean"
     assert len({first.fingerprint, other.fingerprint, changed.fingerprint}) == 3
@@ -277,7 +280,7 @@ def test_the_task_runs_once_per_content(tmp_path: Path) -> None:
 
 def test_a_changed_reject_changes_the_fingerprint(tmp_path: Path) -> None:
     """Else the next stage would go on to report the rejects of an earlier catalogue."""
-    path = location(tmp_path / "c.parquet")
+    path = to_path(tmp_path / "c.parquet")
     first, _, _ = cleaned(write_catalog(path, nm=[1, 2], title=["а", None]))
     second, _, _ = cleaned(write_catalog(path, nm=[1, 3], title=["а", None]))
     assert first.reasons == second.reasons

@@ -95,7 +95,7 @@ def test_a_value_in_a_group_is_named_with_its_group(capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("--catalog demo --images i", "'demo' draws the catalogue and its pictures: give it"),
+        ("--catalog demo --images i", "'demo' draws the catalogue and its images: give it"),
         (
             "--catalog c --images i --train.validation_fraction 0 --train.test_fraction 0",
             "set train.test_fraction above 0: models are compared on that part",
@@ -106,7 +106,7 @@ def test_a_value_in_a_group_is_named_with_its_group(capsys: pytest.CaptureFixtur
         ),
         (
             "--catalog c --images i --train.freeze image --train.augment light",
-            "--train.*: freeze 'image' computes each picture once: set augment to 'none'",
+            "--train.*: freeze 'image' computes each image once: set augment to 'none'",
         ),
     ],
 )

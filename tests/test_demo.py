@@ -1,4 +1,4 @@
-"""The demo catalogue: its Russian, its pictures, its planted flaws, and its place in the store."""
+"""The demo catalogue: its Russian, its images, its planted flaws, and its place in the store."""
 
 import io
 import re
@@ -17,21 +17,21 @@ from upath import UPath
 
 from tasks.draw_demo import draw_demo
 from vitrina.catalog.cleaning import clean_catalog
-from vitrina.catalog.normalize import normalise
+from vitrina.catalog.normalize import normalize_text
 from vitrina.config import CleanConfig, ResizeConfig
 from vitrina.demo import catalog
 from vitrina.demo.assortment import COLOURS, KINDS, PATTERNS, PLAIN, Gender
 from vitrina.demo.catalog import DemoFacts, draw_catalog
-from vitrina.demo.drawing import draw_picture
-from vitrina.demo.flaws import FLAWS, picture_file
+from vitrina.demo.drawing import draw_image
+from vitrina.demo.flaws import FLAWS, image_file
 from vitrina.demo.words import GENDERS, agree, as_pasted, draw_listing
 from vitrina.errors import UserError
 from vitrina.images.resize_catalog import resize_catalog
-from vitrina.images.resize_plan import Survey
+from vitrina.images.resize_plan import ResizePlanner
 from vitrina.results import DemoResult
 from vitrina.store.artifacts import Artifact, Store
 from vitrina.store.files import listing, remove
-from vitrina.store.paths import location
+from vitrina.store.paths import to_path
 
 PRODUCTS = 320  # times a share of dirt of 0.05 is more than the kinds of flaws there are
 
@@ -101,16 +101,16 @@ def test_cleaning_undoes_what_sellers_paste(way: int) -> None:
     """Titles and descriptions with mark-up and invisible characters come back as written."""
     found = draw_listing(Random(way))
     for text in (found.title, found.description):
-        assert normalise(as_pasted(text, Random(way))) == text
+        assert normalize_text(as_pasted(text, Random(way))) == text
 
 
-# --- pictures --------------------------------------------------------------------------------
+# --- images --------------------------------------------------------------------------------
 
 
 def at_64(kind: str, colour: str, pattern: str, seed: int) -> np.ndarray:
-    """A picture as the tiny model sees it, int16 (64, 64, 3)."""
-    picture = draw_picture(kind, colour, pattern, Random(seed))
-    return np.asarray(ImageOps.fit(picture, (64, 64)), dtype=np.int16)
+    """An image as the tiny model sees it, int16 (64, 64, 3)."""
+    image = draw_image(kind, colour, pattern, Random(seed))
+    return np.asarray(ImageOps.resize_mode(image, (64, 64)), dtype=np.int16)
 
 
 @pytest.mark.parametrize("colour", COLOURS)
@@ -134,33 +134,33 @@ def test_a_pattern_is_visible_at_64_pixels(pattern: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [kind.noun for kind in KINDS])
-def test_goods_fill_the_middle_of_every_picture(kind: str) -> None:
-    """Nothing is drawn off the picture: red goods are there, and not up to its edges."""
+def test_goods_fill_the_middle_of_every_image(kind: str) -> None:
+    """Nothing is drawn off the image: red goods are there, and not up to its edges."""
     for seed in range(8):
-        picture = draw_picture(kind, "красный", PLAIN, Random(seed))
-        assert picture.mode == "RGB"
-        assert min(picture.size) >= 60
-        assert max(picture.size) <= 900
-        pixels = np.asarray(picture, dtype=np.int16)
+        image = draw_image(kind, "красный", PLAIN, Random(seed))
+        assert image.mode == "RGB"
+        assert min(image.size) >= 60
+        assert max(image.size) <= 900
+        pixels = np.asarray(image, dtype=np.int16)
         red = pixels[..., 0] - pixels[..., 1] > 90
         assert 0.05 < red.mean() < 0.8
         assert red[1:-1, 1:-1].sum() == red.sum()
 
 
-def test_spoilt_pictures_still_show_the_goods() -> None:
-    """The kept oddities open as what they claim, and show the picture once put right."""
-    picture = draw_picture("мяч", "синий", "в клетку", Random(5))
-    plain = np.asarray(picture, dtype=np.int16)
+def test_spoilt_images_still_show_the_goods() -> None:
+    """The kept oddities open as what they claim, and show the image once put right."""
+    image = draw_image("мяч", "синий", "в клетку", Random(5))
+    plain = np.asarray(image, dtype=np.int16)
     modes = {"rgba_png": "RGBA", "cmyk_jpeg": "CMYK", "grey_jpeg": "L", "turned_jpeg": "RGB"}
     for flaw, mode in modes.items():
-        content = picture_file(picture, flaw, 90)
+        content = image_file(image, flaw, 90)
         assert content is not None
         with Image.open(io.BytesIO(content)) as opened:
             assert opened.mode == mode
             shown = ImageOps.exif_transpose(opened)
-        assert shown.size == picture.size
+        assert shown.size == image.size
         middle = tuple(slice(side // 3, 2 * side // 3) for side in plain.shape[:2])
-        expected = np.asarray(picture.convert("L").convert("RGB")) if mode == "L" else plain
+        expected = np.asarray(image.convert("L").convert("RGB")) if mode == "L" else plain
         difference = np.asarray(shown.convert("RGB"), np.int16)[middle] - expected[middle]
         assert np.abs(difference).mean() < 8, flaw
 
@@ -209,15 +209,15 @@ def test_cleaning_and_resizing_reject_what_was_planted(
     """The facts' reasons and counts are those that the stages find; every other row is kept."""
     folder, facts = shop
     cleaned, _ = clean_catalog(
-        location(folder / "catalog.parquet"), Artifact(location(tmp_path / "c")), CleanConfig()
+        to_path(folder / "catalog.parquet"), Artifact(to_path(tmp_path / "c")), CleanConfig()
     )
-    survey = Survey.make(
-        location(folder / "images"),
-        location(tmp_path / "pictures"),
+    survey = ResizePlanner.make(
+        to_path(folder / "images"),
+        to_path(tmp_path / "images"),
         ResizeConfig(default_image_size=(32, 32)),
         refresh=False,
     )
-    result, _ = resize_catalog(cleaned, survey, Artifact(location(tmp_path / "r")))
+    result, _ = resize_catalog(cleaned, survey, Artifact(to_path(tmp_path / "r")))
     assert result.reasons == facts.rejected
     assert (result.rows_in, result.rows_kept) == (facts.rows, facts.rows_kept)
 
@@ -233,14 +233,14 @@ def test_without_dirt_ids_are_unique_and_nothing_is_missing(tmp_path: Path) -> N
     assert {p.stem for p in (tmp_path / "images").iterdir()} == set(rows["nm"].astype(str))
 
 
-def test_some_products_share_a_title_and_not_a_picture(shop: tuple[Path, DemoFacts]) -> None:
-    """So that a title with several right pictures occurs; it stays the exception."""
+def test_some_products_share_a_title_and_not_a_image(shop: tuple[Path, DemoFacts]) -> None:
+    """So that a title with several right images occurs; it stays the exception."""
     folder, _ = shop
     rows = table(folder).dropna(subset="title").drop_duplicates("nm")
-    repeats = [count for count in Counter(rows["title"].map(normalise)).values() if count > 1]
+    repeats = [count for count in Counter(rows["title"].map(normalize_text)).values() if count > 1]
     assert 0.02 < sum(repeats) / len(rows) < 0.25
-    pictures = Counter(p.read_bytes() for p in (folder / "images").iterdir())
-    assert [count for content, count in pictures.items() if len(content) > 100 and count > 1] == []
+    images = Counter(p.read_bytes() for p in (folder / "images").iterdir())
+    assert [count for content, count in images.items() if len(content) > 100 and count > 1] == []
 
 
 def test_a_number_out_of_range_is_refused_before_anything_is_drawn(tmp_path: Path) -> None:
@@ -263,10 +263,10 @@ def test_the_demo_is_drawn_once_into_a_folder_or_a_bucket(place: UPath) -> None:
         found = draw_demo.fn(store, products=20)
         assert isinstance(found, State)
         assert found.data == result
-        assert location(result.catalog).name == "catalog.parquet"
-        pictures = dict(listing(location(result.images)))
+        assert to_path(result.catalog).name == "catalog.parquet"
+        images = dict(listing(to_path(result.images)))
         assert result.rows == 20
-        assert 17 <= len(pictures) <= 20
-        remove([location(result.images) / next(iter(pictures))])
+        assert 17 <= len(images) <= 20
+        remove([to_path(result.images) / next(iter(images))])
         assert draw_demo.fn(store, products=20) == result
-        assert dict(listing(location(result.images))).keys() == pictures.keys()
+        assert dict(listing(to_path(result.images))).keys() == images.keys()

@@ -15,15 +15,15 @@ from hypothesis import strategies as st
 from PIL import Image
 from upath import UPath
 
-from tasks.child_stages import embed_remotely
+from tasks.child_stages import embed_in_deployment
 from tasks.embed import embed
 from vitrina.config import EmbedConfig, GenerateEmbeddingsConfig, PipelineConfig
 from vitrina.embedding.embedder import Embedder
-from vitrina.embedding.reuse import COLUMNS, Index
+from vitrina.embedding.reuse import COLUMNS, ReuseIndex
 from vitrina.embedding.rows import Rows
 from vitrina.embedding.shard import embed_rows
 from vitrina.embedding.shard_file import read_column, write_shard
-from vitrina.embedding.stored import Names, settings_of
+from vitrina.embedding.stored import OutputNames, vector_settings
 from vitrina.errors import UserError
 from vitrina.model.folder import folder_fingerprint
 from vitrina.model.model import load_folder
@@ -32,7 +32,7 @@ from vitrina.results import EmbedResult, ModelResult
 from vitrina.store.artifacts import Store
 from vitrina.store.files import read_bytes
 from vitrina.store.fingerprint import file_fingerprint
-from vitrina.store.paths import location
+from vitrina.store.paths import to_path
 
 ROWS = 10
 CONFIG = EmbedConfig(shard_rows=4, device="cpu")
@@ -48,7 +48,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> ModelResult:
 
 @pytest.fixture
 def table(tmp_path: Path) -> pd.DataFrame:
-    """Ten listings with pictures of noise and the hashes of these."""
+    """Ten listings with images of noise and the hashes of these."""
     generator = np.random.default_rng(0)
     listings = []
     for nm in range(ROWS):
@@ -59,7 +59,7 @@ def table(tmp_path: Path) -> pd.DataFrame:
                 "title": f"Кружка номер {nm}",
                 "image_path": str(path),
                 "nm": 1000 + nm,
-                "picture_hash": file_fingerprint(location(path)),
+                "image_hash": file_fingerprint(to_path(path)),
             }
         )
     return pd.DataFrame(listings)
@@ -81,7 +81,7 @@ class Shop:
         **options: Any,
     ) -> EmbedResult:
         table.to_csv(self.csv, index=False)
-        fingerprint = file_fingerprint(location(self.csv))
+        fingerprint = file_fingerprint(to_path(self.csv))
         state = embed.fn(
             str(self.csv), fingerprint, self.model, store or self.store, config, **options
         )
@@ -91,11 +91,11 @@ class Shop:
 @pytest.fixture
 def shop(tmp_path: Path, model: ModelResult) -> Shop:
     """A shop with a store on this machine."""
-    return Shop(location(tmp_path / "store"), tmp_path, model)
+    return Shop(to_path(tmp_path / "store"), tmp_path, model)
 
 
 def arrays(result: EmbedResult) -> dict[str, np.ndarray]:
-    with np.load(io.BytesIO(read_bytes(location(result.npz)))) as loaded:
+    with np.load(io.BytesIO(read_bytes(to_path(result.npz)))) as loaded:
         return dict(loaded)
 
 
@@ -117,9 +117,9 @@ def test_outputs_hold_every_row_in_order(
     assert found["text"].dtype == found["img"].dtype == np.float32
     np.testing.assert_array_equal(found["nm"], table["nm"])
     np.testing.assert_allclose(found["text"], embedder.texts(list(table["title"])), atol=1e-6)
-    expected = embedder.pictures(list(table["image_path"]))
+    expected = embedder.images(list(table["image_path"]))
     np.testing.assert_allclose(found["img"], expected, atol=1e-6)
-    shards = sorted(location(result.parquet).iterdir(), key=str)
+    shards = sorted(to_path(result.parquet).iterdir(), key=str)
     numbers = [nm for shard in shards for nm in read_column(shard, "nm")]
     assert numbers == table["nm"].tolist()
     assert (result.rows, result.rows_embedded, result.embed_dim) == (ROWS, ROWS, 64)
@@ -151,7 +151,7 @@ def test_empty_table_gives_empty_outputs(shop: Shop, table: pd.DataFrame) -> Non
 
 
 def test_finished_embedding_is_found_again(shop: Shop, table: pd.DataFrame) -> None:
-    """The second run returns the first one's result and opens no picture."""
+    """The second run returns the first one's result and opens no image."""
     first = shop.embed(table)
     for path in table["image_path"]:
         Path(path).unlink()
@@ -162,7 +162,7 @@ def test_deleted_shard_is_made_again(shop: Shop, table: pd.DataFrame) -> None:
     """A hit never points at something that is gone; the other shards stand."""
     first = shop.embed(table)
     before = arrays(first)
-    next(location(first.parquet).iterdir()).unlink()
+    next(to_path(first.parquet).iterdir()).unlink()
     again = shop.embed(table)
     assert again.rows_embedded in (2, 4)
     for name, array in arrays(again).items():
@@ -192,18 +192,18 @@ def test_killed_run_goes_on_with_the_next_shard(
 
 
 def test_only_what_changed_is_computed(shop: Shop, table: pd.DataFrame, tmp_path: Path) -> None:
-    """A row new, one changed in its title, one in its picture, one removed; order mixed."""
+    """A row new, one changed in its title, one in its image, one removed; order mixed."""
     shop.embed(table)
     new = table.iloc[[0]].assign(nm=1, title="Кружка новая")
     changed = pd.concat([new, table.drop(index=5)], ignore_index=True)
     changed.loc[changed["nm"] == 1003, "title"] = "Кружка другая"
     repainted = Path(changed.loc[changed["nm"] == 1007, "image_path"].item())
     Image.new("RGB", (64, 70), "red").save(repainted)
-    changed.loc[changed["nm"] == 1007, "picture_hash"] = file_fingerprint(location(repainted))
+    changed.loc[changed["nm"] == 1007, "image_hash"] = file_fingerprint(to_path(repainted))
     changed = changed.iloc[::-1].reset_index(drop=True)
     full = shop.embed(changed, store=Store(root=str(tmp_path / "full")))
     for path in set(changed["image_path"]) - {str(repainted)}:
-        Path(path).unlink()  # unchanged pictures are not even opened
+        Path(path).unlink()  # unchanged images are not even opened
     result = shop.embed(changed)
     assert result.rows == ROWS
     assert result.rows_embedded == 3
@@ -233,9 +233,9 @@ def test_how_the_work_is_done_is_not_in_the_key() -> None:
     """Batch, shard and device change no vector; templates and precision do."""
     same = CONFIG.model_copy(update={"batch_size": 7, "shard_rows": 3, "device": "auto"})
     other = CONFIG.model_copy(update={"precision": "int8"})
-    assert settings_of("weights", CONFIG) == settings_of("weights", same)
-    assert settings_of("weights", CONFIG) != settings_of("weights", other)
-    assert settings_of("weights", CONFIG) != settings_of("others", CONFIG)
+    assert vector_settings("weights", CONFIG) == vector_settings("weights", same)
+    assert vector_settings("weights", CONFIG) != vector_settings("weights", other)
+    assert vector_settings("weights", CONFIG) != vector_settings("others", CONFIG)
 
 
 def test_refresh_computes_everything(shop: Shop, table: pd.DataFrame) -> None:
@@ -246,15 +246,15 @@ def test_refresh_computes_everything(shop: Shop, table: pd.DataFrame) -> None:
 
 def test_ids_of_a_csv_are_numbers_only_if_none_is_lost(shop: Shop, table: pd.DataFrame) -> None:
     """``007`` is not 7: with one such id all of them stay texts."""
-    plain = table.drop(columns=["picture_hash"])
+    plain = table.drop(columns=["image_hash"])
     assert arrays(shop.embed(plain))["nm"].dtype == np.int64
     plain["nm"] = ["007", *plain["nm"].astype(str)[1:]]
     assert arrays(shop.embed(plain))["nm"].tolist() == plain["nm"].tolist()
 
 
-def test_picture_without_hash_is_known_by_its_content(shop: Shop, table: pd.DataFrame) -> None:
+def test_image_without_hash_is_known_by_its_content(shop: Shop, table: pd.DataFrame) -> None:
     """A CSV of another tool: an equal file is taken over, a repainted one is not."""
-    plain = table.drop(columns=["picture_hash", "nm"])
+    plain = table.drop(columns=["image_hash", "nm"])
     first = shop.embed(plain)
     assert arrays(first)["nm"].tolist() == list(range(ROWS))
     Image.new("RGB", (64, 70), "red").save(table["image_path"][2])
@@ -271,11 +271,11 @@ def test_embeddings_elsewhere_are_taken_over_when_named(
     assert done is not None
     elsewhere = Store(root=str(tmp_path / "elsewhere"))
     earlier = str(done.manifest_path)
-    assert shop.embed(table[:8], store=elsewhere, earlier=earlier).rows_embedded == 0
+    assert shop.embed(table[:8], store=elsewhere, reuse_from=earlier).rows_embedded == 0
     int8 = CONFIG.model_copy(update={"precision": "int8"})
-    assert shop.embed(table, int8, store=elsewhere, earlier=earlier).rows_embedded == ROWS
+    assert shop.embed(table, int8, store=elsewhere, reuse_from=earlier).rows_embedded == ROWS
     with pytest.raises(UserError, match="no manifest of finished embeddings"):
-        shop.embed(table[:5], store=elsewhere, earlier=str(shop.csv))
+        shop.embed(table[:5], store=elsewhere, reuse_from=str(shop.csv))
 
 
 def test_a_child_run_is_told_of_the_embeddings_before(
@@ -291,13 +291,13 @@ def test_a_child_run_is_told_of_the_embeddings_before(
     sent: list[str] = []
 
     def child(_deployment: str, config: GenerateEmbeddingsConfig) -> None:
-        output = location(config.output_path).parent
+        output = to_path(config.output_path).parent
         store = Store(root=str(output), keyed=False, manifest_name="embeddings.manifest.json")
-        shop.embed(table, config.part(EmbedConfig), store=store, earlier=config.earlier)
+        shop.embed(table, config.part(EmbedConfig), store=store, reuse_from=config.reuse_from)
         sent.append(config.model)
 
     monkeypatch.setattr("tasks.child_stages.run_remotely", child)
-    embed_there = embed_remotely(settings)
+    embed_there = embed_in_deployment(settings)
     result = embed_there.fn(str(shop.csv), "table", shop.model, shop.store, CONFIG)
     assert (result.rows, result.rows_embedded) == (ROWS, 1)
     assert arrays(result)["nm"].tolist() == table["nm"].tolist()
@@ -310,7 +310,7 @@ def test_script_names_its_outputs_after_the_path(
     """X.npz, X.parquet/ and X.manifest.json, beside other things, and taken over in place."""
     folder = tmp_path / "out"
     store = Store(root=str(folder), keyed=False, manifest_name="x.manifest.json")
-    assert Names.of(store) == Names("x.npz", "x.parquet")
+    assert OutputNames.of(store) == OutputNames("x.npz", "x.parquet")
     shop.embed(table, store=store)
     result = shop.embed(table.iloc[1:], store=store)
     assert {path.name for path in folder.iterdir()} == {"x.npz", "x.parquet", "x.manifest.json"}
@@ -343,21 +343,21 @@ def test_what_no_embedding_wrote_is_left_alone(
     assert somebodys.read_bytes() == b"rows"
 
 
-def test_a_row_without_a_picture_is_named(shop: Shop, table: pd.DataFrame) -> None:
+def test_a_row_without_a_image_is_named(shop: Shop, table: pd.DataFrame) -> None:
     """An empty path would be the working directory."""
     table.loc[3, "image_path"] = ""
-    with pytest.raises(UserError, match=r"processed_data\.csv names no picture in row 3"):
+    with pytest.raises(UserError, match=r"processed_data\.csv names no image in row 3"):
         shop.embed(table)
 
 
 @pytest.mark.parametrize("hashed", [True, False])
-def test_unreadable_picture_is_named_with_its_table(
+def test_unreadable_image_is_named_with_its_table(
     hashed: bool, shop: Shop, table: pd.DataFrame
 ) -> None:
     """Which file, where it stands, and what to do; no finished artifact is left."""
     Path(table["image_path"][6]).unlink()
     with pytest.raises(UserError, match=r"6\.png.*processed_data\.csv.*data_preprocessing"):
-        shop.embed(table if hashed else table.drop(columns="picture_hash"))
+        shop.embed(table if hashed else table.drop(columns="image_hash"))
     assert shop.store.latest("embed") is None
 
 
@@ -368,10 +368,10 @@ def test_wrong_key_behind_an_equal_hash_is_not_taken(
     monkeypatch.setattr(
         "vitrina.embedding.reuse._hashes", lambda keys: np.zeros(len(keys), np.uint64)
     )
-    rows = Rows([1], ["a"], ["a.jpg"], ["text of a"], ["picture of a"])
+    rows = Rows([1], ["a"], ["a.jpg"], ["text of a"], ["image of a"])
     shard = UPath(tmp_path / "part.parquet")
     write_shard(shard, rows, np.ones((1, 4), np.float32), np.ones((1, 4), np.float32))
-    vectors, known = Index.of([shard], "text").take(["text of b", "text of a"], 4)
+    vectors, known = ReuseIndex.of([shard], "text").take(["text of b", "text of a"], 4)
     assert known.tolist() == [False, True]
     assert vectors.tolist() == [[0] * 4, [1] * 4]
 
@@ -389,7 +389,7 @@ class Echo:
         self.computed += texts
         return np.array([[len(text), ord(text[0])] for text in texts], np.float32)
 
-    pictures = texts
+    images = texts
 
 
 def rows_of(letters: str) -> Rows:
@@ -411,13 +411,13 @@ def test_taking_over_equals_computing(tmp_path: Path, before: list[str], after: 
     for number, letters in enumerate(before):
         rows, echo = rows_of(letters), Echo()
         shard = UPath(tmp_path / "shards" / f"{number}.parquet")
-        write_shard(shard, rows, echo.texts(rows.titles), echo.pictures(rows.paths))
+        write_shard(shard, rows, echo.texts(rows.titles), echo.images(rows.paths))
         shards.append(shard)
     echo = Echo()
-    known = {column: Index.of(shards, column) for column in COLUMNS}
+    known = {column: ReuseIndex.of(shards, column) for column in COLUMNS}
     text, img, fresh = embed_rows(rows_of(after), echo, known)  # type: ignore[arg-type]  # Echo
     np.testing.assert_array_equal(text, Echo().texts(list(after)))
-    np.testing.assert_array_equal(img, Echo().pictures([letter * 2 for letter in after]))
+    np.testing.assert_array_equal(img, Echo().images([letter * 2 for letter in after]))
     new = set(after) - set("".join(before))
     assert sorted(echo.computed) == sorted([*new, *(letter * 2 for letter in new)])
     assert fresh == sum(letter in new for letter in after)

@@ -18,8 +18,8 @@ from vitrina.embedding.batch_size import fastest_batch_size
 from vitrina.embedding.embedder import Embedder
 from vitrina.embedding.parallel import in_streams, prefetched
 from vitrina.embedding.pipeline import EmbeddingPipeline
-from vitrina.embedding.precision import Precision, least_cosine, make_towers
-from vitrina.embedding.text_batches import text_passes
+from vitrina.embedding.precision import Precision, least_cosine, make_inference_towers
+from vitrina.embedding.text_batches import text_batches
 from vitrina.errors import UserError
 from vitrina.model.model import RuCLIP, load_folder, ruclip
 from vitrina.model.tiny import make_tiny
@@ -50,9 +50,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> RuCLIP:
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Pictures of several sizes, none a pixel off the square, which ruclip crops at random."""
-    folder = tmp_path_factory.mktemp("pictures")
+def images(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Images of several sizes, none a pixel off the square, which ruclip crops at random."""
+    folder = tmp_path_factory.mktemp("images")
     generator = np.random.default_rng(0)
     paths = []
     for number, size in enumerate([(64, 64), (100, 60), (60, 100), (31, 40), (300, 200), (1, 9)]):
@@ -73,7 +73,7 @@ def reference_texts(model: RuCLIP, texts: list[str]) -> np.ndarray:
 
 
 @torch.no_grad()
-def reference_pictures(model: RuCLIP, paths: list[str]) -> np.ndarray:
+def reference_images(model: RuCLIP, paths: list[str]) -> np.ndarray:
     return predictor(model).get_image_latents([Image.open(path) for path in paths]).numpy()
 
 
@@ -94,25 +94,25 @@ def test_any_texts_equal_predictor(model: RuCLIP, texts: list[str]) -> None:
     np.testing.assert_allclose(vectors, reference_texts(model, texts), atol=1e-5)
 
 
-def test_pictures_equal_predictor(model: RuCLIP, pictures: list[str]) -> None:
+def test_images_equal_predictor(model: RuCLIP, images: list[str]) -> None:
     """Read, cropped, resized and normalised as the package does: the same vectors to 1e-5."""
-    vectors = Embedder(model, CPU, 32).pictures(pictures)
-    np.testing.assert_allclose(vectors, reference_pictures(model, pictures), atol=1e-5)
+    vectors = Embedder(model, CPU, 32).images(images)
+    np.testing.assert_allclose(vectors, reference_images(model, images), atol=1e-5)
 
 
-def test_batch_size_changes_no_value(model: RuCLIP, pictures: list[str]) -> None:
+def test_batch_size_changes_no_value(model: RuCLIP, images: list[str]) -> None:
     """One at a time or all at once."""
     one, many = Embedder(model, CPU, 1), Embedder(model, CPU, 100)
     np.testing.assert_allclose(one.texts(TITLES), many.texts(TITLES), atol=1e-6)
-    np.testing.assert_allclose(one.pictures(pictures), many.pictures(pictures), atol=1e-6)
+    np.testing.assert_allclose(one.images(images), many.images(images), atol=1e-6)
 
 
-def test_one_stream_with_prefetching_changes_no_value(model: RuCLIP, pictures: list[str]) -> None:
-    """The way of a GPU, tried on the CPU: large passes, pictures loaded ahead in threads."""
+def test_one_stream_with_prefetching_changes_no_value(model: RuCLIP, images: list[str]) -> None:
+    """The way of a GPU, tried on the CPU: large passes, images loaded ahead in threads."""
     streams, one = Embedder(model, CPU, 3), Embedder(model, CPU, 3)
     one._in_streams = False
     np.testing.assert_allclose(one.texts(TITLES), streams.texts(TITLES), atol=1e-6)
-    np.testing.assert_allclose(one.pictures(pictures), streams.pictures(pictures), atol=1e-6)
+    np.testing.assert_allclose(one.images(images), streams.images(images), atol=1e-6)
 
 
 def test_single_template_is_the_bare_title(model: RuCLIP) -> None:
@@ -126,20 +126,20 @@ def test_single_template_is_the_bare_title(model: RuCLIP) -> None:
 
 
 def test_nothing_gives_empty_arrays(model: RuCLIP) -> None:
-    """No texts, no pictures: arrays of no rows, as wide as the others."""
+    """No texts, no images: arrays of no rows, as wide as the others."""
     embedder = Embedder(model, CPU, 8)
     assert embedder.texts([]).shape == (0, model.embed_dim)
-    assert embedder.pictures([]).shape == (0, model.embed_dim)
+    assert embedder.images([]).shape == (0, model.embed_dim)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
-def test_model_is_left_as_it_was(model: RuCLIP, pictures: list[str], precision: Precision) -> None:
+def test_model_is_left_as_it_was(model: RuCLIP, images: list[str], precision: Precision) -> None:
     """Weights, gradients' switches, mode and values of the given model do not change."""
     before = {name: value.clone() for name, value in model.clip.state_dict().items()}
     expected = reference_texts(model, TITLES[:3])
     embedder = Embedder(model, CPU, 8, precision=precision)
     embedder.texts(TITLES[:3])
-    embedder.pictures(pictures[:2])
+    embedder.images(images[:2])
     after = model.clip.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert all(parameter.requires_grad for parameter in model.clip.parameters())
@@ -148,31 +148,31 @@ def test_model_is_left_as_it_was(model: RuCLIP, pictures: list[str], precision: 
 
 def test_weights_are_shared_where_no_layout_is_asked_for(model: RuCLIP) -> None:
     """The embedding table, the largest weight of the text tower, exists once."""
-    towers = make_towers(model.clip, CPU, "float32")
+    towers = make_inference_towers(model.clip, CPU, "float32")
     assert towers.prefix.__self__.tokens.data_ptr() == model.clip.token_embedding.weight.data_ptr()  # type: ignore[attr-defined]  # a bound method
 
 
 @pytest.mark.parametrize(("precision", "least"), [("bfloat16", 0.999), ("int8", 0.99)])
 def test_lower_precision_stays_near(
-    model: RuCLIP, pictures: list[str], precision: Precision, least: float
+    model: RuCLIP, images: list[str], precision: Precision, least: float
 ) -> None:
     """Not the same values, but the same directions."""
     exact, fast = Embedder(model, CPU, 8), Embedder(model, CPU, 8, precision=precision)
     texts = (exact.texts(TITLES) * fast.texts(TITLES)).sum(axis=1)
-    images = (exact.pictures(pictures) * fast.pictures(pictures)).sum(axis=1)
+    images = (exact.images(images) * fast.images(images)).sum(axis=1)
     assert least < texts.min() < 1 - 1e-7
     assert least < images.min() < 1 - 1e-7
 
 
 def test_least_cosine_sees_a_difference(model: RuCLIP) -> None:
     """Towers agree with themselves, and not with those of other weights."""
-    towers = make_towers(model.clip, CPU, "float32")
-    half = make_towers(model.clip, CPU, "bfloat16")
+    towers = make_inference_towers(model.clip, CPU, "float32")
+    half = make_inference_towers(model.clip, CPU, "bfloat16")
     other = load_folder(model.tokenizer_path.parent).clip
     torch.nn.init.normal_(other.visual.proj)
     assert least_cosine(towers, towers, model.clip, CPU) == pytest.approx(1)
     assert 0.999 < least_cosine(half, towers, model.clip, CPU) < 1
-    assert least_cosine(make_towers(other, CPU, "float32"), towers, model.clip, CPU) < 0.9
+    assert least_cosine(make_inference_towers(other, CPU, "float32"), towers, model.clip, CPU) < 0.9
 
 
 def test_auto_on_a_cpu_is_float32(model: RuCLIP) -> None:
@@ -184,16 +184,16 @@ def test_auto_on_a_cpu_is_float32(model: RuCLIP) -> None:
 def test_int8_on_a_gpu_is_refused(model: RuCLIP) -> None:
     """The message says what to use instead; no GPU is touched."""
     with pytest.raises(UserError, match=r"int8.*bfloat16"):
-        make_towers(model.clip, torch.device("cuda"), "int8")
+        make_inference_towers(model.clip, torch.device("cuda"), "int8")
 
 
-def test_unreadable_picture_is_named(model: RuCLIP, pictures: list[str], tmp_path: Path) -> None:
+def test_unreadable_image_is_named(model: RuCLIP, images: list[str], tmp_path: Path) -> None:
     """A broken or missing file fails with its name, not with a batch that is one row short."""
     broken = tmp_path / "broken.jpg"
-    broken.write_bytes(b"\xff\xd8 not a picture")
+    broken.write_bytes(b"\xff\xd8 not an image")
     for path in (broken, tmp_path / "missing.jpg"):
         with pytest.raises(UserError, match=path.name):
-            Embedder(model, CPU, 2).pictures([*pictures, str(path)])
+            Embedder(model, CPU, 2).images([*images, str(path)])
 
 
 def test_equal_texts_go_through_the_model_once(model: RuCLIP) -> None:
@@ -207,7 +207,7 @@ def test_equal_texts_go_through_the_model_once(model: RuCLIP) -> None:
 
 def test_passes_keep_the_token_budget(model: RuCLIP) -> None:
     """Every text of every template is in one pass, and no pass is larger than asked for."""
-    passes = list(text_passes(model, TITLES, TEMPLATES, token_budget=100))
+    passes = list(text_batches(model, TITLES, TEMPLATES, token_budget=100))
     assert all(one.ids.numel() <= 100 or len(one.texts) == 1 for one in passes)
     assert sorted(text for one in passes for text in one.texts) == sorted(
         [*range(len(TITLES))] * len(TEMPLATES)
@@ -266,28 +266,28 @@ def test_batch_size_grows_to_the_fastest_and_shrinks_to_fit(
     assert fastest_batch_size(gpu.run, 16) == found
 
 
-def test_gpu_without_room_for_one_picture_says_so() -> None:
+def test_gpu_without_room_for_one_image_says_so() -> None:
     """Nothing to halve any more."""
-    with pytest.raises(torch.OutOfMemoryError, match="one picture"):
+    with pytest.raises(torch.OutOfMemoryError, match="one image"):
         fastest_batch_size(FakeGPU(memory=0, best=64).run, 16)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)  # a minute of compiling, on a machine that may be busy
-def test_compiled_towers_give_the_same_values(model: RuCLIP, pictures: list[str]) -> None:
+def test_compiled_towers_give_the_same_values(model: RuCLIP, images: list[str]) -> None:
     """torch.compile changes the time, not the vectors."""
     plain, compiled = (Embedder(model, CPU, 8, "single", compiled=on) for on in (False, True))
     np.testing.assert_allclose(compiled.texts(TITLES[:2]), plain.texts(TITLES[:2]), atol=1e-5)
-    some = pictures[:4]
-    np.testing.assert_allclose(compiled.pictures(some), plain.pictures(some), atol=1e-5)
+    some = images[:4]
+    np.testing.assert_allclose(compiled.images(some), plain.images(some), atol=1e-5)
 
 
-def test_pipeline_embeds_a_frame(model: RuCLIP, pictures: list[str], tmp_path: Path) -> None:
-    """EmbeddingPipeline keeps the seed's names and order: pictures first, then texts."""
-    frame = pd.DataFrame({"title": TITLES[: len(pictures)], "image_path": pictures})
+def test_pipeline_embeds_a_frame(model: RuCLIP, images: list[str], tmp_path: Path) -> None:
+    """EmbeddingPipeline keeps the seed's names and order: images first, then texts."""
+    frame = pd.DataFrame({"title": TITLES[: len(images)], "image_path": images})
     folder = str(model.tokenizer_path.parent)
     img, text = EmbeddingPipeline(folder).get_embeddings(frame, batch_size=2)
-    np.testing.assert_allclose(img, reference_pictures(model, pictures), atol=1e-5)
+    np.testing.assert_allclose(img, reference_images(model, images), atol=1e-5)
     np.testing.assert_allclose(text, reference_texts(model, frame["title"].tolist()), atol=1e-5)
     checkpoint = tmp_path / "tuned.pth"
     weights = {name: value * 0.9 for name, value in model.clip.state_dict().items()}
@@ -296,14 +296,14 @@ def test_pipeline_embeds_a_frame(model: RuCLIP, pictures: list[str], tmp_path: P
     assert np.abs(tuned - img).max() > 1e-3
 
 
-def test_text_dataset_pairs_texts_with_pictures(pictures: list[str]) -> None:
+def test_text_dataset_pairs_texts_with_images(images: list[str]) -> None:
     """A DataLoader batches it; lengths that differ are refused."""
-    data = EmbeddingPipeline.TextDataset(TITLES[: len(pictures)], pictures)
+    data = EmbeddingPipeline.TextDataset(TITLES[: len(images)], images)
     texts, paths = next(iter(torch.utils.data.DataLoader(data, batch_size=4)))
     assert list(texts) == TITLES[:4]
-    assert list(paths) == pictures[:4]
+    assert list(paths) == images[:4]
     with pytest.raises(ValueError, match="texts for"):
-        EmbeddingPipeline.TextDataset(TITLES, pictures)
+        EmbeddingPipeline.TextDataset(TITLES, images)
 
 
 def test_importing_the_pipeline_costs_no_torch() -> None:

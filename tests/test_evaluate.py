@@ -25,7 +25,7 @@ from vitrina.model.model import load_folder
 from vitrina.reporting.contact_sheet import draw_contact_sheet
 from vitrina.results import EvaluateResult, ModelResult
 from vitrina.store.artifacts import Store
-from vitrina.store.paths import location
+from vitrina.store.paths import to_path
 from vitrina.training import tracking
 
 CONFIG = EvaluateConfig(device="cpu", examples=3, templates="single")
@@ -34,9 +34,9 @@ SPLIT = TrainConfig(validation_fraction=0.1, test_fraction=0.4)
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a processed table, its pictures, and two models of random weights."""
+    """A folder with a processed table, its images, and two models of random weights."""
     folder = tmp_path_factory.mktemp("shop")
-    table = draw_shop(folder / "pictures")
+    table = draw_shop(folder / "images")
     table.to_parquet(folder / "table.parquet")
     for seed in (0, 1):
         tiny_model(folder / f"model{seed}", table, seed)
@@ -82,7 +82,7 @@ def test_figures_are_those_of_the_models_own_embeddings(
     """Retrieval figures equal those of the package's own towers on the held-out rows."""
     import torch
 
-    from vitrina.images.load import fit_picture, normalize, read_picture
+    from vitrina.images.load import normalize, read_image, square_image
     from vitrina.model.tokenize import TEMPLATES
 
     model = load_folder(shop / "model0")
@@ -90,7 +90,7 @@ def test_figures_are_those_of_the_models_own_embeddings(
     rows = table[held_out]
     with torch.inference_mode():
         pixels = [
-            torch.from_numpy(fit_picture(read_picture(path), model.resolution, "crop"))
+            torch.from_numpy(square_image(read_image(path), model.resolution, "shortest"))
             for path in rows["image_path"]
         ]
         image = model.clip.encode_image(normalize(torch.stack(pixels), model.mean, model.std))
@@ -140,13 +140,13 @@ def test_a_named_label_column_must_be_there() -> None:
 
 
 def test_examples_show_what_the_titles_find(measured: Measurement, table: pd.DataFrame) -> None:
-    """An example's frames are right exactly where the picture is of the same product."""
+    """An example's frames are right exactly where the image is of the same product."""
     group = product_groups(table)
     assert len({example.row for example in measured.examples}) == 3
     for example in measured.examples:
         assert list(example.cosine) == sorted(example.cosine, reverse=True)
         same = [bool(group[row] == group[example.row]) for row in example.found]
-        assert list(example.right) == same
+        assert list(example.relevant) == same
         if any(same):
             assert example.rank == same.index(True) + 1
         else:
@@ -236,13 +236,13 @@ def test_the_base_model_is_measured_once(
 def test_the_stage_runs_in_a_bucket(run: Callable[..., EvaluateResult], bucket: str) -> None:
     """Report and sheet go where the store is."""
     result = run(store=Store(root=bucket))
-    report = location(result.report)
+    report = to_path(result.report)
     assert json.loads(report.read_text())["after"] == result.after
     assert (report.parent / stage.CONTACT_SHEET).stat().st_size > 10_000
 
 
-def test_right_pictures_are_framed_green(measured: Measurement, table: pd.DataFrame) -> None:
-    """The sheet has green frames exactly when an example has right pictures."""
+def test_right_images_are_framed_green(measured: Measurement, table: pd.DataFrame) -> None:
+    """The sheet has green frames exactly when an example has right images."""
 
     def green(right: bool) -> int:
         examples = [
@@ -253,7 +253,7 @@ def test_right_pictures_are_framed_green(measured: Measurement, table: pd.DataFr
         sheet = np.asarray(Image.open(io.BytesIO(draw_contact_sheet(grey, shown))).convert("RGB"))
         return int(np.all(np.abs(sheet.astype(int) - (42, 157, 74)) < 8, axis=2).sum())
 
-    assert green(right=True) > 15 * 300 > 20 * green(right=False)
+    assert green(relevant=True) > 15 * 300 > 20 * green(relevant=False)
 
 
 def test_figures_go_to_wandb_once(
@@ -262,7 +262,7 @@ def test_figures_go_to_wandb_once(
     """With a project, both models' figures are one run of it; a stored evaluation sends nothing."""
     sent: list[tuple[str, dict[str, float]]] = []
 
-    class Recording(tracking.Wandb):
+    class Recording(tracking.WandbTracker):
         def __init__(self, project: str, *_: object) -> None:
             self.project = project
 

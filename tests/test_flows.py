@@ -74,8 +74,8 @@ def test_the_three_scripts_run_one_after_another(shop: tuple[Path, DemoFacts]) -
     predictor = ruclip.Predictor(clip, processor, "cpu", quiet=True)
     with torch.no_grad():
         text = predictor.get_text_latents(table["title"].tolist()).numpy()
-        pictures = [Image.open(path) for path in table["image_path"]]
-        img = predictor.get_image_latents(pictures).numpy()
+        images = [Image.open(path) for path in table["image_path"]]
+        img = predictor.get_image_latents(images).numpy()
     np.testing.assert_allclose(made["text"], text, atol=1e-5)
     np.testing.assert_allclose(made["img"], img, atol=1e-5)
 

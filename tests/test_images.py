@@ -1,4 +1,4 @@
-"""Pictures to pixels, against the ruclip package itself."""
+"""Images to pixels, against the ruclip package itself."""
 
 import random
 from collections.abc import Callable
@@ -11,11 +11,11 @@ from PIL import Image
 from upath import UPath
 
 from vitrina.errors import UserError
-from vitrina.images.load import fit_picture, normalize, read_picture
+from vitrina.images.load import normalize, read_image, square_image
 from vitrina.model.model import RuCLIP, load_folder
 from vitrina.model.tiny import make_tiny
 from vitrina.store.files import write_bytes
-from vitrina.store.paths import location
+from vitrina.store.paths import to_path
 
 SQUARE = [(64, 64), (384, 384), (1, 1)]
 OBLONG = [(200, 90), (90, 200), (1000, 3), (3, 1000), (1, 7), (65, 63), (384, 512), (37, 1023)]
@@ -30,7 +30,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> RuCLIP:
 
 
 def noise(width: int, height: int) -> Image.Image:
-    """A picture in which every pixel matters."""
+    """An image in which every pixel matters."""
     rng = np.random.default_rng(width * 10_000 + height)
     return Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
 
@@ -43,13 +43,13 @@ def as_the_package(model: RuCLIP, image: Image.Image) -> torch.Tensor:
 
 def as_we(model: RuCLIP, image: Image.Image) -> torch.Tensor:
     """float32 (1, 3, R, R) from our two steps."""
-    pixels = torch.from_numpy(fit_picture(image, model.resolution, "crop"))
+    pixels = torch.from_numpy(square_image(image, model.resolution, "shortest"))
     return normalize(pixels[None], model.mean, model.std)
 
 
 @pytest.mark.parametrize("size", SQUARE + OBLONG, ids=str)
 def test_pixels_are_those_of_the_package(model: RuCLIP, size: tuple[int, int]) -> None:
-    """Wide, tall, square, tiny and odd pictures give bit for bit ruclip's pixel values."""
+    """Wide, tall, square, tiny and odd images give bit for bit ruclip's pixel values."""
     image = noise(*size)
     assert torch.equal(as_we(model, image), as_the_package(model, image))
 
@@ -76,9 +76,9 @@ def test_another_mean_and_deviation_are_used(model: RuCLIP) -> None:
     assert not torch.equal(as_we(other, image), as_we(model, image))
 
 
-def test_pad_keeps_the_whole_picture_on_white() -> None:
-    """A wide red picture becomes a red band with white above and below it, centred."""
-    pixels = fit_picture(Image.new("RGB", (200, 100), (255, 0, 0)), 64, "pad")
+def test_pad_keeps_the_whole_image_on_white() -> None:
+    """A wide red image becomes a red band with white above and below it, centred."""
+    pixels = square_image(Image.new("RGB", (200, 100), (255, 0, 0)), 64, "longest")
     assert pixels.shape == (3, 64, 64)
     assert pixels.dtype == np.uint8
     assert (pixels[:, :16] == 255).all()
@@ -88,7 +88,7 @@ def test_pad_keeps_the_whole_picture_on_white() -> None:
 
 
 def test_squash_keeps_all_four_corners() -> None:
-    """A picture with a colour in each corner has them in its corners after squashing."""
+    """An image with a colour in each corner has them in its corners after squashing."""
     image = Image.new("RGB", (300, 100))
     colours = {
         (0, 0): (255, 0, 0),
@@ -98,25 +98,25 @@ def test_squash_keeps_all_four_corners() -> None:
     }
     for corner, colour in colours.items():
         image.paste(colour, (*corner, corner[0] + 100, corner[1] + 40))
-    pixels = fit_picture(image, 32, "squash")
+    pixels = square_image(image, 32, "squash")
     assert pixels.shape == (3, 32, 32)
     found = [tuple(map(int, pixels[:, y, x])) for y, x in [(0, 0), (0, -1), (-1, 0), (-1, -1)]]
     assert found == list(colours.values())
 
 
-@pytest.mark.parametrize("fit", ["crop", "pad", "squash"])
+@pytest.mark.parametrize("resize_mode", ["shortest", "longest", "squash"])
 def test_extreme_shapes_fit(fit: str) -> None:
     """One pixel and a hair's breadth come out square, whatever the fit."""
     for size in [(1, 1), (1, 4000), (4000, 1)]:
-        assert fit_picture(noise(*size), 16, fit).shape == (3, 16, 16)  # type: ignore[arg-type]  # parametrised
+        assert square_image(noise(*size), 16, fit).shape == (3, 16, 16)  # type: ignore[arg-type]  # parametrised
 
 
-def test_a_picture_is_read_from_either_place(place: UPath, tmp_path: Path) -> None:
+def test_a_image_is_read_from_either_place(place: UPath, tmp_path: Path) -> None:
     """A PNG in a folder or a bucket is read as RGB, from a path or from its text."""
     Image.new("RGB", (5, 4), (10, 20, 30)).save(tmp_path / "a.png")
     write_bytes(place / "a.png", (tmp_path / "a.png").read_bytes())
     for name in (place / "a.png", str(place / "a.png")):
-        image = read_picture(name)
+        image = read_image(name)
         assert (image.mode, image.size, image.getpixel((0, 0))) == ("RGB", (5, 4), (10, 20, 30))
 
 
@@ -127,9 +127,9 @@ def _rotated(image: Image.Image) -> tuple[Image.Image, dict[str, object]]:
 
 
 def _see_through(image: Image.Image) -> tuple[Image.Image, dict[str, object]]:
-    picture = image.convert("RGBA")
-    picture.putalpha(Image.new("L", image.size, 0))
-    return picture, {}
+    image = image.convert("RGBA")
+    image.putalpha(Image.new("L", image.size, 0))
+    return image, {}
 
 
 @pytest.mark.parametrize(
@@ -143,47 +143,47 @@ def _see_through(image: Image.Image) -> tuple[Image.Image, dict[str, object]]:
     ],
     ids=["rotated", "transparent", "CMYK", "greyscale", "palette"],
 )
-def test_pictures_that_were_not_resized_look_as_they_are_meant(
+def test_images_that_were_not_resized_look_as_they_are_meant(
     tmp_path: Path,
     change: Callable[[Image.Image], tuple[Image.Image, dict[str, object]]],
     expected: tuple[tuple[int, ...], tuple[int, ...]],
 ) -> None:
-    """A CSV of another tool may name any picture: it comes upright, on white, in its colours."""
+    """A CSV of another tool may name any image: it comes upright, on white, in its colours."""
     image = Image.new("RGB", (80, 40), (200, 30, 30))
     image.paste((30, 30, 200), (0, 0, 40, 40))
     changed, options = change(image)
     path = tmp_path / ("a.png" if changed.mode in ("RGBA", "P") else "a.jpg")
     changed.save(path, **options)
-    seen = read_picture(path)
+    seen = read_image(path)
     assert (seen.mode, seen.size) == ("RGB", (80, 40))
     for x, colour in zip((70, 10), expected, strict=True):
         assert np.abs(np.subtract(seen.getpixel((x, 20)), colour)).max() <= 6
 
 
-@pytest.mark.parametrize("content", [b"", b"not a picture", None], ids=["empty", "text", "missing"])
-def test_what_is_no_picture_is_named(tmp_path: Path, content: bytes | None) -> None:
+@pytest.mark.parametrize("content", [b"", b"not an image", None], ids=["empty", "text", "missing"])
+def test_what_is_no_image_is_named(tmp_path: Path, content: bytes | None) -> None:
     """An empty, a foreign and a missing file raise a UserError with the file's name."""
     path = tmp_path / "broken.jpg"
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(UserError, match=r"broken\.jpg"):
-        read_picture(path)
+        read_image(path)
 
 
-def test_a_truncated_picture_is_refused(tmp_path: Path) -> None:
-    """Half a JPEG is an error, not a picture that is half grey."""
+def test_a_truncated_image_is_refused(tmp_path: Path) -> None:
+    """Half a JPEG is an error, not an image that is half grey."""
     whole = tmp_path / "whole.jpg"
     noise(64, 64).save(whole)
     half = tmp_path / "half.jpg"
     half.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     with pytest.raises(UserError, match=r"half\.jpg"):
-        read_picture(location(half))
+        read_image(to_path(half))
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, about what is broken
 @pytest.mark.parametrize("suffix", ["jpg", "png", "gif", "webp", "tif", "bmp"])
 def test_damage_anywhere_is_refused_or_read(tmp_path: Path, suffix: str) -> None:
-    """Whatever bytes of a picture are broken, the answer is a picture or a UserError."""
+    """Whatever bytes of an image are broken, the answer is an image or a UserError."""
     path = tmp_path / f"whole.{suffix}"
     noise(24, 16).save(path)
     whole, rng = path.read_bytes(), random.Random(suffix)
@@ -193,16 +193,16 @@ def test_damage_anywhere_is_refused_or_read(tmp_path: Path, suffix: str) -> None
             broken[rng.randrange(len(broken))] = rng.randrange(256)
         path.write_bytes(broken[: rng.choice([len(broken), rng.randrange(len(broken))])])
         try:
-            mode = read_picture(path).mode
+            mode = read_image(path).mode
         except UserError:
             continue
         assert mode == "RGB"
 
 
 def test_the_crop_is_not_random() -> None:
-    """The same picture gives the same pixels, whatever the state of the random generators."""
+    """The same image gives the same pixels, whatever the state of the random generators."""
     image = noise(101, 100)
-    first = fit_picture(image, 32, "crop")
+    first = square_image(image, 32, "shortest")
     random.seed(1)
     torch.manual_seed(1)
-    assert np.array_equal(first, fit_picture(image, 32, "crop"))
+    assert np.array_equal(first, square_image(image, 32, "shortest"))

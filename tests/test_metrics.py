@@ -129,8 +129,8 @@ def test_random_embeddings_score_about_chance() -> None:
     assert found == pytest.approx(expected, abs=4 * math.sqrt(expected / 4_000))
 
 
-def test_a_title_that_occurs_twice_is_right_for_both_pictures() -> None:
-    """The text of one listing that finds the picture of its twin has found a right one."""
+def test_a_title_that_occurs_twice_is_right_for_both_images() -> None:
+    """The text of one listing that finds the image of its twin has found a right one."""
     image = unit(np.array([[1, 0.1, 0], [1, 0, 0], [0, 0, 1.0]]))
     text = unit(np.array([[1, 0, 0], [1, 0, 0], [0, 0, 1.0]]))
     alone = retrieval_metrics(image, text)
@@ -214,7 +214,7 @@ def test_duplicates_are_scored_as_sklearn_scores_all_pairs() -> None:
     """The PR-AUC is scikit-learn's average precision over every pair of rows."""
     vectors, _ = random_pairs(80, 12, seed=6)
     group = np.random.default_rng(1).integers(0, 30, 80)
-    left, right = np.triu_indices(80, k=1)
+    left, relevant = np.triu_indices(80, k=1)
     expected = average_precision_score(
         group[left] == group[right], np.einsum("nd,nd->n", vectors[left], vectors[right])
     )

@@ -18,11 +18,17 @@ from vitrina.errors import UserError
 from vitrina.model.bpe import learn
 from vitrina.model.folder import FILES, folder_fingerprint
 from vitrina.model.model import RuCLIP, build, load_checkpoint, load_folder, ruclip, save_folder
-from vitrina.model.source import find_model, local_checkpoint, local_model, open_checkpoint, texts
+from vitrina.model.source import (
+    find_model,
+    listing_texts,
+    local_checkpoint,
+    local_model,
+    open_checkpoint,
+)
 from vitrina.model.tiny import TINY, make_tiny
 from vitrina.store.artifacts import Store
-from vitrina.store.files import copy, writing
-from vitrina.store.paths import location
+from vitrina.store.files import atomic_write, copy
+from vitrina.store.paths import to_path
 
 WORDS = [(c, t) for c in ("красная", "синяя", "белая") for t in ("кружка", "ваза", "лампа")]
 TITLES = ["Красная кружка в полоску", "Синий чайник", "Жёлтое ведро", "Белая ваза"]
@@ -95,7 +101,7 @@ def test_a_folder_of_the_package_opens_with_ours(tmp_path: Path, folder: Path) -
     assert not model.clip.training
     assert all(parameter.requires_grad for parameter in model.clip.parameters())
     assert (model.resolution, model.context_length, model.embed_dim) == (48, 77, 64)
-    assert (model.mean, model.fit) == ((0.5, 0.5, 0.5), "crop")
+    assert (model.mean, model.resize_mode) == ((0.5, 0.5, 0.5), "shortest")
 
 
 def test_half_precision_weights_become_float32(damaged: Path) -> None:
@@ -111,12 +117,14 @@ def test_half_precision_weights_become_float32(damaged: Path) -> None:
 def test_other_weights_and_unknown_settings_are_saved(folder: Path, tmp_path: Path) -> None:
     """A state dict given beside the model is what is saved, and config.json keeps every key."""
     model = load_folder(folder)
-    changed = RuCLIP(model.clip, model.tokenizer_path, {**model.config, "fit": "pad", "note": "й"})
+    changed = RuCLIP(
+        model.clip, model.tokenizer_path, {**model.config, "resize_mode": "longest", "note": "й"}
+    )
     state = {name: tensor + 1 for name, tensor in model.clip.state_dict().items()}
     save_folder(changed, tmp_path / "saved", state)
     again = load_folder(tmp_path / "saved")
     assert again.config == changed.config
-    assert again.fit == "pad"
+    assert again.resize_mode == "longest"
     assert torch.equal(again.clip.logit_scale, model.clip.logit_scale + 1)
 
 
@@ -183,7 +191,7 @@ def _weights(content: object) -> Callable[[Path], object]:
         (_with("config.json", b'{"model_type": "bert"}'), "'embed_dim', found nothing"),
         (_config(vision_layers="12"), "'vision_layers', found '12'"),
         (_config(mean=[0.5]), "'mean' must be three numbers"),
-        (_config(fit="stretch"), "'fit' must be one of crop, pad, squash"),
+        (_config(resize_mode="stretch"), "'fit' must be one of crop, pad, squash"),
         (_config(embed_dim=32), "text_projection is 128×64, expected 128×32, 1 more"),
         (_config(vision_layers=5), r"resblocks\.4\.\S+ is missing.*\n.*vision 4 × 64"),
         (_cut("bpe.model"), r"bpe\.model is damaged"),
@@ -392,7 +400,7 @@ def test_what_is_at_hand_is_found_without_torch(folder: Path, cache: Path) -> No
 
 def test_a_copy_from_s3_follows_its_source(bucket: str, folder: Path) -> None:
     """The cached copy is reused, is completed when cut short, and is another for other content."""
-    place = location(f"{bucket}/model")
+    place = to_path(f"{bucket}/model")
     for name in FILES:
         copy(UPath(folder / name), place / name)
     first = local_model(str(place))
@@ -421,7 +429,7 @@ def test_texts_are_titles_and_descriptions(tmp_path: Path) -> None:
     """A tokenizer learns from both columns; a missing description is no text."""
     table = pd.DataFrame({"title": ["а", "б"], "image_path": "x", "description": ["в", None]})
     table.to_parquet(tmp_path / "table.parquet")
-    assert sorted(texts(UPath(tmp_path / "table.parquet"))) == ["а", "б", "в"]
+    assert sorted(listing_texts(UPath(tmp_path / "table.parquet"))) == ["а", "б", "в"]
 
 
 def test_tiny_becomes_an_artifact_once(tmp_path: Path, place: UPath) -> None:
@@ -451,7 +459,7 @@ def test_a_checkpoint_becomes_a_model_folder(place: UPath, folder: Path) -> None
     base = load_folder(folder)
     tuned = build(base.config)
     content = {"model_state_dict": tuned.state_dict(), "config": base.config}
-    with writing(place / "run" / "ruCLIP_model_epoch1.pth") as aside:
+    with atomic_write(place / "run" / "ruCLIP_model_epoch1.pth") as aside:
         torch.save(content, aside)
     copy(UPath(folder / "bpe.model"), place / "run" / "bpe.model")
     path = str(place / "run" / "ruCLIP_model_epoch1.pth")
@@ -467,7 +475,7 @@ def test_a_base_of_another_configuration_makes_another_model(folder: Path, tmp_p
     path = str(tmp_path / "seed.pth")
     first = prepare_checkpoint.fn(path, str(base), store)
     config = json.loads((base / "config.json").read_text())
-    (base / "config.json").write_text(json.dumps({**config, "fit": "pad"}))
+    (base / "config.json").write_text(json.dumps({**config, "resize_mode": "longest"}))
     second = prepare_checkpoint.fn(path, str(base), store)
-    assert load_folder(local_model(second.folder)).fit == "pad"
+    assert load_folder(local_model(second.folder)).resize_mode == "longest"
     assert first.fingerprint != second.fingerprint

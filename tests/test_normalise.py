@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from vitrina.catalog.normalize import is_missing, normalise
+from vitrina.catalog.normalize import is_missing, normalize_text
 
 TAGS = ["<b>", "</p>", "<br/>", "<script>", "<!--", "<", ">"]
 ENTITIES = ["&", "&lt;", "&amp;", "amp;", "&#60;", "&nbsp", ";"]
@@ -48,19 +48,19 @@ WILD = st.lists(PIECES, max_size=30).map("".join)
 )
 def test_a_text_becomes_what_a_shopper_reads(text: str, expected: str) -> None:
     """Mark-up and invisible characters go; signs that only look like mark-up stay."""
-    assert normalise(text) == expected
+    assert normalize_text(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "nan", "NaN", "NAN", "None", "null", "NULL"])
 def test_words_that_an_export_writes_for_nothing_are_missing(text: str) -> None:
     """Any case of nan, None and null counts as no text."""
-    assert is_missing(normalise(f" \u200b<b>{text}</b>&nbsp;"))
+    assert is_missing(normalize_text(f" \u200b<b>{text}</b>&nbsp;"))
 
 
 @pytest.mark.parametrize("text", ["nano", "0", "-", "nan nan", "Nonetheless"])
 def test_other_short_texts_are_not_missing(text: str) -> None:
     """Only the whole text counts."""
-    assert not is_missing(normalise(text))
+    assert not is_missing(normalize_text(text))
 
 
 def test_every_control_and_format_character_goes() -> None:
@@ -70,7 +70,7 @@ def test_every_control_and_format_character_goes() -> None:
         hex(code)
         for code in range(sys.maxunicode + 1)
         if unicodedata.category(chr(code)) in unwanted
-        and normalise(f"а{chr(code)}б") not in ("аб", "а б")
+        and normalize_text(f"а{chr(code)}б") not in ("аб", "а б")
     ]
     assert kept == []
 
@@ -81,14 +81,14 @@ def test_every_control_and_format_character_goes() -> None:
 @example("&lt\u037eb>")
 def test_a_second_time_changes_nothing(text: str) -> None:
     """normalise is idempotent, whatever comes."""
-    once = normalise(text)
-    assert normalise(once) == once
+    once = normalize_text(text)
+    assert normalize_text(once) == once
 
 
 @given(WILD)
 def test_what_comes_out_is_clean(text: str) -> None:
     """NFC, printable, and single spaces inside."""
-    clean = normalise(text)
+    clean = normalize_text(text)
     assert unicodedata.is_normalized("NFC", clean)
     assert not {unicodedata.category(c) for c in clean} & {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
     assert clean == " ".join(clean.split())
@@ -98,5 +98,5 @@ def test_what_comes_out_is_clean(text: str) -> None:
 def test_a_hostile_text_costs_no_more_than_its_length(piece: str) -> None:
     """A hundred kilobytes of half mark-up do not hang a run: no pattern backtracks."""
     start = time.thread_time()
-    normalise(piece * (100_000 // len(piece)))
+    normalize_text(piece * (100_000 // len(piece)))
     assert time.thread_time() - start < 1

@@ -1,4 +1,4 @@
-"""One picture: what comes out looks like what went in, or the reason why not is named."""
+"""One image: what comes out looks like what went in, or the reason why not is named."""
 
 import contextlib
 import io
@@ -12,18 +12,18 @@ import simplejpeg
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
+from tests.image_kinds import KINDS, encoded, made, scene
 
-from tests.picture_kinds import KINDS, encoded, made, scene
 from vitrina.config import ResizeConfig
-from vitrina.images.resize_image import RejectedPictureError, shrink
+from vitrina.images.resize_image import RejectedImageError, resize_image
 
 CONFIG = ResizeConfig()
 SMALL = ResizeConfig(default_image_size=(96, 96))
 
 
 def shrunk(data: bytes, config: ResizeConfig = SMALL) -> Image.Image:
-    """The resized picture, decoded; an RGB JPEG."""
-    image = Image.open(io.BytesIO(shrink(data, config)))
+    """The resized image, decoded; an RGB JPEG."""
+    image = Image.open(io.BytesIO(resize_image(data, config)))
     assert (image.format, image.mode) == ("JPEG", "RGB")
     return image
 
@@ -39,11 +39,11 @@ def similarity(image: Image.Image, reference: Image.Image) -> float:
     reference = reference.resize(image.size, Image.Resampling.LANCZOS)
     high, wide = image.height // 8, image.width // 8
     a, b = (
-        np.asarray(picture.convert("L"), float)[: 8 * high, : 8 * wide]
+        np.asarray(image.convert("L"), float)[: 8 * high, : 8 * wide]
         .reshape(high, 8, wide, 8)
         .swapaxes(1, 2)
         .reshape(-1, 64)
-        for picture in (image, reference)
+        for image in (image, reference)
     )
     mean_a, mean_b = a.mean(1), b.mean(1)
     covariance = ((a - mean_a[:, None]) * (b - mean_b[:, None])).mean(1)
@@ -53,14 +53,14 @@ def similarity(image: Image.Image, reference: Image.Image) -> float:
 
 
 def reason(data: bytes, config: ResizeConfig = CONFIG) -> str:
-    """Why the picture is rejected."""
-    with pytest.raises(RejectedPictureError) as caught:
-        shrink(data, config)
+    """Why the image is rejected."""
+    with pytest.raises(RejectedImageError) as caught:
+        resize_image(data, config)
     return caught.value.reason
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_picture_of_any_kind_looks_like_itself(kind: str) -> None:
+def test_a_image_of_any_kind_looks_like_itself(kind: str) -> None:
     """Colours, brightness and transparency come through; nothing is black, inverted or clipped."""
     data, reference = made(kind)
     image = shrunk(data)
@@ -71,7 +71,7 @@ def test_a_picture_of_any_kind_looks_like_itself(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_the_exif_orientation_is_applied(kind: str, orientation: int) -> None:
-    """A picture is upright whichever way the camera was held, and fits the box as it is seen."""
+    """An image is upright whichever way the camera was held, and fits the box as it is seen."""
     exif = Image.Exif()
     exif[0x0112] = orientation
     data = encoded(scene(), kind, exif=exif)
@@ -83,7 +83,7 @@ def test_the_exif_orientation_is_applied(kind: str, orientation: int) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
-def test_a_damaged_exif_does_not_cost_the_picture() -> None:
+def test_a_damaged_exif_does_not_cost_the_image() -> None:
     """Metadata that cannot be read are left aside."""
     broken = encoded(scene(), exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")
     assert difference(shrunk(broken), scene()) < 4
@@ -101,7 +101,7 @@ def test_an_embedded_profile_is_converted_to_srgb() -> None:
 
 @pytest.mark.parametrize("profile", ["not one", "of another colour space", "sRGB"])
 def test_a_profile_that_does_not_apply_is_ignored(profile: str) -> None:
-    """A damaged profile, one of another kind of picture, and sRGB itself change nothing."""
+    """A damaged profile, one of another kind of image, and sRGB itself change nothing."""
     lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     content = {"not one": b"no profile at all", "of another colour space": lab, "sRGB": srgb}
@@ -122,7 +122,7 @@ def test_a_profile_that_does_not_apply_is_ignored(profile: str) -> None:
     ],
 )
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-def test_a_picture_fits_within_the_box(
+def test_a_image_fits_within_the_box(
     size: tuple[int, int], box: tuple[int, int], expected: tuple[int, int], kind: str
 ) -> None:
     """The aspect is kept, nothing is enlarged, and no side becomes nothing."""
@@ -136,12 +136,12 @@ def test_scaled_decoding_is_as_good_as_a_full_one(
     size: tuple[int, int], box: tuple[int, int]
 ) -> None:
     """SSIM above 0.98 against a full decode with Lanczos, on texture of all sizes."""
-    picture = np.asarray(scene(size), float)
+    image = np.asarray(scene(size), float)
     for fineness in (2, 4, 8, 16, 32):
         noise = np.random.default_rng(0).normal(0, 4 * fineness**0.5, size[::-1])
         small = noise[: size[1] // fineness, : size[0] // fineness].astype(np.float32)
-        picture += np.asarray(Image.fromarray(small).resize(size))[..., None]
-    data = encoded(Image.fromarray(picture.clip(0, 255).astype(np.uint8)), quality=92)
+        image += np.asarray(Image.fromarray(small).resize(size))[..., None]
+    data = encoded(Image.fromarray(image.clip(0, 255).astype(np.uint8)), quality=92)
     image = shrunk(data, ResizeConfig(default_image_size=box))
     assert similarity(image, Image.open(io.BytesIO(data))) > 0.98
 
@@ -166,7 +166,7 @@ def png_header(width: int, height: int) -> bytes:
 def test_a_bomb_is_rejected_by_its_header(size: tuple[int, int]) -> None:
     """More pixels than max_pixels are never decoded, however few bytes hold them."""
     tracemalloc.start()
-    assert reason(png_header(*size)) == "too_large_picture"
+    assert reason(png_header(*size)) == "too_large_image"
     assert tracemalloc.get_traced_memory()[1] < 2**20
     tracemalloc.stop()
 
@@ -174,44 +174,44 @@ def test_a_bomb_is_rejected_by_its_header(size: tuple[int, int]) -> None:
 def test_the_limit_of_pixels_is_a_setting() -> None:
     """One pixel more than max_pixels is too many; as many are not."""
     data = encoded(scene((100, 100)))
-    assert reason(data, ResizeConfig(max_pixels=9_999)) == "too_large_picture"
+    assert reason(data, ResizeConfig(max_pixels=9_999)) == "too_large_image"
     assert shrunk(data, ResizeConfig(max_pixels=10_000)).size == (100, 100)
 
 
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        (b"", "empty_picture"),
-        (b"<html>404 Not Found</html>", "unreadable_picture"),
-        (bytes(2_000), "unreadable_picture"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "unreadable_picture"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "unreadable_picture"),
-        (b"\xff\xd8\xff", "truncated_picture"),
+        (b"", "empty_image"),
+        (b"<html>404 Not Found</html>", "unreadable_image"),
+        (bytes(2_000), "unreadable_image"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "unreadable_image"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "unreadable_image"),
+        (b"\xff\xd8\xff", "truncated_image"),
     ],
 )
-def test_what_is_no_picture_is_named(data: bytes, expected: str) -> None:
+def test_what_is_no_image_is_named(data: bytes, expected: str) -> None:
     """No bytes, an error page, zeros, and formats that run programs or scripts."""
     assert reason(data) == expected
 
 
 @pytest.mark.parametrize("part", [0.02, 0.3, 0.5, 0.9, 0.99])
 @pytest.mark.parametrize("kind", ["JPEG", "progressive JPEG", "Adobe CMYK JPEG", "PNG", "WebP"])
-def test_a_truncated_picture_is_rejected(kind: str, part: float) -> None:
+def test_a_truncated_image_is_rejected(kind: str, part: float) -> None:
     """However much of it is there, it is not finished in grey."""
     data, _ = made(kind)
-    assert reason(data[: int(part * len(data))]) == "truncated_picture"
+    assert reason(data[: int(part * len(data))]) == "truncated_image"
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "progressive JPEG", "Adobe CMYK JPEG"])
 def test_a_truncated_jpeg_with_an_end_marker_is_rejected(kind: str) -> None:
-    """A broken download that was closed properly; Pillow takes it for a whole picture."""
+    """A broken download that was closed properly; Pillow takes it for a whole image."""
     data, _ = made(kind)
-    assert reason(data[: len(data) * 2 // 5] + b"\xff\xd9") == "truncated_picture"
+    assert reason(data[: len(data) * 2 // 5] + b"\xff\xd9") == "truncated_image"
     zeros = data[: len(data) // 2] + bytes(len(data) // 2 - 2) + b"\xff\xd9"
-    assert reason(zeros) == "truncated_picture"
+    assert reason(zeros) == "truncated_image"
 
 
-def test_bytes_after_the_picture_do_no_harm() -> None:
+def test_bytes_after_the_image_do_no_harm() -> None:
     """Phones and editors append data to JPEGs."""
     assert difference(shrunk(encoded(scene()) + b"appended" * 99), scene()) < 4
 
@@ -224,9 +224,9 @@ def test_bytes_after_the_picture_do_no_harm() -> None:
 @settings(max_examples=100, deadline=None)
 @pytest.mark.filterwarnings("ignore")
 def test_damage_never_crashes(kind: str, place: float, junk: bytes) -> None:
-    """Any bytes overwritten anywhere: a picture or a named reason, no other error."""
+    """Any bytes overwritten anywhere: an image or a named reason, no other error."""
     data, _ = made(kind)
     start = int(place * len(data))
     damaged = data[:start] + junk + data[start + len(junk) :]
-    with contextlib.suppress(RejectedPictureError):
+    with contextlib.suppress(RejectedImageError):
         shrunk(damaged)

@@ -57,7 +57,7 @@ def run(shop: str, output: str, cache: Path, endpoint: str) -> "subprocess.Compl
 
 
 def results(output: str) -> dict[str, bytes]:
-    """The bytes of the results that hold no path: texts, weights, vectors, pictures by name."""
+    """The bytes of the results that hold no path: texts, weights, vectors, images by name."""
     files = s3fs.S3FileSystem()
     found = {}
     for stage, name in (
@@ -103,7 +103,7 @@ def test_bad_days_give_the_same_bytes(
                 stdout=file,
                 stderr=file,
             )
-        resizing = "PUT /" + bucket.removeprefix("s3://") + "/bad/pictures/"
+        resizing = "PUT /" + bucket.removeprefix("s3://") + "/bad/images/"
         eventually(
             lambda: any(asked.startswith(resizing) for asked in list(endpoint.app.asked)),
             TIMEOUT,
@@ -124,13 +124,13 @@ def test_bad_days_give_the_same_bytes(
 def test_killed_and_started_again_the_run_goes_on(
     shop: str, bucket: str, s3_server: str, tmp_path: Path
 ) -> None:
-    """kill -9 while resizing to S3: no picture is opened twice that was recorded, all are there."""
+    """kill -9 while resizing to S3: no image is opened twice that was recorded, all are there."""
     output, cache = f"{bucket}/out", tmp_path / "cache"
     files = s3fs.S3FileSystem(use_listings_cache=False)
     variables = environment(cache, s3_server)
     with running(command(shop, output), variables, tmp_path / "killed.log") as process:
-        resized = f"{output}/pictures/*/*.jpg"
-        eventually(lambda: files.glob(resized), TIMEOUT, "pictures", pause=0.02)
+        resized = f"{output}/images/*/*.jpg"
+        eventually(lambda: files.glob(resized), TIMEOUT, "images", pause=0.02)
         process.kill()  # and, when the block ends, the Prefect server that it leaves behind
         process.wait()
     assert not files.exists(f"{output}/resize/latest")

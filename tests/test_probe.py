@@ -19,7 +19,7 @@ def embeddings(labels: np.ndarray, seed: int, signal: float) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def data() -> tuple[Features, list[str], Features, list[str]]:
-    """Four classes that pictures show better than texts do."""
+    """Four classes that images show better than texts do."""
     rng = np.random.default_rng(0)
     parts: list[tuple[Features, list[str]]] = []
     for rows, seed in ((300, 1), (200, 2)):
@@ -36,9 +36,9 @@ def test_the_probe_is_a_logistic_regression_on_standardised_training_rows(
     train, train_labels, test, test_labels = data
     scores = linear_probe(train, train_labels, test, test_labels)
     for kind in ("text", "image", "both"):
-        scaler = StandardScaler().fit(train.kinds()[kind])
+        scaler = StandardScaler().resize_mode(train.kinds()[kind])
         model = LogisticRegression(C=0.1, max_iter=1_000)
-        model.fit(scaler.transform(train.kinds()[kind]), train_labels)
+        model.resize_mode(scaler.transform(train.kinds()[kind]), train_labels)
         found = model.predict(scaler.transform(test.kinds()[kind]))
         assert scores[f"probe_{kind}_accuracy"] == pytest.approx(
             np.mean(found == np.array(test_labels))
@@ -84,7 +84,7 @@ def test_too_little_to_probe_is_said_so(train: list[str], test: list[str]) -> No
 
 
 def test_zero_shot_takes_the_nearest_class_name() -> None:
-    """Accuracy counts pictures whose nearest name is theirs; rows without a label do not count."""
+    """Accuracy counts images whose nearest name is theirs; rows without a label do not count."""
     names = np.eye(3, 8, dtype=np.float32)
     image = names[[0, 1, 2, 2, 0]]
     scores = zero_shot(image, names, ["дом", "обувь", "посуда"], ["дом", "обувь", "дом", "", "дом"])

@@ -13,12 +13,12 @@ from tasks.promote import promote
 from vitrina.config import EvaluateConfig, GateConfig, TrainConfig
 from vitrina.errors import UserError
 from vitrina.promotion import history as promotions
-from vitrina.promotion.gate import compete, decide, present_model
-from vitrina.promotion.history import current, read_history, roll_back
+from vitrina.promotion.gate import decide, embedding_model, promote_if_better
+from vitrina.promotion.history import current_model, read_history, roll_back
 from vitrina.results import ModelResult, PromoteResult
 from vitrina.store.artifacts import Store
 from vitrina.store.files import create_bytes, listing, read_bytes, write_bytes
-from vitrina.store.paths import location
+from vitrina.store.paths import to_path
 
 GATE = GateConfig(metric="mean_recall_at_1", margin=0.02)
 DETAILS = {"table": "fp", "split": {"seed": 0}}
@@ -35,7 +35,7 @@ def model(tmp_path: Path) -> Callable[[str], ModelResult]:
     """Make a folder with a ruCLIP's three files, named by what its figures shall be."""
 
     def make(name: str) -> ModelResult:
-        folder = location(tmp_path / name)
+        folder = to_path(tmp_path / name)
         for file in ("config.json", "bpe.model", "pytorch_model.bin"):
             write_bytes(folder / file, f"{file} of {name}".encode())
         return ModelResult(folder=str(folder), fingerprint=name)
@@ -49,7 +49,7 @@ def recall(model: ModelResult) -> dict[str, float]:
 
 
 def gate(store: Store, base: ModelResult, candidate: ModelResult) -> PromoteResult:
-    return compete(base, candidate, store, GATE, recall, DETAILS)
+    return promote_if_better(base, candidate, store, GATE, recall, DETAILS)
 
 
 def test_a_better_model_becomes_the_present_one(
@@ -59,9 +59,9 @@ def test_a_better_model_becomes_the_present_one(
     base, new = model("base10"), model("new40")
     result = gate(store, base, new)
     assert result.promoted
-    assert (result.candidate, result.present) == (0.4, 0.1)
-    assert result.model == current(store)
-    folder = location(result.model.folder)
+    assert (result.candidate, result.current) == (0.4, 0.1)
+    assert result.model == current_model(store)
+    folder = to_path(result.model.folder)
     assert (folder / "pytorch_model.bin").read_bytes() == b"pytorch_model.bin of new40"
     pointer = json.loads((store.path / "models" / "current").read_text())
     assert pointer == {"folder": str(folder), "fingerprint": "new40"}
@@ -70,7 +70,7 @@ def test_a_better_model_becomes_the_present_one(
         **DETAILS,
         "metric": "mean_recall_at_1",
         "candidate": 0.4,
-        "present": 0.1,
+        "current": 0.1,
     }
 
 
@@ -84,7 +84,7 @@ def test_a_model_that_is_not_better_by_the_margin_is_not_promoted(
     assert not result.promoted
     assert result.model == base
     assert "does not beat the present model's 0.1000 by more than 0.02" in result.reason
-    assert current(store) is None
+    assert current_model(store) is None
     assert not read_history(store).records
 
 
@@ -96,7 +96,7 @@ def test_the_present_model_must_be_beaten_not_the_base(
     gate(store, base, model("first40"))
     result = gate(store, base, model("second30"))
     assert not result.promoted
-    assert result.present == 0.4
+    assert result.current == 0.4
     assert result.model.fingerprint == "first40"
 
 
@@ -106,11 +106,11 @@ def test_cleaning_up_a_training_takes_no_promoted_model(
     """The present model is a copy of its own."""
     new = model("new40")
     gate(store, model("base10"), new)
-    for file in location(new.folder).iterdir():
+    for file in to_path(new.folder).iterdir():
         file.unlink()
-    present = current(store)
+    present = current_model(store)
     assert present is not None
-    assert (location(present.folder) / "config.json").exists()
+    assert (to_path(present.folder) / "config.json").exists()
 
 
 def test_a_base_that_stays_present_is_where_it_lies_now(
@@ -119,9 +119,9 @@ def test_a_base_that_stays_present_is_where_it_lies_now(
     """A stored result names the base's folder of another machine or cache."""
     base, kept = model("base40"), gate(store, model("base40"), model("new10"))
     elsewhere = base.model_copy(update={"folder": "/another/cache/base40"})
-    assert present_model(kept, elsewhere) == elsewhere
+    assert embedding_model(kept, elsewhere) == elsewhere
     promoted = gate(store, base, model("new50"))
-    assert present_model(promoted, elsewhere) == promoted.model
+    assert embedding_model(promoted, elsewhere) == promoted.model
 
 
 def test_rolling_back_goes_one_promotion_further_each_time(
@@ -182,7 +182,7 @@ def test_runs_at_once_end_with_one_history_and_the_best_model(
         thread.join()
     assert len(results) == len(candidates)
     history = read_history(store)
-    present = current(store)
+    present = current_model(store)
     assert present is not None
     assert present.fingerprint == "new50"
     recalls = [int(record.fingerprint[-2:]) for record in history.records]
@@ -207,7 +207,7 @@ def test_a_lost_race_is_decided_again(
     monkeypatch.setattr("vitrina.promotion.gate.keep", overtaken)
     result = gate(store, base, model("slower40"))
     assert not result.promoted
-    assert result.present == 0.6
+    assert result.current == 0.6
     assert result.model.fingerprint == "faster60"
     assert len(read_history(store).records) == 1
 
@@ -243,7 +243,7 @@ def test_the_margin_is_in_the_decision() -> None:
 
 def test_the_task_measures_both_and_a_second_run_ends_cached(tmp_path: Path) -> None:
     """With real models: the first run decides, the second finds it decided and measures nothing."""
-    table = draw_shop(tmp_path / "pictures", rows=40)
+    table = draw_shop(tmp_path / "images", rows=40)
     table.to_parquet(tmp_path / "table.parquet")
     base, candidate = (tiny_model(tmp_path / f"m{seed}", table, seed) for seed in (0, 1))
     arguments = (str(tmp_path / "table.parquet"), "fp", base, candidate)

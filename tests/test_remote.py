@@ -18,7 +18,7 @@ from processes import eventually
 from servers import Server
 from standin import Wish
 
-from tasks.orchestration.child_run import run_remotely
+from tasks.orchestration.child_run import run_in_deployment
 from vitrina.errors import UserError
 
 CHILD = "child/nobody"
@@ -60,7 +60,7 @@ def fates(server: Server, *states: Callable[[], State[Any]]) -> Iterator[list[UU
 @flow
 def caller(deployment: str, config: Wish) -> None:
     """A parent, run by the test itself."""
-    run_remotely(deployment, config, poll_seconds=0.1)
+    run_in_deployment(deployment, config, poll_seconds=0.1)
 
 
 @pytest.fixture
@@ -82,8 +82,8 @@ def test_waits_for_the_child_and_hands_it_the_parameters(connected: Server, wish
 def test_tells_why_the_child_failed(connected: Server, wish: Wish) -> None:
     """A failure raises in the parent with the deployment, the reason and the log's address."""
     with (
-        fates(connected, lambda: Failed(message="no picture left.")) as seen,
-        pytest.raises(FailedRun, match=r"nobody failed \(run [\w-]+\): no picture left\.") as told,
+        fates(connected, lambda: Failed(message="no image left.")) as seen,
+        pytest.raises(FailedRun, match=r"nobody failed \(run [\w-]+\): no image left\.") as told,
     ):
         caller(CHILD, wish)
     assert f"{connected.url}/runs/flow-run/{seen[0]}" in str(told.value)

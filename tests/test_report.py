@@ -1,4 +1,4 @@
-"""The report: a table, a page that stands alone, Markdown, and pictures that can be read."""
+"""The report: a table, a page that stands alone, Markdown, and images that can be read."""
 
 import io
 import json
@@ -17,7 +17,7 @@ from vitrina.reporting.contact_sheet import Found, SheetRow, contact_sheet
 from vitrina.reporting.render import Section, html_page, markdown
 from vitrina.reporting.sections import (
     draw_training,
-    figures_section,
+    metrics_section,
     rows_section,
     show_sections,
     summary,
@@ -33,8 +33,8 @@ from vitrina.results import (
     TrainResult,
 )
 from vitrina.store.artifacts import Store
-from vitrina.store.paths import location
-from vitrina.training.checkpoints import Place, Progress
+from vitrina.store.paths import to_path
+from vitrina.training.checkpoints import Progress, RunFolder
 
 SECONDS = {"clean": 0.4, "resize": 3.0, "train": 61.25}
 FIGURES = {
@@ -65,12 +65,12 @@ def results(tmp_path: Path) -> dict[str, object]:
             table="t.parquet",
             csv="processed_data.csv",
             rejected="rejected.csv",
-            pictures="p",
+            images="p",
             fingerprint="f",
             rows_in=1_050,
             rows_kept=1_040,
-            reasons={"no title": 3, "broken_picture": 7},
-            pictures_resized=1_040,
+            reasons={"no title": 3, "broken_image": 7},
+            images_resized=1_040,
         ),
         "trained": TrainResult(
             folder=str(folder),
@@ -101,9 +101,9 @@ def results(tmp_path: Path) -> dict[str, object]:
 
 
 def sheet() -> bytes:
-    picture = Image.new("RGB", (60, 80), (200, 80, 30))
-    found = [Found(picture, place == 0, 0.9) for place in range(5)]
-    return contact_sheet([SheetRow("Кружка жёлтая «Ёж»", picture, 1, found)])
+    image = Image.new("RGB", (60, 80), (200, 80, 30))
+    found = [Found(image, place == 0, 0.9) for place in range(5)]
+    return contact_sheet([SheetRow("Кружка жёлтая «Ёж»", image, 1, found)])
 
 
 def printed(renderable: object, width: int = 120) -> str:
@@ -128,7 +128,7 @@ class Outside(HTMLParser):
 
 def test_a_figure_stands_with_what_it_rests_on(results: dict[str, object]) -> None:
     """How many products and listings were held out, and how exact a recall of so many is."""
-    assert figures_section(results["evaluated"]).title == (
+    assert metrics_section(results["evaluated"]).title == (
         "Held-out products: 100 with 130 listings, a recall is known to ±0.10"
     )
 
@@ -146,7 +146,7 @@ def test_rows_add_up_and_name_every_reason(results: dict[str, object]) -> None:
     """In, each reason from the most frequent, kept."""
     assert rows_section(results["resized"]).rows == [
         ("in the catalogue", "1,050"),
-        ("rejected: broken picture", "7"),
+        ("rejected: broken image", "7"),
         ("rejected: no title", "3"),
         ("kept", "1,040"),
     ]
@@ -156,7 +156,7 @@ def test_figures_stand_beside_chance_and_unmeasured_ones_are_left_out(
     results: dict[str, object],
 ) -> None:
     """Before and after, with what guessing gives for recall; no probe, no line."""
-    assert figures_section(results["evaluated"]).rows == [
+    assert metrics_section(results["evaluated"]).rows == [
         ("recall@1, text → image", "0.015", "0.020", "0.750"),
         ("median rank, text → image", "", "20.5", "1.0"),
         ("category by its name alone, accuracy", "", "0.300", "0.300"),
@@ -169,12 +169,12 @@ def test_the_terminal_shows_everything_at_any_width(results: dict[str, object]) 
     for width in (60, 120):
         text = printed(summary(result, SECONDS), width)
         squeezed = re.sub(r"\s+", "", text)
-        for expected in ("1,050", "brokenpicture", "0.750", "61.2s", "64.7s", result.report):
+        for expected in ("1,050", "brokenimage", "0.750", "61.2s", "64.7s", result.report):
             assert expected in squeezed, expected
 
 
 def test_the_page_stands_alone(results: dict[str, object], tmp_path: Path) -> None:
-    """It holds tables and both pictures, loads nothing, runs nothing, and escapes what it shows."""
+    """It holds tables and both images, loads nothing, runs nothing, and escapes what it shows."""
     store = Store(root=str(tmp_path / "store"))
     result = report.fn(**results, seconds=SECONDS, store=store)
     page = Path(result.report).read_text()
@@ -207,7 +207,7 @@ def test_markdown_tables_survive_any_cell() -> None:
     assert lines[4] == r"| a\|b | 1 |"
 
 
-def test_a_page_without_pictures_or_numbers_is_a_page() -> None:
+def test_a_page_without_images_or_numbers_is_a_page() -> None:
     """Parts may be missing."""
     page = html_page("Пусто", [Section("Слова", ("", ""), [("да", "нет")])], {})
     assert "<h1>Пусто</h1>" in page
@@ -217,9 +217,9 @@ def test_a_page_without_pictures_or_numbers_is_a_page() -> None:
 
 @pytest.mark.parametrize("records", [RECORDS, RECORDS[1:2], RECORDS[:1], RECORDS[1:3]])
 def test_a_training_of_any_length_has_a_curve(records: list[dict[str, float]]) -> None:
-    """One step, no validation, validation alone: a picture each time."""
-    picture = np.asarray(Image.open(io.BytesIO(training_curve(records))).convert("L"))
-    assert picture.std() > 5
+    """One step, no validation, validation alone: an image each time."""
+    image = np.asarray(Image.open(io.BytesIO(training_curve(records))).convert("L"))
+    assert image.std() > 5
 
 
 def test_the_curve_is_drawn_from_the_trainings_own_file(results: dict[str, object]) -> None:
@@ -232,28 +232,28 @@ def test_the_mixes_of_base_and_fine_tuned_are_drawn(results: dict[str, object]) 
     figures = [{f"mean_recall_at_{k}": k / 20 + mix / 4 for k in (1, 5, 10)} for mix in (0, 1, 2)]
     mixes = dict(zip(("1", "0.5", "0"), figures, strict=True))
     folder = Path(results["trained"].folder)
-    place = Place(location(folder), "key", {})
+    place = RunFolder(to_path(folder), "key", {})
     without = draw_training(results["trained"])
-    place.point(None, Progress(mix=0.5, curve=mixes))
-    picture = draw_training(results["trained"])
-    assert picture == training_curve(RECORDS, mixes)
-    widths = [Image.open(io.BytesIO(one)).width for one in (without, picture)]
+    place.point(None, Progress(wise_ft_alpha=0.5, alpha_metrics=mixes))
+    image = draw_training(results["trained"])
+    assert image == training_curve(RECORDS, mixes)
+    widths = [Image.open(io.BytesIO(one)).width for one in (without, image)]
     assert widths[1] == widths[0] * 3 / 2
     flat = {mix: dict.fromkeys(figures[0], 0.5) for mix in mixes}
-    assert training_curve(RECORDS, flat) != picture
+    assert training_curve(RECORDS, flat) != image
 
 
 def test_every_letter_of_a_russian_title_has_a_glyph() -> None:
     """The font of the contact sheet knows them; a missing one would warn and be drawn as a box."""
-    picture = Image.new("RGB", (40, 40))
+    image = Image.new("RGB", (40, 40))
     title = "Съешь ещё этих мягких французских булок, ЁЖ №5 «да» — 40×40 см"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        contact_sheet([SheetRow(title, picture, 1, [Found(picture, True, 0.5)])])
+        contact_sheet([SheetRow(title, image, 1, [Found(image, True, 0.5)])])
 
 
 @pytest.mark.parametrize("title", ["Набор $#1$ хит", "Чехол $5_$ дёшево", "Набор 2$ + 3^$"])
 def test_a_price_in_a_title_is_no_formula(title: str) -> None:
     """Between two dollar signs other texts are TeX to matplotlib, and most titles wrong TeX."""
-    picture = Image.new("RGB", (40, 40))
-    contact_sheet([SheetRow(title, picture, 1, [Found(picture, True, 0.5)])])
+    image = Image.new("RGB", (40, 40))
+    contact_sheet([SheetRow(title, image, 1, [Found(image, True, 0.5)])])

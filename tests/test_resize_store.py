@@ -9,23 +9,23 @@ from pathlib import Path
 import botocore.exceptions
 import pytest
 import s3fs
+from tests.image_shop import CONFIG, Shop
 from upath import UPath
 
-from tasks.orchestration.retries import may_pass
+from tasks.orchestration.retries import is_transient
 from tests.flaky_s3 import flaky_endpoint
-from tests.picture_shop import CONFIG, Shop
 from vitrina.config import ResizeConfig
 from vitrina.errors import UserError
-from vitrina.images import resize_pool as picture_pool
-from vitrina.images.resize_image import shrink
+from vitrina.images import resize_pool as image_pool
+from vitrina.images.resize_image import resize_image
 from vitrina.store.files import read_bytes
-from vitrina.store.paths import location
+from vitrina.store.paths import to_path
 
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Shop:
     """A small shop on this machine."""
-    return Shop(location(tmp_path))
+    return Shop(to_path(tmp_path))
 
 
 def failing(error: Callable[[], Exception], at: int) -> Callable[[UPath], bytes]:
@@ -40,26 +40,26 @@ def failing(error: Callable[[], Exception], at: int) -> Callable[[UPath], bytes]
     return read
 
 
-def test_a_failure_of_the_store_is_no_rejected_picture(
+def test_a_failure_of_the_store_is_no_rejected_image(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is raised as one that may pass; the next try opens what is left, and rejects nothing."""
     answer = {"ResponseMetadata": {"HTTPStatusCode": 503}, "Error": {"Code": "SlowDown"}}
     slow_down = lambda: botocore.exceptions.ClientError(answer, "GetObject")  # noqa: E731
-    monkeypatch.setattr(picture_pool, "read_bytes", failing(slow_down, at=3))
+    monkeypatch.setattr(image_pool, "read_bytes", failing(slow_down, at=3))
     with pytest.raises(botocore.exceptions.ClientError) as caught:
         shop.run(config=CONFIG.model_copy(update={"threads": 1}))
-    assert may_pass(caught.value)
+    assert is_transient(caught.value)
     second = shop.run()
-    assert second.pictures_resized == 3
+    assert second.images_resized == 3
     assert second.reasons == {}
 
 
 def test_requests_to_s3_run_at_once_and_decoders_do_not(
     bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Sixteen pictures are on their way at a time; no more are decoded than there are cores."""
-    shop = Shop(location(bucket), rows=32)
+    """Sixteen images are on their way at a time; no more are decoded than there are cores."""
+    shop = Shop(to_path(bucket), rows=32)
     all_there, cores = threading.Barrier(16, timeout=20), len(os.sched_getaffinity(0))
     decoding: list[int] = []
     most: list[int] = []
@@ -73,24 +73,24 @@ def test_requests_to_s3_run_at_once_and_decoders_do_not(
         most.append(len(decoding))
         time.sleep(0.01)
         decoding.pop()
-        return shrink(data, config)
+        return resize_image(data, config)
 
-    monkeypatch.setattr(picture_pool, "read_bytes", read)
-    monkeypatch.setattr(picture_pool, "shrink", watched)
+    monkeypatch.setattr(image_pool, "read_bytes", read)
+    monkeypatch.setattr(image_pool, "shrink", watched)
     assert shop.run().rows_kept == 32
     assert max(most) <= cores
 
 
-def test_a_flaky_s3_costs_no_picture(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_flaky_s3_costs_no_image(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """503, 500 and a connection dropped in mid-body: the same table as on a good day."""
-    good = Shop(location(bucket) / "good").run()
+    good = Shop(to_path(bucket) / "good").run()
     faults = {"GET 1.jpg": "503", "PUT 3.jpg": "503", "GET 4.jpg": "cut", "PUT 5.jpg": "500"}
     with flaky_endpoint(lambda method, name: faults.get(f"{method} {name}")) as endpoint:
         monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint.url)
         s3fs.S3FileSystem.clear_instance_cache()
-        shop = Shop(location(bucket) / "bad", rows=0)
+        shop = Shop(to_path(bucket) / "bad", rows=0)
         shop.ids = list(range(6))
-        shop.images = location(bucket) / "good" / "images"
+        shop.images = to_path(bucket) / "good" / "images"
         bad = shop.run()
     assert sorted(endpoint.app.failed) == sorted(faults)
     assert bad.reasons == {}
@@ -99,7 +99,7 @@ def test_a_flaky_s3_costs_no_picture(bucket: str, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize(
     ("cause", "expected"),
-    [(FileNotFoundError(), "missing_picture"), (PermissionError(), "unreadable_picture")],
+    [(FileNotFoundError(), "missing_image"), (PermissionError(), "unreadable_image")],
 )
 def test_a_file_that_cannot_be_read_is_one_rejected_row(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, cause: OSError, expected: str
@@ -111,6 +111,6 @@ def test_a_file_that_cannot_be_read_is_one_rejected_row(
         refused.__cause__ = cause
         return refused
 
-    monkeypatch.setattr(picture_pool, "read_bytes", failing(error, at=0))
+    monkeypatch.setattr(image_pool, "read_bytes", failing(error, at=0))
     assert shop.run().reasons == {expected: 1}
     assert shop.run().reasons == {}

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
-from tasks.orchestration.retries import may_pass
+from tasks.orchestration.retries import is_transient
 from vitrina.errors import UserError
 
 
@@ -36,7 +36,7 @@ def wrapped(error: Exception) -> OSError:
 )
 def test_a_passing_failure_is_tried_again(error: Exception) -> None:
     """Network and store failures may pass."""
-    assert may_pass(error)
+    assert is_transient(error)
 
 
 @pytest.mark.parametrize(
@@ -54,4 +54,4 @@ def test_a_passing_failure_is_tried_again(error: Exception) -> None:
 )
 def test_a_lasting_failure_is_not(error: Exception) -> None:
     """Bad input, missing rights, a full disk and bugs do not pass by waiting."""
-    assert not may_pass(error)
+    assert not is_transient(error)

@@ -11,12 +11,12 @@ from upath import UPath
 from flows.roll_back import history_lines
 from vitrina.config import GateConfig
 from vitrina.errors import UserError
-from vitrina.promotion.gate import compete
-from vitrina.promotion.history import current, read_history, roll_back
+from vitrina.promotion.gate import promote_if_better
+from vitrina.promotion.history import current_model, read_history, roll_back
 from vitrina.results import ModelResult
 from vitrina.store.artifacts import Store
 from vitrina.store.files import listing, remove, write_bytes
-from vitrina.store.paths import location
+from vitrina.store.paths import to_path
 
 Promote = Callable[[Store, str], ModelResult]
 
@@ -26,7 +26,7 @@ def promote(tmp_path: Path) -> Promote:
     """Promote a model of this fingerprint over whatever is present, better or not."""
 
     def folder_of(name: str) -> ModelResult:
-        folder = location(tmp_path / "trained" / name)
+        folder = to_path(tmp_path / "trained" / name)
         for file in ("config.json", "bpe.model", "pytorch_model.bin"):
             write_bytes(folder / file, f"{file} of {name}".encode())
         return ModelResult(folder=str(folder), fingerprint=name)
@@ -35,7 +35,7 @@ def promote(tmp_path: Path) -> Promote:
         gate = GateConfig(margin=-1)
         figures = {gate.metric: 0.5}
         base, candidate = folder_of("base"), folder_of(name)
-        result = compete(base, candidate, store, gate, lambda _: figures, {"split": {}})
+        result = promote_if_better(base, candidate, store, gate, lambda _: figures, {"split": {}})
         assert result.promoted
         return result.model
 
@@ -43,7 +43,7 @@ def promote(tmp_path: Path) -> Promote:
 
 
 def present(store: Store) -> str | None:
-    found = current(store)
+    found = current_model(store)
     return found.fingerprint if found else None
 
 
@@ -92,7 +92,7 @@ def test_a_model_that_cannot_be_gone_back_to_is_refused(
 def test_a_model_whose_files_are_gone_is_not_put_back(tmp_path: Path, promote: Promote) -> None:
     """Rather the present model than one that the next run cannot open."""
     store = Store(root=str(tmp_path / "store"))
-    first = location(promote(store, "aa11").folder)
+    first = to_path(promote(store, "aa11").folder)
     promote(store, "bb22")
     remove([first / "pytorch_model.bin"])
     with pytest.raises(UserError, match="aa11 is gone or not whole"):

@@ -18,24 +18,24 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.testing.utilities import prefect_test_harness
 from pydantic import ValidationError
+from tests.image_shop import Shop, image, opens
 from upath import UPath
 
 from flows.data_preprocessing import data_preprocessing
 from flows.generate_embeddings import check, generate_embeddings
 from tasks.embed import gpus_of_a_shard
-from tasks.orchestration.ray_shards import _work, check_launcher, check_runner, shard_map
-from tests.picture_shop import Shop, opens, picture
+from tasks.orchestration.ray_shards import _work, check_executor, check_launcher, shard_map
 from vitrina.config import (
     DataPreprocessingConfig,
     EmbedConfig,
+    ExecutorConfig,
     GenerateEmbeddingsConfig,
     PipelineConfig,
     ResizeConfig,
-    RunnerConfig,
     TrainConfig,
 )
 from vitrina.demo.catalog import draw_catalog
-from vitrina.embedding.reuse import COLUMNS, Index
+from vitrina.embedding.reuse import COLUMNS, ReuseIndex
 from vitrina.embedding.rows import Rows
 from vitrina.embedding.shard import Shard
 from vitrina.embedding.shard_file import write_shard
@@ -44,18 +44,18 @@ from vitrina.execution.ray_cluster import joining
 from vitrina.images.resize_pool import resize_shard
 from vitrina.model.tiny import make_tiny
 from vitrina.results import EmbedResult, ResizeResult
-from vitrina.store.files import is_aside
+from vitrina.store.files import is_temp_file
 
 
-@pytest.mark.parametrize("runner", ["dask", "ray://head", "ray://:10001", "Ray", ""])
+@pytest.mark.parametrize("executor", ["dask", "ray://head", "ray://:10001", "Ray", ""])
 def test_unknown_runner_is_refused_by_name(runner: str) -> None:
     """By every config that takes one, with what was expected."""
     with pytest.raises(ValidationError, match=f"there is no runner '{runner}': expected threads"):
-        RunnerConfig(runner=runner)
+        ExecutorConfig(executor=runner)
     shop = {"catalog": "demo", "images": "demo"}
     with pytest.raises(ValidationError, match="there is no runner"):
-        PipelineConfig(**shop, runner=runner)
-    assert RunnerConfig(runner="ray://head.example:10001").runner == "ray://head.example:10001"
+        PipelineConfig(**shop, executor=runner)
+    assert ExecutorConfig(executor="ray://head.example:10001").runner == "ray://head.example:10001"
 
 
 def test_without_the_extra_ray_is_refused_with_what_to_install(
@@ -66,12 +66,12 @@ def test_without_the_extra_ray_is_refused_with_what_to_install(
     places = {"processed_data_csv": "absent.csv", "output_path": "absent.npz"}
     needed = r"needs Ray, .* pip install -c constraints.txt '\.\[ray\]'"
     with pytest.raises(UserError, match=f"runner: ray {needed}"):
-        check(GenerateEmbeddingsConfig(**places, runner="ray"))
+        check(GenerateEmbeddingsConfig(**places, executor="ray"))
     with pytest.raises(UserError, match=needed), shard_map("resize", "ray://head:10001"):
         pass
     with pytest.raises(UserError, match=f"launcher: ray {needed}"):
         check_launcher(TrainConfig(launcher="ray", processes=2))
-    check_runner("threads")
+    check_executor("threads")
     check_launcher(TrainConfig(launcher="ray"))
 
 
@@ -79,19 +79,19 @@ def test_workers_elsewhere_need_a_server_that_they_reach() -> None:
     """This process's own Prefect server listens on this machine only."""
     with temporary_settings(restore_defaults={PREFECT_API_URL}):
         with pytest.raises(UserError, match="Set PREFECT_API_URL"):
-            check_runner("ray://head.example:10001")
-        check_runner("ray://127.0.0.1:10001")
+            check_executor("ray://head.example:10001")
+        check_executor("ray://127.0.0.1:10001")
     with temporary_settings({PREFECT_API_URL: "http://prefect.example/api"}):
-        check_runner("ray://head.example:10001")
+        check_executor("ray://head.example:10001")
 
 
 def test_where_shards_are_worked_on_is_in_no_key() -> None:
     """Another runner or another share of a GPU finds the same artifact."""
     config = GenerateEmbeddingsConfig(
-        processed_data_csv="a", output_path="b.npz", runner="ray", num_gpus=0.5
+        processed_data_csv="a", output_path="b.npz", executor="ray", num_gpus=0.5
     )
     assert config.part(EmbedConfig).content() == EmbedConfig().content()
-    assert "runner" not in ResizeConfig.model_fields
+    assert "executor" not in ResizeConfig.model_fields
 
 
 def test_gpus_follow_device_and_cluster() -> None:
@@ -105,7 +105,7 @@ def test_gpus_follow_device_and_cluster() -> None:
 
 def test_worker_with_other_code_is_refused() -> None:
     """What it would make is not what this run's key stands for."""
-    with pytest.raises(UserError, match=r"another version of tasks\.picture_pool"):
+    with pytest.raises(UserError, match=r"another version of tasks\.image_pool"):
         _work("resize", 0, partial(partial(resize_shard), []), "of another day")
 
 
@@ -120,14 +120,14 @@ def test_the_signal_that_cancels_a_run_stays_prefects() -> None:
 def test_shards_in_any_map_give_what_threads_give(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Table and pictures, with what is known left alone; a batch with nothing to do is no shard."""
+    """Table and images, with what is known left alone; a batch with nothing to do is no shard."""
     monkeypatch.setattr("vitrina.images.resize_catalog.BATCH_ROWS", 2)
     shop = Shop(UPath(tmp_path))
-    shop.put(3, b"no picture")
+    shop.put(3, b"no image")
     shop.put(4, b"")
     in_threads = shop.run()
     expected = shop.files()
-    shutil.rmtree(tmp_path / "pictures")
+    shutil.rmtree(tmp_path / "images")
     sizes: list[int] = []
 
     def counted(work, jobs):  # type: ignore[no-untyped-def]  # of MapShards' type
@@ -138,9 +138,9 @@ def test_shards_in_any_map_give_what_threads_give(
     assert shop.run(map_shards=counted) == in_threads
     assert shop.files() == expected
     assert sizes == [2, 2, 1]
-    shop.put(1, picture(7))
+    shop.put(1, image(7))
     opened = opens(monkeypatch)
-    assert shop.run(map_shards=counted).pictures_resized == 1
+    assert shop.run(map_shards=counted).images_resized == 1
     assert len(opened) == 1
     assert sizes == [2, 2, 1, 1]
 
@@ -152,18 +152,18 @@ def test_shard_travels_with_only_its_own_part_of_the_known_vectors(tmp_path: Pat
         keys, vectors = list(letters), np.full((2, 4), number, np.float32)
         shards.append(UPath(tmp_path / f"{number}.parquet"))
         write_shard(shards[-1], Rows(range(2), keys, keys, keys, keys), vectors, vectors)
-    known = {column: Index.of(shards, column) for column in COLUMNS}
+    known = {column: ReuseIndex.of(shards, column) for column in COLUMNS}
     keys = ["e", "x", "a", "e", "я"]
     rows = Rows(range(5), keys, keys, keys, keys)
     whole = Shard(UPath(tmp_path / "new"), rows, UPath("table"), known)
-    alone = pickle.loads(pickle.dumps(whole.alone()))
+    alone = pickle.loads(pickle.dumps(whole.detached()))
     for column in COLUMNS:
         vectors, found = alone.known[column].take(keys, 4)
         expected, expected_found = known[column].take(keys, 4)
         np.testing.assert_array_equal(vectors, expected)
         assert found.tolist() == expected_found.tolist() == [True, False, True, True, False]
         assert alone.known[column].shards == [shards[0], shards[2]]
-    assert not Index.of([], "text").part(keys).shards
+    assert not ReuseIndex.of([], "text").part(keys).shards
 
 
 # --- with Ray --------------------------------------------------------------------------------
@@ -194,7 +194,7 @@ def preprocess(folder: Path, runner: str) -> ResizeResult:
         file_path=str(folder / "catalog.parquet"),
         base_image_path=str(folder / "images"),
         processed_data_path=str(folder / "made/table"),
-        processed_images_path=str(folder / "made/pictures"),
+        processed_images_path=str(folder / "made/images"),
         runner=runner,
     )
     return data_preprocessing(config)
@@ -231,7 +231,7 @@ def taken(folder: Path) -> dict[str, bytes]:
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
         if path.is_file() and ".index" not in path.parts and "manifest" not in path.name
-        if not is_aside(path.name)
+        if not is_temp_file(path.name)
     }
     shutil.rmtree(folder)
     return files
@@ -288,7 +288,7 @@ def _ancestors(pid: int) -> Iterator[int]:
 def test_both_stages_on_ray_make_what_threads_make(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Pictures, tables, rejects, vectors; Ray is started for the stage and gone after it."""
+    """Images, tables, rejects, vectors; Ray is started for the stage and gone after it."""
     ray = pytest.importorskip("ray")
     monkeypatch.setattr("vitrina.images.resize_catalog.BATCH_ROWS", 40)
     draw_catalog(tmp_path, products=120, seed=3)
@@ -312,9 +312,9 @@ def test_both_stages_on_ray_make_what_threads_make(
 def test_resizing_goes_on_when_a_worker_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ray gives the shard to another worker; no file half written is taken for a picture."""
+    """Ray gives the shard to another worker; no file half written is taken for an image."""
     monkeypatch.setattr("vitrina.images.resize_catalog.BATCH_ROWS", 50)
-    noise = picture(0, (2_400, 2_400))
+    noise = image(0, (2_400, 2_400))
     (tmp_path / "images").mkdir()
     for nm in range(300):
         (tmp_path / f"images/{nm}.jpg").write_bytes(noise)
@@ -323,8 +323,8 @@ def test_resizing_goes_on_when_a_worker_is_killed(
     table.to_parquet(tmp_path / "catalog.parquet")
     on_threads = preprocess(tmp_path, "threads")
     expected = taken(tmp_path / "made")
-    pictures = tmp_path / "made/pictures"
-    with killing_a_worker(lambda: pictures.is_dir() and len(list(pictures.iterdir())) > 60):
+    images = tmp_path / "made/images"
+    with killing_a_worker(lambda: images.is_dir() and len(list(images.iterdir())) > 60):
         assert preprocess(tmp_path, "ray") == on_threads
     assert taken(tmp_path / "made") == expected
 

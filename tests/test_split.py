@@ -6,21 +6,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vitrina.catalog.products import normalise_title, product_groups
+from vitrina.catalog.products import normalize_title, product_groups
 from vitrina.catalog.split import split_rows
 from vitrina.errors import UserError
 
 PARTS = ("train", "validation", "test")
 
 
-def catalogue(rows: int, titles: int, pictures: int, seed: int = 0) -> pd.DataFrame:
-    """Rows that share titles and pictures at random."""
+def catalogue(rows: int, titles: int, images: int, seed: int = 0) -> pd.DataFrame:
+    """Rows that share titles and images at random."""
     rng = np.random.default_rng(seed)
     return pd.DataFrame(
         {
             "nm": np.arange(rows),
             "title": [f"Кружка {number}" for number in rng.integers(0, titles, rows)],
-            "picture_hash": [f"{number:08x}" for number in rng.integers(0, pictures, rows)],
+            "image_hash": [f"{number:08x}" for number in rng.integers(0, images, rows)],
         }
     )
 
@@ -28,7 +28,7 @@ def catalogue(rows: int, titles: int, pictures: int, seed: int = 0) -> pd.DataFr
 def slow_groups(table: pd.DataFrame) -> list[set[int]]:
     """Connected rows by merging sets until nothing changes."""
     groups = [{row} for row in range(len(table))]
-    for column in ("title", "picture_hash"):
+    for column in ("title", "image_hash"):
         for rows in table.groupby(column).indices.values():
             touched = [group for group in groups if group & set(rows)]
             groups = [group for group in groups if group not in touched]
@@ -38,9 +38,9 @@ def slow_groups(table: pd.DataFrame) -> list[set[int]]:
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(6, 80), st.integers(1, 60), st.integers(1, 60), st.integers(0, 1_000))
-def test_groups_are_the_connected_rows(rows: int, titles: int, pictures: int, seed: int) -> None:
-    """Two rows have one label exactly when a chain of equal titles or pictures joins them."""
-    table = catalogue(rows, titles, pictures, seed)
+def test_groups_are_the_connected_rows(rows: int, titles: int, images: int, seed: int) -> None:
+    """Two rows have one label exactly when a chain of equal titles or images joins them."""
+    table = catalogue(rows, titles, images, seed)
     labels = product_groups(table)
     found = {frozenset(np.flatnonzero(labels == label).tolist()) for label in np.unique(labels)}
     assert found == {frozenset(group) for group in slow_groups(table)}
@@ -48,7 +48,7 @@ def test_groups_are_the_connected_rows(rows: int, titles: int, pictures: int, se
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(40, 300), st.integers(0, 1_000), st.floats(0, 0.4), st.floats(0, 0.4))
-def test_no_title_and_no_picture_stands_on_two_sides(
+def test_no_title_and_no_image_stands_on_two_sides(
     rows: int, seed: int, validation: float, test: float
 ) -> None:
     """Whatever the fractions and the seed, a product is in one part."""
@@ -58,7 +58,7 @@ def test_no_title_and_no_picture_stands_on_two_sides(
     except UserError:
         assert len(np.unique(product_groups(table))) < 6
         return
-    for column in ("title", "picture_hash"):
+    for column in ("title", "image_hash"):
         assert pd.Series(side).groupby(table[column].to_numpy()).nunique().max() == 1
     for part, fraction in (("validation", validation), ("test", test)):
         products = len(np.unique(product_groups(table)[side == part]))
@@ -109,22 +109,22 @@ def test_a_tiny_table_has_two_products_in_each_part(rows: int) -> None:
 
 
 def test_a_product_that_fills_the_table_is_trained_on() -> None:
-    """A group larger than the held-out part stays in training: half the shop shares a picture."""
+    """A group larger than the held-out part stays in training: half the shop shares an image."""
     table = catalogue(400, 10**9, 10**9)
-    table.loc[:199, "picture_hash"] = "no-photo"
+    table.loc[:199, "image_hash"] = "no-photo"
     for seed in range(10):
         side = split_rows(table, 0.05, 0.1, seed)
         assert (side[:200] == "train").all(), seed
         assert np.sum(side == "test") >= 2
 
 
-def test_missing_titles_and_pictures_join_nothing() -> None:
+def test_missing_titles_and_images_join_nothing() -> None:
     """Rows without a value are not one product for lacking the same thing."""
-    table = pd.DataFrame({"title": ["", "", None, "а"], "picture_hash": [None, "", "1", "2"]})
+    table = pd.DataFrame({"title": ["", "", None, "а"], "image_hash": [None, "", "1", "2"]})
     assert len(np.unique(product_groups(table))) == 4
 
 
-def test_a_table_without_picture_hashes_is_split_by_title() -> None:
+def test_a_table_without_image_hashes_is_split_by_title() -> None:
     """The column is optional."""
     table = pd.DataFrame({"title": ["Ваза", "ваза ", "Стул", "Ваза белая"]})
     labels = product_groups(table)
@@ -132,13 +132,13 @@ def test_a_table_without_picture_hashes_is_split_by_title() -> None:
     assert len(np.unique(labels)) == 3
 
 
-def test_a_picture_without_a_hash_is_known_by_its_path() -> None:
+def test_a_image_without_a_hash_is_known_by_its_path() -> None:
     """Two titles with one file are one product, whatever tool made the table."""
     table = pd.DataFrame(
         {
             "title": ["Ваза", "Стул", "Стол", "Шкаф"],
             "image_path": ["a.jpg", "a.jpg", "b.jpg", "b.jpg"],
-            "picture_hash": ["", None, "1", "2"],
+            "image_hash": ["", None, "1", "2"],
         }
     )
     assert product_groups(table).tolist() == [0, 0, 1, 2]
@@ -149,7 +149,7 @@ def test_a_picture_without_a_hash_is_known_by_its_path() -> None:
 )
 def test_case_form_and_spaces_do_not_make_another_title(one: str, other: str) -> None:
     """Titles that a reader takes for the same are the same."""
-    assert normalise_title(one) == normalise_title(other)
+    assert normalize_title(one) == normalize_title(other)
 
 
 def test_too_few_products_are_refused_by_number() -> None:

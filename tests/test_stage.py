@@ -12,7 +12,7 @@ from tasks.orchestration import stage as stages
 from vitrina.config import Parameters
 from vitrina.store.artifacts import Artifact, Store
 from vitrina.store.files import remove, write_bytes
-from vitrina.store.paths import location
+from vitrina.store.paths import to_path
 from vitrina.store.stage import Stage
 
 
@@ -78,7 +78,7 @@ def test_a_lost_file_is_made_again(work: Work) -> None:
     """A manifest whose file is gone is no result."""
     first = work.run()
     assert isinstance(first, Greeting)
-    remove([location(first.path)])
+    remove([to_path(first.path)])
     assert work.run() == first
     assert work.done == 2
 

@@ -18,19 +18,19 @@ from vitrina.config import TrainConfig
 from vitrina.errors import UserError
 from vitrina.store.artifacts import Store
 from vitrina.store.files import (
+    atomic_write,
     check_writable,
     copy,
-    is_aside,
+    is_temp_file,
     listing,
+    local_read,
     read_bytes,
-    reading,
     remove,
-    remove_abandoned,
+    remove_stale_temp_files,
     write_bytes,
-    writing,
 )
 from vitrina.store.fingerprint import file_fingerprint, fingerprint
-from vitrina.store.paths import is_local, location
+from vitrina.store.paths import is_local, to_path
 
 
 def test_bytes_come_back_as_written(place: UPath) -> None:
@@ -60,7 +60,7 @@ def test_a_long_listing_comes_whole_page_by_page(place: UPath) -> None:
 def test_a_failed_write_leaves_the_old_file(place: UPath) -> None:
     """An exception while writing changes nothing, and leaves nothing beside."""
     write_bytes(place / "file", b"old")
-    with pytest.raises(RuntimeError), writing(place / "file") as aside:  # noqa: PT012 (the write fails half way)
+    with pytest.raises(RuntimeError), atomic_write(place / "file") as aside:  # noqa: PT012 (the write fails half way)
         aside.write_bytes(b"ha")
         raise RuntimeError
     assert read_bytes(place / "file") == b"old"
@@ -70,7 +70,7 @@ def test_a_failed_write_leaves_the_old_file(place: UPath) -> None:
 def test_reading_gives_a_local_file(place: UPath) -> None:
     """A file anywhere can be opened as a local one."""
     write_bytes(place / "table.csv", b"title")
-    with reading(place / "table.csv") as local:
+    with local_read(place / "table.csv") as local:
         assert local.read_bytes() == b"title"
         assert local.suffix == ".csv"
 
@@ -81,7 +81,7 @@ def test_a_missing_file_is_named(place: UPath) -> None:
         read_bytes(place / "absent.csv")
     with (
         pytest.raises(UserError, match=r"absent\.csv does not exist"),
-        reading(place / "absent.csv"),
+        local_read(place / "absent.csv"),
     ):
         pass
 
@@ -159,8 +159,8 @@ def test_a_copy_that_followed_links_is_usable(tmp_path: Path) -> None:
 def test_a_link_to_itself_is_no_file(tmp_path: Path) -> None:
     """What cannot be opened by anyone is not listed."""
     (tmp_path / "loop").symlink_to("loop")
-    write_bytes(location(tmp_path / "file"), b"x")
-    assert [name for name, _ in listing(location(tmp_path))] == ["file"]
+    write_bytes(to_path(tmp_path / "file"), b"x")
+    assert [name for name, _ in listing(to_path(tmp_path))] == ["file"]
 
 
 def test_a_store_of_one_folder_is_that_folder(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_a_store_of_one_folder_is_that_folder(tmp_path: Path) -> None:
 
 def test_readers_never_see_half_a_file(tmp_path: Path) -> None:
     """While one thread replaces a file again and again, readers always see one whole version."""
-    target = location(tmp_path / "file")
+    target = to_path(tmp_path / "file")
     versions = [bytes([65 + n]) * 200_000 for n in range(4)]
     write_bytes(target, versions[0])
     stop = threading.Event()
@@ -215,15 +215,15 @@ def test_a_killed_writer_leaves_nothing_that_counts(tmp_path: Path) -> None:
     child.wait()
     assert target.read_bytes() == b"old"
     (left,) = set(tmp_path.iterdir()) - {target}
-    remove_abandoned(location(tmp_path))
+    remove_stale_temp_files(to_path(tmp_path))
     assert left.exists(), "somebody may still be writing"
-    assert is_aside(f"folder/{left.name}")
-    assert not is_aside(f"folder/{target.name}")
+    assert is_temp_file(f"folder/{left.name}")
+    assert not is_temp_file(f"folder/{target.name}")
     os.utime(left, (0, 0))
     os.utime(target, (0, 0))
-    remove_abandoned(location(tmp_path))
+    remove_stale_temp_files(to_path(tmp_path))
     assert list(tmp_path.iterdir()) == [target]
-    remove_abandoned(location(tmp_path / "absent"))
+    remove_stale_temp_files(to_path(tmp_path / "absent"))
 
 
 def test_what_is_not_ours_to_remove_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,7 +236,7 @@ def test_what_is_not_ours_to_remove_stays(tmp_path: Path, monkeypatch: pytest.Mo
         raise PermissionError(1, "Operation not permitted", str(path))
 
     monkeypatch.setattr(Path, "unlink", refuse)
-    remove_abandoned(location(tmp_path))
+    remove_stale_temp_files(to_path(tmp_path))
     assert left.exists()
 
 
@@ -244,13 +244,13 @@ def test_a_file_in_the_way_is_refused(tmp_path: Path) -> None:
     """A folder that cannot be made is refused by name before any work."""
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="file/out cannot be written"):
-        check_writable(location(tmp_path / "file" / "out"))
+        check_writable(to_path(tmp_path / "file" / "out"))
 
 
 def test_a_missing_bucket_is_named(bucket: str) -> None:
     """A bucket that does not exist is said to be missing, quickly, for reading and writing."""
     started = time.monotonic()
-    missing = location(bucket + "-missing/folder")
+    missing = to_path(bucket + "-missing/folder")
     with pytest.raises(UserError, match="does not exist"):
         list(listing(missing))
     with pytest.raises(UserError, match="cannot be written"):
@@ -261,14 +261,14 @@ def test_a_missing_bucket_is_named(bucket: str) -> None:
 def test_another_scheme_is_refused() -> None:
     """A place that is neither local nor S3 is refused by its scheme."""
     with pytest.raises(UserError, match="ftp://"):
-        location("ftp://host/file")
+        to_path("ftp://host/file")
     with pytest.raises(UserError, match="'::' cannot be part"):
-        location("s3://bucket/st::re")
+        to_path("s3://bucket/st::re")
 
 
 def test_no_credential_in_a_repr(bucket: str) -> None:
     """What is printed of a place holds no key."""
-    assert "vitrina-secret" not in repr(location(bucket)) + repr(Store(root=bucket))
+    assert "vitrina-secret" not in repr(to_path(bucket)) + repr(Store(root=bucket))
 
 
 @given(

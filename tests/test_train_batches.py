@@ -1,4 +1,4 @@
-"""What a step consists of: order, same products, texts, pictures, the cache of decoded pictures."""
+"""What a step consists of: order, same products, texts, images, the cache of decoded images."""
 
 import pickle
 import queue
@@ -15,13 +15,13 @@ from torch.utils.data import Dataset
 
 from tests.small_training import catalogue, small_model
 from vitrina.config import TrainConfig
-from vitrina.images.load import fit_picture, read_picture
+from vitrina.images.load import read_image, square_image
 from vitrina.images.pixel_cache import open_cache
 from vitrina.model.model import load_folder
 from vitrina.training.data import augment, sampler
 from vitrina.training.data.batches import Batch, Steps, loader
 from vitrina.training.data.pairs import pairs_from, sentences, training_text
-from vitrina.training.data.pixels import picture_keys, pixels_of, shared_pixels
+from vitrina.training.data.pixels import image_keys, pixels_of, shared_pixels
 from vitrina.training.distributed import World
 
 
@@ -66,14 +66,14 @@ def test_listings_of_one_product_are_spread_over_batches() -> None:
     assert not np.array_equal(order, sampler.spread(groups, 0, 1))
 
 
-def test_products_are_told_by_normalised_title_or_by_picture() -> None:
-    """Case and spaces make no other title; an equal picture is the same product too."""
+def test_products_are_told_by_normalised_title_or_by_image() -> None:
+    """Case and spaces make no other title; an equal image is the same product too."""
     table = pd.DataFrame(
         {
             "title": ["Платье  красное", "платье красное", "Сумка", "Чашка"],
             "image_path": ["a.jpg", "b.jpg", "c.jpg", "d.jpg"],
             "nm": [1, 2, 3, 4],
-            "picture_hash": ["a", "b", "c", "c"],
+            "image_hash": ["a", "b", "c", "c"],
         }
     )
     products = pairs_from(table).products
@@ -81,11 +81,11 @@ def test_products_are_told_by_normalised_title_or_by_picture() -> None:
     assert products[2, 1] == products[3, 1]
     assert len(set(products[:, 0])) == 3
     assert len(set(products[:, 1])) == 3
-    assert len(set(pairs_from(table.drop(columns="picture_hash")).products[:, 1])) == 4
+    assert len(set(pairs_from(table.drop(columns="image_hash")).products[:, 1])) == 4
 
 
 def test_sentences_that_say_nothing_are_left_out() -> None:
-    """Short exclamations are no text for a picture; a description of nothing else stays whole."""
+    """Short exclamations are no text for an image; a description of nothing else stays whole."""
     text = "Хлопок! Платье из мягкого хлопка. Очень лёгкое и удобное; носить летом."
     assert sentences(text) == ["Платье из мягкого хлопка.", "Очень лёгкое и удобное;"]
     assert sentences("Хлопок. Новое.") == ["Хлопок. Новое."]
@@ -159,7 +159,7 @@ def test_a_lock_that_another_thread_holds_does_not_stop_the_workers(tmp_path: Pa
 def test_workers_read_the_cache_and_not_what_took_its_place(tmp_path: Path) -> None:
     """Sent to a process, the cache is the same files; when they were replaced, there is none."""
     keys = ["a", "b"]
-    cache = open_cache(tmp_path, keys, 4, "crop", 1)
+    cache = open_cache(tmp_path, keys, 4, "shortest", 1)
     assert cache is not None
     cache.put(0, np.full((3, 4, 4), 7, np.uint8))
     sent = pickle.dumps(cache.part(0, 2))
@@ -169,7 +169,7 @@ def test_workers_read_the_cache_and_not_what_took_its_place(tmp_path: Path) -> N
     there.put(1, np.full((3, 4, 4), 8, np.uint8))
     assert np.all(cache.get(1) == 8)
     limit = 2 * 3 * 4 * 4 / 1e9
-    assert open_cache(tmp_path, ["c", "d"], 4, "crop", limit) is not None  # drops a and b
+    assert open_cache(tmp_path, ["c", "d"], 4, "shortest", limit) is not None  # drops a and b
     late = pickle.loads(sent)
     assert late.get(0) is None
     late.put(0, np.zeros((3, 4, 4), np.uint8))
@@ -188,7 +188,7 @@ def test_processes_share_a_batch_without_loss(tmp_path: Path) -> None:
     assert all(torch.equal(one.rows, whole[1].rows) for one in halves)
 
 
-def test_pictures_are_decoded_once_and_stay_what_they_were(tmp_path: Path, cache: Path) -> None:
+def test_images_are_decoded_once_and_stay_what_they_were(tmp_path: Path, cache: Path) -> None:
     """A second look comes from the cache: equal to the first, and needing no file."""
     table = catalogue(tmp_path, 6)
     model, pairs = small_model(tmp_path, table), pairs_from(table)
@@ -201,43 +201,43 @@ def test_pictures_are_decoded_once_and_stay_what_they_were(tmp_path: Path, cache
 
 
 def test_the_cache_is_by_content_and_by_fit(tmp_path: Path) -> None:
-    """Another picture under the same path is decoded anew; each fit has its own pixels."""
+    """Another image under the same path is decoded anew; each fit has its own pixels."""
     table = catalogue(tmp_path, 2)
     pairs = pairs_from(table)
     crop = small_model(tmp_path, table)
     pad = crop.with_clip(crop.clip)
-    pad.config.update(fit="pad")
+    pad.config.update(resize_mode="longest")
     path = table["image_path"][0]
-    for model, fit in ((pad, "pad"),):
+    for model, fit in ((pad, "longest"),):
         found = pixels_of(pairs, model, 1)[0].numpy()
-        assert np.array_equal(found, fit_picture(read_picture(path), 32, fit))
-    other = pairs_from(table.assign(picture_hash=["new", "other"]))
+        assert np.array_equal(found, square_image(read_image(path), 32, fit))
+    other = pairs_from(table.assign(image_hash=["new", "other"]))
     Path(path).write_bytes(Path(table["image_path"][1]).read_bytes())
     assert torch.equal(pixels_of(other, pad, 1)[0], pixels_of(other, pad, 1)[1])
 
 
 def test_without_hashes_a_changed_file_has_another_key(tmp_path: Path) -> None:
-    """The key of a picture without a hash follows its file's time and size."""
-    table = catalogue(tmp_path, 3).drop(columns="picture_hash")
+    """The key of an image without a hash follows its file's time and size."""
+    table = catalogue(tmp_path, 3).drop(columns="image_hash")
     pairs = pairs_from(table)
-    before = list(picture_keys(pairs))
+    before = list(image_keys(pairs))
     assert len(set(before)) == 3
     Path(table["image_path"][1]).write_bytes(b"another")
-    after = list(picture_keys(pairs))
+    after = list(image_keys(pairs))
     assert [one == other for one, other in zip(before, after, strict=True)] == [True, False, True]
 
 
 def test_a_full_cache_makes_room_for_the_present_catalogue(tmp_path: Path) -> None:
-    """Within the limit pictures of several catalogues stay; beyond it the old ones go."""
+    """Within the limit images of several catalogues stay; beyond it the old ones go."""
     size = 3 * 4 * 4
-    picture = np.ones((3, 4, 4), np.uint8)
+    image = np.ones((3, 4, 4), np.uint8)
 
     def opened(*keys: str) -> list[bool]:
-        cache = open_cache(tmp_path, keys, 4, "crop", 4 * size / 1e9)
+        cache = open_cache(tmp_path, keys, 4, "shortest", 4 * size / 1e9)
         assert cache is not None
         there = [cache.get(index) is not None for index in range(len(keys))]
         for index in range(len(keys)):
-            cache.put(index, picture)
+            cache.put(index, image)
         return there
 
     assert opened("a", "b") == [False, False]
@@ -250,7 +250,7 @@ def test_a_full_cache_makes_room_for_the_present_catalogue(tmp_path: Path) -> No
 
 
 def test_training_and_validation_share_one_limit(tmp_path: Path) -> None:
-    """Opening the second side's pictures does not throw out the first side's."""
+    """Opening the second side's images does not throw out the first side's."""
     table = catalogue(tmp_path, 6)
     model = small_model(tmp_path, table)
     sides = [pairs_from(table[:4]), pairs_from(table[4:])]
@@ -262,7 +262,7 @@ def test_training_and_validation_share_one_limit(tmp_path: Path) -> None:
     assert all(torch.equal(one, other) for one, other in zip(first, again, strict=True))
 
 
-def test_light_augmentation_keeps_the_picture_recognisable() -> None:
+def test_light_augmentation_keeps_the_image_recognisable() -> None:
     """Pixels change a little, stay uint8 in range, and follow the generator alone."""
     ramp = torch.arange(32, dtype=torch.uint8).mul(7).expand(3, 32, 32).contiguous()
     first = augment.light(ramp, np.random.default_rng(1))

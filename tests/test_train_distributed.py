@@ -10,7 +10,7 @@ import pytest
 from tests.small_training import catalogue, small_model, weights_of
 from vitrina.config import TrainConfig
 from vitrina.errors import UserError
-from vitrina.training.job import Job
+from vitrina.training.job import TrainingRequest
 from vitrina.training.processes.launch import launch
 
 SETTINGS = {"num_epochs": 3, "batch_size": 9, "lr": 3e-3, "log_every_steps": 1, "device": "cpu"}
@@ -18,7 +18,7 @@ SETTINGS = {"num_epochs": 3, "batch_size": 9, "lr": 3e-3, "log_every_steps": 1, 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cache of decoded pictures of the test's own, and one thread for each process."""
+    """A cache of decoded images of the test's own, and one thread for each process."""
     monkeypatch.setenv("VITRINA_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
@@ -32,10 +32,10 @@ def table(tmp_path: Path) -> pd.DataFrame:
     return found
 
 
-def job(folder: Path, name: str, **changes: object) -> Job:
+def job(folder: Path, name: str, **changes: object) -> TrainingRequest:
     """A training of the table into a folder of this name."""
     config = TrainConfig(**{**SETTINGS, **changes})
-    return Job(
+    return TrainingRequest(
         table=str(folder / "table.parquet"),
         model=str(folder / "model"),
         folder=str(folder / name),
@@ -81,7 +81,7 @@ def test_two_processes_give_the_loss_curve_of_one(
 
 @pytest.mark.slow
 def test_what_a_process_refuses_reaches_the_user(tmp_path: Path, table: pd.DataFrame) -> None:
-    """A picture that only one process meets ends all of them with its name."""
+    """An image that only one process meets ends all of them with its name."""
     Path(table["image_path"][7]).unlink()
     with pytest.raises(UserError, match=r"7\.jpg"):
         launch(job(tmp_path, "two", processes=2, validation_fraction=0, test_fraction=0))

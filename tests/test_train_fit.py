@@ -13,12 +13,12 @@ from tests.small_training import catalogue, small_fit, small_model, weights_of
 from vitrina.config import TrainConfig
 from vitrina.errors import UserError
 from vitrina.model.model import RuCLIP, load_checkpoint, load_folder, ruclip
-from vitrina.store.paths import location
-from vitrina.training.checkpoints import Place, epoch_checkpoints
-from vitrina.training.fine_tune import fit
+from vitrina.store.paths import to_path
+from vitrina.training.checkpoints import RunFolder, epoch_checkpoints
+from vitrina.training.fine_tune import fine_tune
 from vitrina.training.frozen_features import image_features, text_features
 from vitrina.training.learner import Learner
-from vitrina.training.loop import Run, Training
+from vitrina.training.loop import TrainingLoop, TrainingRun
 
 EPOCHS, ROWS, HELD_OUT = 3, 24, 12
 
@@ -37,7 +37,7 @@ def model(tmp_path_factory: pytest.TempPathFactory, table: pd.DataFrame) -> RuCL
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One cache of decoded pictures for all tests here."""
+    """One cache of decoded images for all tests here."""
     monkeypatch.setenv("VITRINA_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
 
 
@@ -114,8 +114,8 @@ def test_runs_into_a_bucket_as_into_a_folder(
 ) -> None:
     """The same files with the same weights, local or on S3."""
     settings = config(num_epochs=1)
-    run = Run(Place(place, "key", {"parameters": settings.content()}))
-    fit(table[:ROWS], table[ROWS:], model, settings, run)
+    run = TrainingRun(RunFolder(place, "key", {"parameters": settings.content()}))
+    fine_tune(table[:ROWS], table[ROWS:], model, settings, run)
     trained(table, model, tmp_path / "reference", settings)
     content = run.place.load("ruCLIP_model_epoch1.pth")["model_state_dict"]
     expected = weights_of(tmp_path / "reference", "ruCLIP_model_epoch1.pth")
@@ -176,8 +176,8 @@ def test_a_frozen_tower_keeps_its_weights_and_its_features_are_right(
     assert moved <= trainable
     assert len(moved) > 0.9 * len(trainable)
 
-    run = Run(Place(UPath(tmp_path / "other"), "key", {}))
-    training = Training(table[:ROWS], table[ROWS:], model, settings, run)
+    run = TrainingRun(RunFolder(UPath(tmp_path / "other"), "key", {}))
+    training = TrainingLoop(table[:ROWS], table[ROWS:], model, settings, run)
     learner, steps = training.learner, training.steps
     learner.compute_frozen(steps.pixels)
     for batch in (steps[0], steps[1], steps[0]):
@@ -195,17 +195,17 @@ def test_the_mix_is_chosen_on_validation_and_its_curve_told(
     table: pd.DataFrame, model: RuCLIP, tmp_path: Path
 ) -> None:
     """WiSE-FT validates every mix; its ends are the base's and the best epoch's own figures."""
-    progress = trained(table, model, tmp_path, config(interpolations=4))
-    assert list(progress.curve) == ["1", "0.75", "0.5", "0.25", "0"]
-    assert progress.curve["0"] == progress.base
-    assert progress.best == progress.curve[f"{progress.mix:g}"]
+    progress = trained(table, model, tmp_path, config(wise_ft_points=4))
+    assert list(progress.alpha_metrics) == ["1", "0.75", "0.5", "0.25", "0"]
+    assert progress.alpha_metrics["0"] == progress.base
+    assert progress.best == progress.alpha_metrics[f"{progress.wise_ft_alpha:g}"]
     assert progress.best["mean_recall"] == max(
-        one["mean_recall"] for one in progress.curve.values()
+        one["mean_recall"] for one in progress.alpha_metrics.values()
     )
     base = model.clip.state_dict()["visual.proj"]
     tuned = weights_of(tmp_path, progress.best_checkpoint)["visual.proj"]
     final = load_folder(tmp_path / "ruclip").clip.state_dict()["visual.proj"]
-    torch.testing.assert_close(final, base.lerp(tuned, progress.mix))
+    torch.testing.assert_close(final, base.lerp(tuned, progress.wise_ft_alpha))
 
 
 def test_averaged_weights_are_what_is_validated_and_kept(
@@ -230,7 +230,7 @@ def test_only_so_many_checkpoints_stay_as_are_wanted(
             table, model, folder, settings.model_copy(update={"keep_checkpoints": keep})
         )
         assert progress.best_checkpoint == "ruCLIP_model_epoch1.pth"
-        assert set(epoch_checkpoints(location(folder))) == {
+        assert set(epoch_checkpoints(to_path(folder))) == {
             f"ruCLIP_model_epoch{epoch}.pth" for epoch in left
         }
         assert (folder / "ruclip" / "config.json").is_file()
@@ -288,10 +288,10 @@ def test_too_little_memory_is_answered_with_a_chunk_size(
         trained(table, model, tmp_path, config(chunk_size=chunk_size))
 
 
-def test_a_missing_picture_is_named(table: pd.DataFrame, model: RuCLIP, tmp_path: Path) -> None:
-    """A row whose picture is not there ends the training with the file's name."""
+def test_a_missing_image_is_named(table: pd.DataFrame, model: RuCLIP, tmp_path: Path) -> None:
+    """A row whose image is not there ends the training with the file's name."""
     broken = table.copy()
-    broken.loc[3, ["image_path", "picture_hash"]] = [str(tmp_path / "gone.jpg"), "f" * 32]
+    broken.loc[3, ["image_path", "image_hash"]] = [str(tmp_path / "gone.jpg"), "f" * 32]
     with pytest.raises(UserError, match=r"gone\.jpg"):
         trained(broken, model, tmp_path / "out", config())
 
@@ -306,7 +306,7 @@ def test_without_validation_rows_the_last_epoch_is_the_model(
     table: pd.DataFrame, model: RuCLIP, tmp_path: Path
 ) -> None:
     """Nothing held out, nothing to choose by: the last epoch."""
-    progress = small_fit(table[:ROWS], table[:0], model, tmp_path, config(interpolations=2))
+    progress = small_fit(table[:ROWS], table[:0], model, tmp_path, config(wise_ft_points=2))
     assert progress.best_epoch == EPOCHS
     assert progress.best == {}
 
@@ -315,10 +315,10 @@ def test_the_chosen_fit_goes_with_the_model(
     table: pd.DataFrame, model: RuCLIP, tmp_path: Path
 ) -> None:
     """fit is stored in the folder and in the checkpoints, for embedding to use the same."""
-    trained(table, model, tmp_path, config(num_epochs=1, fit="pad"))
-    assert load_folder(tmp_path / "ruclip").fit == "pad"
-    assert load_checkpoint(tmp_path / "ruCLIP_model_epoch1.pth", None).fit == "pad"
-    assert model.fit == "crop"
+    trained(table, model, tmp_path, config(num_epochs=1, resize_mode="longest"))
+    assert load_folder(tmp_path / "ruclip").resize_mode == "longest"
+    assert load_checkpoint(tmp_path / "ruCLIP_model_epoch1.pth", None).resize_mode == "longest"
+    assert model.resize_mode == "shortest"
 
 
 @pytest.mark.parametrize(("same", "masked"), [("mask", True), ("negatives", False)])

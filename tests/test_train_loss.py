@@ -16,7 +16,7 @@ from vitrina.training.data.pairs import pairs_from
 from vitrina.training.data.pixels import pixels_of
 from vitrina.training.distributed import World
 from vitrina.training.loss import contrastive_loss, same_product
-from vitrina.training.towers import Towers
+from vitrina.training.towers import TrainingTowers
 
 
 def features(rows: int, seed: int) -> torch.Tensor:
@@ -64,7 +64,9 @@ def test_equal_listings_do_not_push_each_other_apart() -> None:
     assert contrastive_loss(image, text, torch.tensor(10.0)).item() == pytest.approx(math.log(2))
 
 
-def gradients(towers: Towers, parts: list[gradcache.Part], rows: int) -> dict[str, torch.Tensor]:
+def gradients(
+    towers: TrainingTowers, parts: list[gradcache.Part], rows: int
+) -> dict[str, torch.Tensor]:
     """The gradient of every parameter."""
     towers.zero_grad()
     gradcache.backward(towers, contrastive_loss, parts, rows, World())
@@ -81,12 +83,12 @@ def test_chunks_give_the_gradients_of_one_pass(tmp_path: Path, recompute: bool) 
     config = TrainConfig(batch_size=50, gradient_checkpointing=recompute, cache_gb=0)
     pairs = pairs_from(table)
     batch = Steps(pairs, pixels_of(pairs, model, 0), model, config, World())[0]
-    towers = Towers(model, config, torch.device("cpu"))
+    towers = TrainingTowers(model, config, torch.device("cpu"))
     found = gradients(towers, gradcache.chunks(batch.pixels, batch.ids, 8), 50)
 
     towers.zero_grad()
     contrastive_loss(
-        *Towers(model, TrainConfig(), torch.device("cpu"))(batch.pixels, batch.ids)
+        *TrainingTowers(model, TrainConfig(), torch.device("cpu"))(batch.pixels, batch.ids)
     ).backward()
     for name, parameter in towers.named_parameters():
         assert parameter.grad is not None, name
@@ -98,7 +100,7 @@ def test_a_batch_of_1024_in_chunks_of_32_gives_the_gradients_of_one_pass(tmp_pat
     """The size that GradCache is for: the same gradients to 1e-5 of the largest."""
     table = catalogue(tmp_path, 64)
     model = small_model(tmp_path, table)
-    towers = Towers(model, TrainConfig(), torch.device("cpu"))
+    towers = TrainingTowers(model, TrainConfig(), torch.device("cpu"))
     random = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (1024, 3, 32, 32), generator=random, dtype=torch.uint8)
     ids = torch.randint(4, 120, (1024, 12), generator=random)

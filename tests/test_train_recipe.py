@@ -13,7 +13,7 @@ from vitrina.model.model import RuCLIP, build
 from vitrina.training.ema import MovingAverage
 from vitrina.training.optimizer import adamw, parameter_groups, set_learning_rate
 from vitrina.training.schedule import learning_rate
-from vitrina.training.wise_ft import curve, mixed
+from vitrina.training.wise_ft import alpha_metrics, interpolate_weights
 
 
 @pytest.fixture
@@ -111,10 +111,10 @@ def test_towers_equal_the_package_in_values_and_gradients(model: RuCLIP) -> None
 def test_mixes_end_at_the_base_and_at_the_fine_tuned() -> None:
     """WiSE-FT's ends are the two models to the bit, its middle their mean."""
     base, tuned = {"a": torch.tensor([1.0, 0.1])}, {"a": torch.tensor([3.0, 0.7])}
-    assert torch.equal(mixed(base, tuned, 0)["a"], base["a"])
-    assert torch.equal(mixed(base, tuned, 1)["a"], tuned["a"])
-    torch.testing.assert_close(mixed(base, tuned, 0.5)["a"], torch.tensor([2.0, 0.4]))
-    points = curve(base, tuned, 4, lambda weights: {"first": weights["a"][0].item()})
+    assert torch.equal(interpolate_weights(base, tuned, 0)["a"], base["a"])
+    assert torch.equal(interpolate_weights(base, tuned, 1)["a"], tuned["a"])
+    torch.testing.assert_close(interpolate_weights(base, tuned, 0.5)["a"], torch.tensor([2.0, 0.4]))
+    points = alpha_metrics(base, tuned, 4, lambda weights: {"first": weights["a"][0].item()})
     assert list(points) == [1, 0.75, 0.5, 0.25, 0]
     assert [one["first"] for one in points.values()] == [3, 2.5, 2, 1.5, 1]
 

@@ -14,9 +14,9 @@ from tests.small_training import catalogue, small_fit, small_model, weights_of
 from vitrina.config import TrainConfig
 from vitrina.errors import UserError
 from vitrina.model.model import RuCLIP, load_folder
-from vitrina.store.paths import location
+from vitrina.store.paths import to_path
 from vitrina.training import loop as training_module
-from vitrina.training.checkpoints import Place, Progress
+from vitrina.training.checkpoints import Progress, RunFolder
 from vitrina.training.validation import Validation
 
 SETTINGS = TrainConfig(
@@ -46,7 +46,7 @@ def model(tmp_path_factory: pytest.TempPathFactory, table: pd.DataFrame) -> RuCL
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One cache of decoded pictures for all tests here."""
+    """One cache of decoded images for all tests here."""
     monkeypatch.setenv("VITRINA_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
 
 
@@ -146,7 +146,7 @@ def test_a_cancelled_run_saves_its_last_step(
     assert_equal_trainings(tmp_path / "out", tmp_path / "whole")
 
 
-@pytest.mark.parametrize(("owner", "method"), [(Validation, "run"), (Place, "save")])
+@pytest.mark.parametrize(("owner", "method"), [(Validation, "run"), (RunFolder, "save")])
 def test_interrupted_at_the_end_of_an_epoch_nothing_of_it_is_skipped(
     trained: Callable[..., Progress],
     tmp_path: Path,
@@ -217,9 +217,11 @@ def test_time_decides_when_to_save_if_steps_do_not(
     """Without save_every_steps a checkpoint is written within an epoch once time has passed."""
     monkeypatch.setattr(training_module, "SAVE_SECONDS", 0)
     saved: list[str] = []
-    save = Place.save
+    save = RunFolder.save
     monkeypatch.setattr(
-        Place, "save", lambda self, name, content: (saved.append(name), save(self, name, content))
+        RunFolder,
+        "save",
+        lambda self, name, content: (saved.append(name), save(self, name, content)),
     )
     settings = SETTINGS.model_copy(update={"save_every_steps": 0, "num_epochs": 1})
     small_fit(table[:ROWS], table[ROWS:], model, tmp_path, settings)
@@ -233,10 +235,10 @@ def test_another_training_in_the_folder_is_refused_by_what_differs(
     trained(tmp_path)
     (tmp_path / "notes.txt").write_text("mine")
     changed = SETTINGS.model_copy(update={"lr": 1e-5}).content()
-    other = Place(location(tmp_path), "other", {"parameters": changed})
+    other = RunFolder(to_path(tmp_path), "other", {"parameters": changed})
     with pytest.raises(UserError, match=r"lr 0\.003 → 1e-05.*--overwrite"):
         other.claim()
-    Place(location(tmp_path), "key", {}).claim()
+    RunFolder(to_path(tmp_path), "key", {}).claim()
     assert (tmp_path / LAST).exists()
     other.claim(overwrite=True)
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["notes.txt"]

@@ -22,10 +22,10 @@ from vitrina.errors import UserError
 from vitrina.model.model import load_checkpoint, ruclip
 from vitrina.results import ModelResult, TrainResult
 from vitrina.store.artifacts import Store
-from vitrina.store.files import is_aside, remove, write_bytes
-from vitrina.store.paths import location
+from vitrina.store.files import is_temp_file, remove, write_bytes
+from vitrina.store.paths import to_path
 from vitrina.training.checkpoints import Progress
-from vitrina.training.tracking import MetricsFile, Wandb, wandb_mode
+from vitrina.training.tracking import MetricsFile, WandbTracker, wandb_mode
 
 SETTINGS = TrainConfig(
     num_epochs=1, batch_size=8, lr=1e-3, validation_fraction=0.2, test_fraction=0.2
@@ -89,7 +89,7 @@ def test_a_file_half_written_is_none_of_the_artifacts(training: Training, tmp_pa
     manifest = first.manifest()
     assert manifest is not None
     assert "ruclip/pytorch_model.bin" in manifest.files
-    assert not any(map(is_aside, manifest.files))
+    assert not any(map(is_temp_file, manifest.files))
 
 
 def test_an_equal_training_is_found_and_operational_settings_make_no_other(
@@ -164,13 +164,13 @@ def test_held_out_products_are_never_trained_on(
     from vitrina.training import job
 
     seen: dict[str, set[int]] = {}
-    original = job.fit
+    original = job.resize_mode
 
     def watching(table: pd.DataFrame, held_out: pd.DataFrame, *rest: object) -> object:
         seen.update(train=set(table["nm"]), validation=set(held_out["nm"]))
         return original(table, held_out, *rest)  # type: ignore[arg-type]  # passed through
 
-    monkeypatch.setattr(job, "fit", watching)
+    monkeypatch.setattr(job, "resize_mode", watching)
     training(Store(root=str(tmp_path / "store")))
     table = pd.read_csv(tmp_path / "processed_data.csv", dtype={"nm": str})
     side = split_rows(table, 0.2, 0.2, 0)
@@ -203,7 +203,7 @@ def test_wandb_without_a_key_logs_offline_and_says_how_to_sync(
     monkeypatch.setenv("NETRC", str(tmp_path / "none"))
     assert wandb_mode() == "offline"
     with caplog.at_level(logging.INFO, "tasks"):
-        tracker = Wandb("test", "abc", {"lr": 1}, tmp_path)
+        tracker = WandbTracker("test", "abc", {"lr": 1}, tmp_path)
         tracker.log({"step": 1, "loss": 2.0})
         tracker.finish()
     said = next(message for message in caplog.messages if "wandb sync" in message)
@@ -250,12 +250,12 @@ def test_a_failing_wandb_ends_no_training(
 
 def test_metrics_of_steps_that_are_taken_again_are_dropped(tmp_path: Path) -> None:
     """After a resume at step 2 the file has each step once."""
-    metrics = MetricsFile(location(tmp_path))
+    metrics = MetricsFile(to_path(tmp_path))
     for step in (1, 2, 3):
         metrics.log({"step": step, "loss": 1.0})
     metrics.flush()
-    again = MetricsFile(location(tmp_path))
-    again.resume(Progress(step=2, settled=2))
+    again = MetricsFile(to_path(tmp_path))
+    again.resume(Progress(step=2, finalized_step=2))
     again.log({"step": 3, "loss": 0.5})
     again.flush()
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines()

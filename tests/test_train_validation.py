@@ -19,7 +19,7 @@ def table(tmp_path: Path) -> pd.DataFrame:
     """Sixty listings: each product twice, photographed once and offered under two titles."""
     table = catalogue(tmp_path, 60)
     twins = table.index % 2 == 1
-    for column in ("image_path", "picture_hash"):
+    for column in ("image_path", "image_hash"):
         table.loc[twins, column] = table.loc[~twins, column].to_numpy()
     return table
 
@@ -27,7 +27,7 @@ def table(tmp_path: Path) -> pd.DataFrame:
 def test_validation_and_evaluation_give_one_model_the_same_figures(
     table: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A picture shared by two titles is right for both, in training as in the evaluation."""
+    """An image shared by two titles is right for both, in training as in the evaluation."""
     monkeypatch.setenv("VITRINA_CACHE", str(tmp_path / "cache"))
     model = small_model(tmp_path, table)
     config = TrainConfig(num_epochs=1, batch_size=8, validation_fraction=0.3, test_fraction=0)

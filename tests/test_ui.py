@@ -1,6 +1,6 @@
 """The real Prefect UI in a headless browser: the form, a run from it, and what the run shows.
 
-The pictures of it are kept in screenshots/.
+The images of it are kept in screenshots/.
 """
 
 import shutil
@@ -47,7 +47,7 @@ def page() -> Iterator[Page]:
 
 
 def keep(page: Page, name: str, *, whole: bool = False) -> None:
-    """Take a picture of the page for people to look at."""
+    """Take an image of the page for people to look at."""
     page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=whole)
 
 
@@ -105,7 +105,7 @@ def test_the_form_explains_the_parameters_and_refuses_a_wrong_value(
 def test_a_run_started_from_the_form_completes_and_shows_its_artifacts(
     applied: Server, page: Page
 ) -> None:
-    """A changed parameter goes in, workers do the work, and tables and pictures come out."""
+    """A changed parameter goes in, workers do the work, and tables and images come out."""
     open_form(page, applied)
     page.get_by_label("Num Epochs").fill("2")
     page.get_by_label("Refresh").click()

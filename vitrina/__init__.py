@@ -1,1 +1,1 @@
-"""TODO."""
+"""Fine-tune ruCLIP on product catalogues and embed their listings."""

@@ -4,5 +4,5 @@
 class UserError(ValueError):
     """The input or a parameter is wrong: the message names it, what was expected and what to do.
 
-    Never retried; a command line answers it with its message alone and exit code 2.
+    Never retried_task; a command line answers it with its message alone and exit code 2.
     """

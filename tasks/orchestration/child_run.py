@@ -19,14 +19,14 @@ from prefect.states import Cancelling, Pending
 from vitrina.config import Parameters
 from vitrina.errors import UserError
 
-logger = logging.getLogger("tasks.remote")
+logger = logging.getLogger(__name__)
 
 # A child that crashed lost its worker or its memory: another one may go through, many will not.
 TRIES = 3
 ENDING = TERMINAL_STATES | {StateType.CANCELLING}
 
 
-def run_remotely(deployment: str, config: Parameters, *, poll_seconds: float = 2) -> None:
+def run_in_deployment(deployment: str, config: Parameters, *, poll_seconds: float = 2) -> None:
     """Run ``deployment`` with ``config`` as its ``config`` parameter, and wait until it is done.
 
     A crashed child is followed by a new one, which goes on from what the store holds. When this

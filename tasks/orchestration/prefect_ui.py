@@ -1,6 +1,6 @@
-"""What a run shows in the Prefect UI: progress, tables, Markdown and pictures.
+"""What a run shows in the Prefect UI: progress, tables, Markdown and images.
 
-Outside a Prefect run nothing is created. A server that does not answer costs the picture of the
+Outside a Prefect run nothing is created. A server that does not answer costs the image of the
 work, never the work: it is logged and the task goes on.
 """
 
@@ -36,11 +36,11 @@ def show_table(key: str, rows: Sequence[Mapping[str, Any]], description: str = "
 
 
 def show_markdown(key: str, markdown: str, description: str = "") -> None:
-    """A text of the run. Pictures in it must be ``data:`` URIs: the UI loads nothing else."""
+    """A text of the run. Images in it must be ``data:`` URIs: the UI loads nothing else."""
     _create(partial(create_markdown_artifact, markdown, key=key, description=description))
 
 
-def show_picture(key: str, png: bytes, description: str = "") -> None:
+def show_image(key: str, png: bytes, description: str = "") -> None:
     """A PNG of the run, carried within the artifact so that it shows offline."""
     _create(partial(create_image_artifact, data_uri(png), key=key, description=description))
 

@@ -1,7 +1,7 @@
 """Where shards are worked on: in this process, or on Ray through Prefect's own task runner.
 
 On Ray each shard is a run of the task ``shard``, a child of the stage's, seen in the Prefect UI and
-retried there; a shard whose worker process or machine is lost is given by Ray to another.
+retried_task there; a shard whose worker process or machine is lost is given by Ray to another.
 """
 
 import logging
@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from tasks.orchestration.stage import retried
+from tasks.orchestration.stage import retried_task
 from vitrina.config import TrainConfig
 from vitrina.errors import UserError
 from vitrina.execution.ray_cluster import OPTIONS, address_of, joining
-from vitrina.execution.shard_map import Made, MapShards, Shard
+from vitrina.execution.shard_map import Shard, ShardMap, ShardResult
 from vitrina.store.code_version import code_version
 
 if TYPE_CHECKING:
@@ -37,16 +37,16 @@ class LostWorkerError(ConnectionError):
     """The cluster is out of reach, or lost a shard more often than it tries; this may pass."""
 
 
-def check_runner(runner: str) -> None:
+def check_executor(executor: str) -> None:
     """Refuse a runner that cannot work here, before anything runs.
 
     Raises UserError if the extra is not installed, or if the workers of another machine would have
     to report to this process's own Prefect server.
     """
-    if runner == "threads":
+    if executor == "threads":
         return
-    _need_ray(f"runner: {runner}")
-    address = address_of(runner)
+    _need_ray(f"runner: {executor}")
+    address = address_of(executor)
     host = urlsplit(address).hostname
     if host and host not in THIS_MACHINE and not PREFECT_API_URL.value():
         raise UserError(
@@ -74,19 +74,19 @@ def _need_ray(setting: str) -> None:
 
 @contextmanager
 def shard_map(
-    stage: str, runner: str, gpus: Callable[[bool], float] = lambda _cluster_has_gpus: 0
-) -> Iterator[MapShards | None]:
+    stage: str, executor: str, gpus: Callable[[bool], float] = lambda _cluster_has_gpus: 0
+) -> Iterator[ShardMap | None]:
     """A map of shards on Ray, which is started or connected to when the first shard comes.
 
     None stands for this process. ``gpus`` tells, knowing whether the cluster has any, how many a
-    shard takes. Raises UserError as :func:`check_runner`.
+    shard takes. Raises UserError as :func:`check_executor`.
     """
-    if runner == "threads":
+    if executor == "threads":
         yield None
         return
-    check_runner(runner)
+    check_executor(executor)
     with ExitStack() as opened:
-        yield _RayShards(stage, address_of(runner), gpus, opened).map
+        yield _RayShards(stage, address_of(executor), gpus, opened).map
 
 
 @dataclass
@@ -97,7 +97,9 @@ class _RayShards:
     opened: ExitStack
     given: "deque[PrefectRayFuture[Any]]" = field(default_factory=deque)
 
-    def map(self, work: Callable[[Shard], Made], shards: Iterable[Shard], /) -> Iterator[Made]:
+    def map(
+        self, work: Callable[[Shard], ShardResult], shards: Iterable[Shard], /
+    ) -> Iterator[ShardResult]:
         """What the work makes of each shard, in their order."""
         submit: Callable[..., PrefectRayFuture[Any]] | None = None
         ahead, version = 0, code_version(_module(work))
@@ -116,9 +118,9 @@ class _RayShards:
         from prefect_ray import RayTaskRunner
         from prefect_ray.context import remote_options
 
-        runner = RayTaskRunner(address=self.address, init_kwargs=OPTIONS)
+        executor = RayTaskRunner(address=self.address, init_kwargs=OPTIONS)
         with joining(), _connecting(self.address):
-            self.opened.enter_context(runner)
+            self.opened.enter_context(executor)
         self.opened.callback(self._cancel)
         resources = ray.cluster_resources()  # type: ignore[no-untyped-call]  # ray leaves it untyped
         gpus = self.gpus(resources.get("GPU", 0) > 0)
@@ -132,7 +134,7 @@ class _RayShards:
             # Workers report to this run's server, also where that is this process's own.
             api = {PREFECT_API_URL: str(get_client(sync_client=True).api_url)}
             with temporary_settings(api), remote_options(num_gpus=gpus):
-                return runner.submit(shard_task, parameters)
+                return executor.submit(shard_task, parameters)
 
         return submit, SHARDS_PER_CPU * max(1, int(resources.get("CPU", 1)))
 
@@ -155,7 +157,7 @@ def _made(future: "PrefectRayFuture[Any]") -> Any:
         raise LostWorkerError(f"Ray lost the worker of a shard: {error}") from error
 
 
-def _work(stage: str, number: int, work: Callable[[], Made], version: str) -> Made:  # noqa: ARG001
+def _work(stage: str, number: int, work: Callable[[], ShardResult], version: str) -> ShardResult:  # noqa: ARG001
     """A shard on a worker; ``stage`` and ``number`` name its run.
 
     Raises UserError if the worker's code is not the caller's, as it would make other results.
@@ -169,7 +171,7 @@ def _work(stage: str, number: int, work: Callable[[], Made], version: str) -> Ma
     return work()
 
 
-shard_task = retried(_work).with_options(name="shard", task_run_name="{stage}-{number:05d}")
+shard_task = retried_task(_work).with_options(name="shard", task_run_name="{stage}-{number:05d}")
 
 
 def _module(work: Callable[..., object]) -> str:

@@ -5,7 +5,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, 
 
 from vitrina.errors import UserError
 
-LASTING = (
+PERMANENT = (
     UserError,
     FileNotFoundError,
     PermissionError,
@@ -22,9 +22,9 @@ PASSING = (
 )
 
 
-def may_pass(error: BaseException) -> bool:
+def is_transient(error: BaseException) -> bool:
     """Whether another try of the same work can succeed."""
-    if isinstance(error, LASTING):
+    if isinstance(error, PERMANENT):
         return False
     if isinstance(error, ClientError):
         status: int = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
@@ -32,4 +32,6 @@ def may_pass(error: BaseException) -> bool:
     if isinstance(error, PASSING):
         return True
     # s3fs turns a store's answer into an OSError that is caused by botocore's own.
-    return isinstance(error, OSError) and error.__cause__ is not None and may_pass(error.__cause__)
+    return (
+        isinstance(error, OSError) and error.__cause__ is not None and is_transient(error.__cause__)
+    )

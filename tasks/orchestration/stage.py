@@ -7,8 +7,8 @@ Prefect result record could outlive a deleted artifact, the manifest cannot.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from functools import update_wrapper, wraps
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from prefect import Task, task
 from prefect.client.schemas.objects import State, TaskRun
@@ -38,28 +38,32 @@ retried_task = task(
 )
 
 
-def stage_task(stage: Callable[P, StageOutcome[Result]]) -> Callable[P, Result]:
-    """A stage as a Prefect task; calling it runs the task and returns the stage's result.
+class StageTask(Generic[P, Result]):
+    """A stage as a Prefect task: calling it runs the task and returns the stage's result.
 
     The task runs in the calling thread, because the signal that cancels a run reaches only the main
     one. Its failure is raised. A result that was found in the store ends the task as ``Cached``.
+    ``fn`` is the stage without Prefect.
     """
 
-    @wraps(stage)
-    def body(*args: P.args, **kwargs: P.kwargs) -> Result | State[Result]:
-        outcome = stage(*args, **kwargs)
-        if outcome.found_in:
-            return Completed(name="Cached", message=outcome.found_in, data=outcome.result)
-        return outcome.result
+    def __init__(self, fn: Callable[P, StageOutcome[Result]]) -> None:
+        self.fn = fn
+        self._task: Task[P, Any] = retried_task(self._body())
+        update_wrapper(self, fn)
 
-    prefect_task = retried_task(body)
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Result:
+        state: State[Result] = self._task(*args, return_state=True, **kwargs)
+        return state.result()
 
-    @wraps(stage)
-    def call(*args: P.args, **kwargs: P.kwargs) -> Result:
-        result: Result = prefect_task(*args, return_state=True, **kwargs).result()
-        return result
+    def _body(self) -> Callable[P, Any]:
+        @wraps(self.fn)
+        def body(*args: P.args, **kwargs: P.kwargs) -> Result | State[Result]:
+            outcome = self.fn(*args, **kwargs)
+            if outcome.found_in:  # a task that returns a state ends in it
+                return Completed(name="Cached", message=outcome.found_in, data=outcome.result)
+            return outcome.result
 
-    return call
+        return body
 
 
 @dataclass

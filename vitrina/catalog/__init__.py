@@ -1,1 +1,1 @@
-"""TODO."""
+"""Catalogues: cleaning, the processed table, products and their split."""

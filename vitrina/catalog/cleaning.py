@@ -24,15 +24,15 @@ from vitrina.catalog.column_types import (
     read_id,
 )
 from vitrina.catalog.columns import Layout, read_layout
-from vitrina.catalog.normalize import is_missing, normalise
+from vitrina.catalog.normalize import is_missing, normalize_text
 from vitrina.config import CleanConfig
 from vitrina.errors import UserError
 from vitrina.results import CleanResult
 from vitrina.store.artifacts import Artifact
 from vitrina.store.content_hash import ContentHash
-from vitrina.store.files import reading, writing
+from vitrina.store.files import atomic_write, local_read
 from vitrina.store.fingerprint import fingerprint
-from vitrina.store.paths import explained, is_file
+from vitrina.store.paths import as_user_error, is_file
 
 logger = logging.getLogger(__name__)
 TABLE, REJECTED = "cleaned.parquet", "rejected.parquet"
@@ -44,7 +44,7 @@ def check_catalog(catalog: UPath, config: CleanConfig) -> Layout:
     """The layout of a catalogue, or UserError if it cannot be cleaned, from its schema alone."""
     if not is_file(catalog):
         raise UserError(f"{catalog} does not exist or is not a file.")
-    with explained(catalog), _damage_named(catalog), catalog.open("rb") as file:
+    with as_user_error(catalog), _damage_named(catalog), catalog.open("rb") as file:
         schema = pq.ParquetFile(file).schema_arrow
     return read_layout(schema, catalog, config)
 
@@ -122,7 +122,7 @@ def _texts(batch: pa.RecordBatch, index: int | None) -> list[str]:
     column = batch.column(index)
     if is_id_type(column.type) and not is_text_type(column.type):
         column = column.cast(pa.string())
-    texts = (normalise(text or "") for text in _values(column))
+    texts = (normalize_text(text or "") for text in _values(column))
     return ["" if is_missing(text) else text for text in texts]
 
 
@@ -156,7 +156,7 @@ def clean_catalog(
     """
     content, rejects = ContentHash(), ContentHash()
     table, rejected = artifact.path / TABLE, artifact.path / REJECTED
-    with flat_memory(), reading(catalog) as local, _damage_named(catalog):
+    with flat_memory(), local_read(catalog) as local, _damage_named(catalog):
         file = pq.ParquetFile(local, buffer_size=READ_BUFFER, pre_buffer=False)
         cleaning = Cleaning(read_layout(file.schema_arrow, catalog, config), config.required)
         with (
@@ -189,5 +189,5 @@ def clean_catalog(
 
 @contextmanager
 def _parquet_writer(path: UPath, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
-    with writing(path) as aside, pq.ParquetWriter(aside, schema) as writer:
+    with atomic_write(path) as temp_file, pq.ParquetWriter(temp_file, schema) as writer:
         yield writer

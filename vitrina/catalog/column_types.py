@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pyarrow as pa
 
-from vitrina.catalog.normalize import is_missing, normalise
+from vitrina.catalog.normalize import is_missing, normalize_text
 
 Id = int | str
 RawId = int | float | Decimal | str | None
@@ -63,7 +63,7 @@ def read_id(value: RawId) -> tuple[Id | None, str]:
     if value is None or value != value:  # NaN, the null of a float column
         return None, "missing_id"
     if isinstance(value, str):
-        return (None, "missing_id") if is_missing(normalise(value)) else (value.strip(), "")
+        return (None, "missing_id") if is_missing(normalize_text(value)) else (value.strip(), "")
     if isinstance(value, float) and not abs(value) <= EXACT_FLOATS:
         return None, "invalid_id"
     if value != int(value) or int(value) not in INT64:

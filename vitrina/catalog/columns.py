@@ -10,7 +10,7 @@ from vitrina.config import CleanConfig
 from vitrina.errors import UserError
 
 # Names that clean and resize give; a catalogue's own column of such a name is renamed.
-GIVEN = ("nm", "title", "description", "image_path", "picture_hash")
+GIVEN = ("nm", "title", "description", "image_path", "image_hash")
 
 
 @dataclass(frozen=True)

@@ -45,12 +45,12 @@ _INVISIBLE = re.compile(
 _SPACES = re.compile(r"(?:[^\S ]|\u2800| (?=[\s\u2800]))[\s\u2800]*+")
 
 
-def normalise(text: str) -> str:
+def normalize_text(text: str) -> str:
     """The text in NFC, without HTML, control, zero-width and bidi characters, spaces folded.
 
     Tags of blocks such as ``<br>`` and ``<p>`` part words, inline ones such as ``<b>`` do not; a
     ``<`` that opens no tag stays. Escaped HTML is HTML, however often it was escaped. Never raises;
-    ``normalise(normalise(text)) == normalise(text)``.
+    ``normalize_text(normalize_text(text)) == normalize_text(text)``.
     """
     previous = None
     while text != previous and not _PLAIN.fullmatch(text):

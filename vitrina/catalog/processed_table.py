@@ -1,4 +1,4 @@
-"""The processed table: a row per listing with its text and the path of its resized picture.
+"""The processed table: a row per listing with its text and the path of its resized image.
 
 Columns: ``title`` (str) and ``image_path`` (str, local or s3://) first, ``nm`` (int64 or str; from
 a CSV str), then whatever the catalogue carries. A CSV of another tool needs only the first two.
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from upath import UPath
 
 from vitrina.errors import UserError
-from vitrina.store.files import reading
+from vitrina.store.files import local_read
 
 BATCH_ROWS = 5_000  # memory holds the table once and so many rows again
 REQUIRED = ("title", "image_path")
@@ -24,7 +24,7 @@ def read_batches(path: UPath, rows: int) -> Iterator[pd.DataFrame]:
 
     Raises UserError if the file is missing, is no CSV or Parquet, or lacks a required column.
     """
-    with reading(path) as local:
+    with local_read(path) as local:
         try:
             if path.suffix == ".parquet":
                 parquet = pq.ParquetFile(local)
@@ -77,7 +77,7 @@ def _checked(frame: pd.DataFrame, path: UPath, first: int) -> pd.DataFrame:
     if unnamed.any():
         row = first + int(unnamed.to_numpy().argmax())
         raise UserError(
-            f"{path} names no picture in row {row} (counted from 0): image_path is empty. Make it "
+            f"{path} names no image in row {row} (counted from 0): image_path is empty. Make it "
             "with flows/data_preprocessing.py, which leaves such rows out."
         )
     # Of pandas' categories no other value can be made, not even an empty one.

@@ -15,13 +15,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from upath import UPath
 
-from vitrina.catalog.table_fingerprint import HASHED, PLACE
+from vitrina.catalog.table_fingerprint import IMAGE_HASH, IMAGE_PATH
 from vitrina.store.content_hash import ContentHash
-from vitrina.store.files import writing
+from vitrina.store.files import atomic_write
 
 CSV, TABLE, REJECTED = "processed_data.csv", "processed_data.parquet", "rejected.csv"
 CARRIAGE_RETURN = r"\r\n?"  # a line's end to readers, which Python's csv does not quote
-FIRST = ["title", PLACE, "nm"]  # and last, in the Parquet alone, HASHED
+FIRST = ["title", IMAGE_PATH, "nm"]  # and last, in the Parquet alone, IMAGE_HASH
 
 
 @dataclass
@@ -36,13 +36,13 @@ class ProcessedTable:
     reasons: Counter[str] = field(default_factory=Counter)
 
     def keep(self, rows: pa.RecordBatch, image_paths: list[str], hashes: list[str]) -> None:
-        """Add rows of the cleaned table, with the paths and content hashes of their pictures."""
-        rows = rows.append_column(HASHED, pa.array(hashes, pa.string()))
-        rows = rows.append_column(PLACE, pa.array(image_paths, pa.string()))
+        """Add rows of the cleaned table, with the paths and content hashes of their images."""
+        rows = rows.append_column(IMAGE_HASH, pa.array(hashes, pa.string()))
+        rows = rows.append_column(IMAGE_PATH, pa.array(image_paths, pa.string()))
         names = self.parquet.schema.names
         rows = rows.select(names)
         # Without paths: the same listings elsewhere are the same.
-        self.content.update(rows.select([name for name in names if name != PLACE]))
+        self.content.update(rows.select([name for name in names if name != IMAGE_PATH]))
         self.parquet.write_batch(rows)
         _frame(rows).to_csv(self.csv, header=False, index=False, lineterminator="\n")
         self.rows_kept += rows.num_rows
@@ -55,15 +55,15 @@ class ProcessedTable:
 
 
 @contextmanager
-def writing_processed(folder: UPath, cleaned: pa.Schema) -> Iterator[ProcessedTable]:
+def open_processed_writer(folder: UPath, cleaned: pa.Schema) -> Iterator[ProcessedTable]:
     """A table to fill from rows of the cleaned one; its files are in place when the block ends."""
     rest = [field for field in cleaned if field.name not in FIRST]
-    texts = [pa.field(name, pa.string()) for name in ("title", PLACE, HASHED)]
+    texts = [pa.field(name, pa.string()) for name in ("title", IMAGE_PATH, IMAGE_HASH)]
     schema = pa.schema([*texts[:2], cleaned.field("nm"), *rest, texts[2]])
     with (
-        writing(folder / CSV) as csv_path,
-        writing(folder / TABLE) as table_path,
-        writing(folder / REJECTED) as rejected_path,
+        atomic_write(folder / CSV) as csv_path,
+        atomic_write(folder / TABLE) as table_path,
+        atomic_write(folder / REJECTED) as rejected_path,
         csv_path.open("w", encoding="utf-8", newline="") as csv_file,
         pq.ParquetWriter(table_path, schema) as parquet,
         rejected_path.open("w", encoding="utf-8", newline="") as rejected,

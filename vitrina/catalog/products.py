@@ -1,4 +1,4 @@
-"""TODO."""
+"""Which listings are of one product: those with the same title or the same image."""
 
 import hashlib
 import itertools
@@ -11,7 +11,7 @@ from scipy.sparse import coo_array  # type: ignore[import-untyped]  # ships no t
 from scipy.sparse.csgraph import connected_components  # type: ignore[import-untyped]  # the same
 
 
-def normalise_title(title: str) -> str:
+def normalize_title(title: str) -> str:
     """A title as two listings of one product share it: case, form and spaces do not count."""
     return " ".join(unicodedata.normalize("NFKC", title).casefold().split())
 
@@ -19,19 +19,19 @@ def normalise_title(title: str) -> str:
 def product_keys(table: pd.DataFrame) -> np.ndarray:
     """Hashes by which rows are told to be of one product, int64 (rows, 2); 0 for an empty value.
 
-    One of the normalised ``title``, one of the picture: ``picture_hash``, or ``image_path`` where
+    One of the normalised ``title``, one of the image: ``image_hash``, or ``image_path`` where
     there is none. 8 bytes each, for texts of a whole table would be held in memory: among 10
     million different ones, two agree by chance in one table of 370,000.
     """
-    titles = (normalise_title(title) for title in _texts(table, "title"))
-    hashes, paths = _texts(table, "picture_hash"), _texts(table, "image_path")
-    pictures = (known or path for known, path in zip(hashes, paths, strict=True))
-    columns = [np.fromiter(map(_key, of), np.int64, len(table)) for of in (titles, pictures)]
+    titles = (normalize_title(title) for title in _texts(table, "title"))
+    hashes, paths = _texts(table, "image_hash"), _texts(table, "image_path")
+    images = (known or path for known, path in zip(hashes, paths, strict=True))
+    columns = [np.fromiter(map(_key, of), np.int64, len(table)) for of in (titles, images)]
     return np.stack(columns, axis=1)
 
 
 def product_groups(table: pd.DataFrame) -> np.ndarray:
-    """A label per row, int64 (rows,): equal when a chain of equal titles or pictures joins them."""
+    """A label per row, int64 (rows,): equal when a chain of equal titles or images joins them."""
     return connected_rows(product_keys(table))
 
 

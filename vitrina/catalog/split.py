@@ -1,4 +1,4 @@
-"""Rows for training, validation and test, divided by product: no title or picture on two sides."""
+"""Rows for training, validation and test, divided by product: no title or image on two sides."""
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ def split_rows(table: pd.DataFrame, validation: float, test: float, seed: int) -
     A group's side follows from a hash of the seed and of the group's own titles, so it depends
     neither on the order of the rows nor on which other products come and go. Only where a hash
     cannot serve does the rest of the table matter: a wanted part gets at least two groups, and a
-    group larger than the held-out part (a picture shared by half of the shop) is trained on.
+    group larger than the held-out part (an image shared by half of the shop) is trained on.
 
     Raises UserError if a fraction is out of range or the table has too few products.
     """
@@ -31,7 +31,7 @@ def split_rows(table: pd.DataFrame, validation: float, test: float, seed: int) -
     if len(labels) < needed and needed > MIN_GROUPS:
         raise UserError(
             f"The table's {len(table)} rows are {len(labels)} different products (by title and "
-            f"picture); a split into training, validation and test needs at least {needed}. "
+            f"image); a split into training, validation and test needs at least {needed}. "
             "Give more products, or set validation_fraction or test_fraction to 0."
         )
     sizes = np.bincount(groups, minlength=len(labels))

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The demo catalogue, drawn by a program."""

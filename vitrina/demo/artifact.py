@@ -1,4 +1,4 @@
-"""TODO."""
+"""The demo catalogue as files of an artifact, local or on S3."""
 
 import tempfile
 from collections.abc import Iterable
@@ -9,19 +9,19 @@ from vitrina.demo.catalog import draw_catalog
 from vitrina.results import DemoResult
 from vitrina.store.artifacts import Artifact
 from vitrina.store.files import copy
-from vitrina.store.paths import location
+from vitrina.store.paths import to_path
 
 UPLOADS = 32  # at a time: on S3 a small file is all waiting
 
 
-def _make(artifact: Artifact, products: int, seed: int) -> tuple[DemoResult, Iterable[str]]:
+def draw_into(artifact: Artifact, products: int, seed: int) -> tuple[DemoResult, Iterable[str]]:
     with tempfile.TemporaryDirectory(prefix="vitrina-") as scratch:
         folder = Path(scratch)
         facts = draw_catalog(folder, products, seed)
         files = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
         with ThreadPoolExecutor(UPLOADS) as pool:
             for _ in pool.map(
-                lambda name: copy(location(folder / name), artifact.path / name), files
+                lambda name: copy(to_path(folder / name), artifact.path / name), files
             ):
                 pass  # a failure is raised here
     result = DemoResult(

@@ -1,4 +1,4 @@
-"""The demo shop's catalogue: a table of listings and their pictures, drawn from a seed."""
+"""The demo shop's catalogue: a table of listings and their images, drawn from a seed."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ from random import Random
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from vitrina.demo.drawing import draw_picture
-from vitrina.demo.flaws import FLAWS, picture_file, plant, soiled_text
+from vitrina.demo.drawing import draw_image
+from vitrina.demo.flaws import FLAWS, image_file, plant, soiled_text
 from vitrina.demo.words import Listing, as_pasted, draw_listing
 from vitrina.errors import UserError
 
@@ -47,7 +47,7 @@ class DemoFacts:
 
     @property
     def rows_kept(self) -> int:
-        """Rows that have a text and a picture in the end."""
+        """Rows that have a text and an image in the end."""
         return self.rows - sum(self.rejected.values())
 
 
@@ -61,7 +61,9 @@ class Shop:
     def original(self, row: int) -> int:
         """The row itself; for one that repeats an id, the closest flawless row before it."""
         if self.flaws.get(row) == "repeated_id":
-            return next(earlier for earlier in range(row - 1, -1, -1) if earlier not in self.flaws)
+            return next(
+                reuse_from for reuse_from in range(row - 1, -1, -1) if reuse_from not in self.flaws
+            )
         return row
 
     def nm(self, row: int) -> int:
@@ -99,14 +101,14 @@ class Shop:
             "pattern": goods.pattern,
         }
 
-    def save_picture(self, row: int, folder: Path) -> None:
-        """Put the row's picture file into the folder; a row that repeats an id has none to add."""
+    def save_image(self, row: int, folder: Path) -> None:
+        """Put the row's image file into the folder; a row that repeats an id has none to add."""
         flaw, goods = self.flaws.get(row), self.listing(row).goods
         if flaw == "repeated_id":
             return
-        rng = Random(f"{self.seed}/{row}/picture")
-        picture = draw_picture(goods.kind.noun, goods.colour, goods.pattern, rng)
-        content = picture_file(picture, flaw, quality=rng.randint(80, 92))
+        rng = Random(f"{self.seed}/{row}/image")
+        image = draw_image(goods.kind.noun, goods.colour, goods.pattern, rng)
+        content = image_file(image, flaw, quality=rng.randint(80, 92))
         path = folder / f"{self.nm(row)}.jpg"
         if content is None:
             path.unlink(missing_ok=True)  # of an earlier catalogue in this folder
@@ -132,7 +134,7 @@ def draw_catalog(folder: Path, products: int = 400, seed: int = 0, dirt: float =
         for rows in _batches(products):
             records = [shop.record(row) for row in rows]
             writer.write_table(pa.Table.from_pylist(records, SCHEMA))
-            for _ in pool.map(lambda row: shop.save_picture(row, images), rows):
+            for _ in pool.map(lambda row: shop.save_image(row, images), rows):
                 pass  # a failure is raised here
     flaws = Counter(shop.flaws.values())
     rejected: Counter[str] = Counter()

@@ -22,13 +22,13 @@ SCENES = (
 )  # what is behind the goods, weight
 TALLEST = 1.15  # times the width: goods in a portrait may lose their ends to a centre crop
 BOARDS: tuple[RGB, ...] = ((205, 170, 130), (176, 140, 104), (226, 205, 178), (214, 214, 216))
-GRAIN = 1024  # pixels, more than the largest picture by enough to choose a place in it
+GRAIN = 1024  # pixels, more than the largest image by enough to choose a place in it
 SHADOW: RGB = (60, 55, 60)
 SHADOW_SCALE = 8  # a blur needs no detail
 
 
-def draw_picture(kind: str, colour: str, pattern: str, rng: Random) -> Image.Image:
-    """An RGB picture, 80 to 900 pixels long; equal arguments and state of ``rng``, equal pixels."""
+def draw_image(kind: str, colour: str, pattern: str, rng: Random) -> Image.Image:
+    """An RGB image, 80 to 900 pixels long; equal arguments and state of ``rng``, equal pixels."""
     width, height = _size(rng)
     canvas = _background(rng, width, height)
     room = (width, min(height, round(width * TALLEST)))
@@ -93,14 +93,14 @@ def _shadow(cut: Image.Image, left: int, top: int, size: tuple[int, int]) -> Ima
     return blurred.resize(size, Image.Resampling.BILINEAR)
 
 
-def _grained(picture: Image.Image, rng: Random) -> Image.Image:
-    left, top = rng.randint(0, GRAIN - picture.width), rng.randint(0, GRAIN - picture.height)
-    noise = _grain().crop((left, top, left + picture.width, top + picture.height))
-    return ImageChops.add(picture, noise, offset=-128)
+def _grained(image: Image.Image, rng: Random) -> Image.Image:
+    left, top = rng.randint(0, GRAIN - image.width), rng.randint(0, GRAIN - image.height)
+    noise = _grain().crop((left, top, left + image.width, top + image.height))
+    return ImageChops.add(image, noise, offset=-128)
 
 
 @cache
 def _grain() -> Image.Image:
-    """Sensor noise around 128, drawn once: every picture takes a window of it."""
+    """Sensor noise around 128, drawn once: every image takes a window of it."""
     noise = np.random.default_rng(0).standard_normal((GRAIN, GRAIN, 3), dtype=np.float32)
     return Image.fromarray((128.5 + 3 * noise).clip(0, 255).astype(np.uint8))

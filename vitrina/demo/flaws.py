@@ -14,10 +14,10 @@ FLAWS: dict[str, str | None] = {
     "blank_description": "missing_description",
     "nan_description": "missing_description",
     "repeated_id": "duplicate_id",
-    "no_picture": "missing_picture",
-    "empty_file": "empty_picture",
-    "text_file": "unreadable_picture",
-    "cut_jpeg": "truncated_picture",
+    "no_image": "missing_image",
+    "empty_file": "empty_image",
+    "text_file": "unreadable_image",
+    "cut_jpeg": "truncated_image",
     "rgba_png": None,
     "cmyk_jpeg": None,
     "grey_jpeg": None,
@@ -42,44 +42,44 @@ def soiled_text(text: str, column: str, flaw: str | None) -> str | None:
     return MISSING_TEXTS[flaw.removesuffix(f"_{column}")]
 
 
-def picture_file(picture: Image.Image, flaw: str | None, quality: int) -> bytes | None:
-    """The content of the picture's file, spoilt by a flaw of pictures; None: there is no file."""
+def image_file(image: Image.Image, flaw: str | None, quality: int) -> bytes | None:
+    """The content of the image's file, spoilt by a flaw of images; None: there is no file."""
     match flaw:
-        case "no_picture":
+        case "no_image":
             return None
         case "empty_file":
             return b""
         case "text_file":
             return b"<html><body>404 Not Found</body></html>"
         case "cut_jpeg":
-            whole = _jpeg(picture, quality)
+            whole = _jpeg(image, quality)
             return whole[: len(whole) * 6 // 10]
         case "rgba_png":
-            return _cut_out(picture)
+            return _cut_out(image)
         case "cmyk_jpeg":
-            return _jpeg(picture.convert("CMYK"), quality)
+            return _jpeg(image.convert("CMYK"), quality)
         case "grey_jpeg":
-            return _jpeg(picture.convert("L"), quality)
+            return _jpeg(image.convert("L"), quality)
         case "turned_jpeg":
             exif = Image.Exif()
             exif[ORIENTATION] = 6  # to be shown turned clockwise
-            return _jpeg(picture.transpose(Image.Transpose.ROTATE_90), quality, exif)
-    return _jpeg(picture, quality)
+            return _jpeg(image.transpose(Image.Transpose.ROTATE_90), quality, exif)
+    return _jpeg(image, quality)
 
 
-def _jpeg(picture: Image.Image, quality: int, exif: Image.Exif | None = None) -> bytes:
+def _jpeg(image: Image.Image, quality: int, exif: Image.Exif | None = None) -> bytes:
     file = io.BytesIO()
-    picture.save(file, "JPEG", quality=quality, exif=exif or b"")
+    image.save(file, "JPEG", quality=quality, exif=exif or b"")
     return file.getvalue()
 
 
-def _cut_out(picture: Image.Image) -> bytes:
+def _cut_out(image: Image.Image) -> bytes:
     """A PNG with transparent corners that are black beneath, as graphics programs leave them."""
-    width, height = picture.size
-    window = Image.new("L", picture.size)
+    width, height = image.size
+    window = Image.new("L", image.size)
     box = (0, 0, width - 1, height - 1)
     ImageDraw.Draw(window).rounded_rectangle(box, min(width, height) // 6, fill=255)
-    cut = Image.composite(picture, Image.new("RGB", picture.size), window)
+    cut = Image.composite(image, Image.new("RGB", image.size), window)
     cut.putalpha(window)
     file = io.BytesIO()
     cut.save(file, "PNG", compress_level=1)

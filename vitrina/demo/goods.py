@@ -1,4 +1,4 @@
-"""The goods of a picture: outlines painted in a colour and a pattern, softly lit, cut out."""
+"""The goods of an image: outlines painted in a colour and a pattern, softly lit, cut out."""
 
 from collections.abc import Sequence
 from random import Random
@@ -13,7 +13,7 @@ from vitrina.demo.parts import Paint
 from vitrina.demo.prints import print_mask
 from vitrina.demo.shapes import SHAPES
 
-SMOOTHED_UP_TO = 400  # pixels; larger pictures look smooth without, at a quarter of the cost
+SMOOTHED_UP_TO = 400  # pixels; larger images look smooth without, at a quarter of the cost
 GREY_PRINT: RGB = (108, 106, 116)  # not black: white goods with it are no black goods with white
 
 

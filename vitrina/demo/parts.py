@@ -1,4 +1,4 @@
-"""What pictures of goods are made of: painted outlines."""
+"""What images of goods are made of: painted outlines."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Vectors of texts and images, one by one and of whole tables."""

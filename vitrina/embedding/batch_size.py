@@ -18,7 +18,7 @@ def fastest_batch_size(run: Callable[[int], None], start: int) -> int:
     size = start
     while (rate := _items_per_second(run, size)) is None:
         if size == 1:
-            raise torch.OutOfMemoryError("not even a batch of one picture fits the GPU's memory")
+            raise torch.OutOfMemoryError("not even a batch of one image fits the GPU's memory")
         size //= 2
     while size * 2 <= LARGEST and size * 2 > start:
         faster = _items_per_second(run, size * 2)

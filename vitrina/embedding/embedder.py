@@ -1,8 +1,7 @@
-"""Texts and pictures to unit vectors: the values of ruclip.Predictor, faster."""
+"""Texts and images to unit vectors: the values of ruclip.Predictor, faster."""
 
 import functools
 import math
-import os
 from collections.abc import Iterator, Sequence
 from typing import Literal, cast
 
@@ -15,9 +14,10 @@ from upath import UPath
 
 from vitrina.embedding.batch_size import fastest_batch_size
 from vitrina.embedding.parallel import batched, in_streams, one_by_one, prefetched
-from vitrina.embedding.precision import Precision, Towers, make_towers
-from vitrina.embedding.text_batches import TextPass, text_passes
-from vitrina.images.load import Fit, fit_picture, normalize, read_picture
+from vitrina.embedding.precision import InferenceTowers, Precision, make_inference_towers
+from vitrina.embedding.text_batches import TextBatch, text_batches
+from vitrina.execution.cpu_count import cpu_count
+from vitrina.images.load import ResizeMode, normalize, read_image, square_image
 from vitrina.model.model import RuCLIP
 from vitrina.model.tokenize import TEMPLATES
 
@@ -25,7 +25,7 @@ Vectors = npt.NDArray[np.float32]
 Templates = Literal["ruclip", "single"]
 
 # On a CPU a pass is cut so that its activations stay in the cache.
-CPU_PICTURES = 4
+CPU_IMAGES = 4
 CPU_TOKENS = 512
 
 
@@ -43,7 +43,7 @@ class Embedder:
         find_batch_size: bool = False,
         compiled: bool = False,
     ) -> None:
-        """``batch_size`` is the most pictures in one pass, or texts as long as they may be.
+        """``batch_size`` is the most images in one pass, or texts as long as they may be.
 
         With ``find_batch_size`` a GPU tries more, as long as it gets faster. ``compiled`` puts
         the model through torch.compile, which takes minutes at the first pass.
@@ -58,13 +58,20 @@ class Embedder:
         self._compiled = compiled
 
     @functools.cached_property
-    def towers(self) -> Towers:
+    def towers(self) -> InferenceTowers:
         """The model for inference, made when first needed."""
-        return make_towers(self.model.clip, self.device, self._precision, compiled=self._compiled)
+        return make_inference_towers(
+            self.model.clip, self.device, self._precision, compiled=self._compiled
+        )
+
+    @property
+    def arithmetic(self) -> str:
+        """The device and precision that vectors are computed with."""
+        return f"{self.device.type} {self.towers.precision}"
 
     @functools.cached_property
     def batch_size(self) -> int:
-        """Pictures in one pass: as given, or found by trying."""
+        """Images in one pass: as given, or found by trying."""
         if not self._find_batch_size:
             return self._given_batch_size
         side = self.model.resolution
@@ -89,14 +96,14 @@ class Embedder:
         distinct: Vectors = F.normalize(total, dim=-1).cpu().numpy()
         return distinct[[row_of[text] for text in cleaned]]
 
-    def pictures(self, paths: Sequence[str | UPath]) -> Vectors:
-        """Vectors float32 (paths, embed_dim) of unit length of picture files, local or s3://.
+    def images(self, paths: Sequence[str | UPath]) -> Vectors:
+        """Vectors float32 (paths, embed_dim) of unit length of image files, local or s3://.
 
         Raises UserError naming the file that cannot be read.
         """
         if not paths:
             return np.zeros((0, self.model.embed_dim), dtype=np.float32)
-        vectors: Vectors = torch.cat(list(self._embed_pictures(paths))).cpu().numpy()
+        vectors: Vectors = torch.cat(list(self._embed_images(paths))).cpu().numpy()
         return vectors
 
     def _embed_texts(self, texts: Sequence[str]) -> Iterator[tuple[Tensor, Tensor]]:
@@ -105,41 +112,41 @@ class Embedder:
         budget = self.batch_size * self.model.context_length
         if self._in_streams:
             budget = min(budget, CPU_TOKENS)
-        passes = list(text_passes(self.model, texts, self.templates, budget))
+        batches = list(text_batches(self.model, texts, self.templates, budget))
         with torch.inference_mode():
             prefixes = {
                 prefix: towers.prefix(prefix) if prefix else None
-                for prefix in {one.prefix for one in passes}
+                for prefix in {one.prefix for one in batches}
             }
 
-        def work(one: TextPass) -> tuple[Tensor, Tensor]:
+        def work(one: TextBatch) -> tuple[Tensor, Tensor]:
             ids = one.ids.to(self.device, non_blocking=True)
             vectors = towers.text(ids, prefixes[one.prefix])
             return torch.tensor(one.texts, device=self.device), vectors.float()
 
-        return in_streams(work, passes) if self._in_streams else one_by_one(work, passes)
+        return in_streams(work, batches) if self._in_streams else one_by_one(work, batches)
 
-    def _embed_pictures(self, paths: Sequence[str | UPath]) -> Iterator[Tensor]:
+    def _embed_images(self, paths: Sequence[str | UPath]) -> Iterator[Tensor]:
         """Unit vectors on the device, pass by pass."""
         towers = self.towers
         if self._in_streams:
             share = math.ceil(len(paths) / torch.get_num_threads())
-            size = min(self.batch_size, CPU_PICTURES, share)
+            size = min(self.batch_size, CPU_IMAGES, share)
             return in_streams(
                 lambda some: self._embed_pixels(towers, [self._pixels(path) for path in some]),
                 batched(paths, size),
             )
-        loaded = prefetched(self._pixels, paths, self.batch_size, os.cpu_count() or 1)
+        loaded = prefetched(self._pixels, paths, self.batch_size, cpu_count())
         return one_by_one(functools.partial(self._embed_pixels, towers), loaded)
 
     def _pixels(self, path: str | UPath) -> Tensor:
         """uint8 (3, R, R)."""
-        fit = cast(Fit, self.model.fit)
-        return torch.from_numpy(fit_picture(read_picture(path), self.model.resolution, fit))
+        resize_mode = cast(ResizeMode, self.model.resize_mode)
+        return torch.from_numpy(square_image(read_image(path), self.model.resolution, resize_mode))
 
-    def _embed_pixels(self, towers: Towers, pictures: Sequence[Tensor]) -> Tensor:
+    def _embed_pixels(self, towers: InferenceTowers, images: Sequence[Tensor]) -> Tensor:
         """Unit vectors float32 on the device; the pixels go there as bytes."""
-        pixels = torch.stack(list(pictures))
+        pixels = torch.stack(list(images))
         if self.device.type == "cuda":
             pixels = pixels.pin_memory().to(self.device, non_blocking=True)
         vectors = towers.image(normalize(pixels, self.model.mean, self.model.std))

@@ -1,7 +1,7 @@
 """Many items through a model in passes: streams of one thread each on a CPU, one stream on a GPU.
 
 A pass that uses all cores waits for the slowest of them at every layer, and no core decodes
-pictures meanwhile. As many independent streams as cores, each loading and computing on its own
+images meanwhile. As many independent streams as cores, each loading and computing on its own
 core, leave none idle.
 """
 

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 class TextDataset:
-    """Pairs of a text and the path of its picture, in order.
+    """Pairs of a text and the path of its image, in order.
 
     Has what torch's DataLoader asks of a map-style data set, and needs no torch.
     """
 
     def __init__(self, texts: Sequence[str], image_paths: Sequence[str]) -> None:
         if len(texts) != len(image_paths):
-            raise ValueError(f"{len(texts)} texts for {len(image_paths)} pictures")
+            raise ValueError(f"{len(texts)} texts for {len(image_paths)} images")
         self.texts = list(texts)
         self.image_paths = list(image_paths)
 
@@ -55,16 +55,16 @@ class EmbeddingPipeline:
     def get_embeddings(
         self, df: "pd.DataFrame", batch_size: int = 32
     ) -> tuple["npt.NDArray[np.float32]", "npt.NDArray[np.float32]"]:
-        """The picture and the text vectors of the columns ``image_path`` and ``title``.
+        """The image and the text vectors of the columns ``image_path`` and ``title``.
 
         Both float32 (rows, embed_dim), of unit length, as ruclip.Predictor gives them. Raises
-        UserError naming a picture that cannot be read.
+        UserError naming an image that cannot be read.
         """
         from vitrina.embedding.embedder import Embedder
 
         data = self.TextDataset(df["title"].fillna("").tolist(), df["image_path"].tolist())
         embedder = Embedder(self.model, self.device, batch_size)
-        return embedder.pictures(data.image_paths), embedder.texts(data.texts)
+        return embedder.images(data.image_paths), embedder.texts(data.texts)
 
 
 def _load(source: str, checkpoint: str | None) -> "RuCLIP":

@@ -10,8 +10,9 @@ import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from torch import Tensor
 
 from vitrina.errors import UserError
-from vitrina.model.inference_towers import ImageTower, Place, Prefix, TextTower
-from vitrina.model.linear_layers import Int8, Kind, Packed, Shared
+from vitrina.model.hardware import has_native_bfloat16
+from vitrina.model.inference_towers import ComputeTarget, ImageTower, Prefix, TextTower
+from vitrina.model.linear_layers import Int8Linear, Kind, OneDnnLinear, TorchLinear
 from vitrina.model.model import ruclip
 from vitrina.model.tokenize import BOS, EOS
 
@@ -25,21 +26,22 @@ PROBES = 8
 
 
 @dataclass(frozen=True)
-class Towers:
+class InferenceTowers:
     """The model's two halves; see :class:`ImageTower` and :class:`TextTower`."""
 
     image: Callable[[Tensor], Tensor]
     text: Callable[[Tensor, Prefix | None], Tensor]
     prefix: Callable[[tuple[int, ...]], Prefix]
+    precision: str
 
 
-def make_towers(
+def make_inference_towers(
     clip: ruclip.CLIP,
     device: torch.device,
     precision: Precision = "auto",
     *,
     compiled: bool = False,
-) -> Towers:
+) -> InferenceTowers:
     """The towers of a model on a device.
 
     ``auto`` is float32 on a CPU; on a GPU it is bfloat16 if the model keeps its vectors in it.
@@ -50,7 +52,7 @@ def make_towers(
     if precision != "auto":
         return _towers(clip, device, precision, compiled)
     exact = _towers(clip, device, "float32", compiled)
-    if device.type == "cpu" or not torch.cuda.is_bf16_supported():
+    if device.type == "cpu" or not has_native_bfloat16():
         return exact
     half = _towers(clip, device, "bfloat16", compiled)
     cosine = least_cosine(half, exact, clip, device)
@@ -63,8 +65,10 @@ def make_towers(
     return half if kept else exact
 
 
-def least_cosine(one: Towers, other: Towers, clip: ruclip.CLIP, device: torch.device) -> float:
-    """The least cosine between two towers' vectors of equal random pictures and texts."""
+def least_cosine(
+    one: InferenceTowers, other: InferenceTowers, clip: ruclip.CLIP, device: torch.device
+) -> float:
+    """The least cosine between two towers' vectors of equal random images and texts."""
     generator = torch.Generator().manual_seed(0)
     side = clip.visual.input_resolution
     pixels = torch.randn(PROBES, 3, side, side, generator=generator).to(device)
@@ -80,19 +84,22 @@ def least_cosine(one: Towers, other: Towers, clip: ruclip.CLIP, device: torch.de
 
 def _towers(
     clip: ruclip.CLIP, device: torch.device, precision: Precision, compiled: bool
-) -> Towers:
+) -> InferenceTowers:
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
-    place = Place(device, dtype, _kind(device, precision, compiled))
-    image, text = ImageTower(clip, place), TextTower(clip, place)
+    target = ComputeTarget(device, dtype, _kind(device, precision, compiled))
+    image, text = ImageTower(clip, target), TextTower(clip, target)
     if not compiled:
-        return Towers(image, text, text.prefix)
-    return Towers(
-        torch.compile(image.__call__), torch.compile(text.__call__, dynamic=True), text.prefix
+        return InferenceTowers(image, text, text.prefix, precision)
+    return InferenceTowers(
+        torch.compile(image.__call__),
+        torch.compile(text.__call__, dynamic=True),
+        text.prefix,
+        precision,
     )
 
 
 def _kind(device: torch.device, precision: Precision, compiled: bool) -> Kind:
     if precision == "int8":
-        return Int8()
+        return Int8Linear()
     packs = device.type == "cpu" and precision == "float32" and torch.backends.mkldnn.enabled
-    return Packed() if packs and not compiled else Shared()
+    return OneDnnLinear() if packs and not compiled else TorchLinear()

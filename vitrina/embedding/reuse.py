@@ -13,11 +13,11 @@ from vitrina.embedding.shard_file import Vectors, read_column, read_vectors
 
 Column = Literal["text", "img"]
 COLUMNS: tuple[Column, ...] = ("text", "img")
-KEY_OF: dict[Column, str] = {"text": "text_key", "img": "picture_key"}
+KEY_OF: dict[Column, str] = {"text": "text_key", "img": "image_key"}
 
 
 @dataclass(frozen=True)
-class Index:
+class ReuseIndex:
     """Where each key of a column stands in the shards: 16 bytes a row, whatever the shards hold."""
 
     shards: Sequence[UPath]
@@ -26,7 +26,7 @@ class Index:
     places: npt.NDArray[np.int64]  # shard << 32 | row, in the order of the hashes
 
     @staticmethod
-    def of(shards: Sequence[UPath], column: Column) -> "Index":
+    def of(shards: Sequence[UPath], column: Column) -> "ReuseIndex":
         """The index of finished shards."""
         hashes, places = [np.zeros(0, np.uint64)], [np.zeros(0, np.int64)]
         for number, shard in enumerate(shards):
@@ -35,16 +35,16 @@ class Index:
             places.append((number << 32) + np.arange(len(found), dtype=np.int64))
         joined = np.concatenate(hashes)
         order = np.argsort(joined, kind="stable")
-        return Index(shards, column, joined[order], np.concatenate(places)[order])
+        return ReuseIndex(shards, column, joined[order], np.concatenate(places)[order])
 
-    def part(self, keys: Sequence[str]) -> "Index":
+    def part(self, keys: Sequence[str]) -> "ReuseIndex":
         """What of the index concerns these keys, with the shards that hold them and no others."""
         wanted = np.unique(_hashes(keys))
         at = np.searchsorted(self.hashes, wanted)
         within = at < len(self.hashes)
         at = at[within][self.hashes[at[within]] == wanted[within]]
         numbers, renumbered = np.unique(self.places[at] >> 32, return_inverse=True)
-        return Index(
+        return ReuseIndex(
             [self.shards[number] for number in numbers],
             self.column,
             self.hashes[at],

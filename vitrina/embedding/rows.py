@@ -13,7 +13,7 @@ from upath import UPath
 from vitrina.catalog.processed_table import read_batches
 from vitrina.errors import UserError
 from vitrina.store.fingerprint import file_fingerprint, fingerprint
-from vitrina.store.paths import location
+from vitrina.store.paths import to_path
 
 SURVEY_ROWS = 5_000
 INTEGER = r"0|-?[1-9]\d{0,17}"
@@ -28,32 +28,32 @@ class Rows:
     titles: Sequence[str]
     paths: Sequence[str]
     text_keys: Sequence[str]  # hash of the title
-    picture_keys: Sequence[str]  # hash of the picture's content
+    image_keys: Sequence[str]  # hash of the image's content
 
     def __len__(self) -> int:
         return len(self.nm)
 
     def fingerprint(self, settings: str) -> str:
         """Of all that decides the content of these rows' shard."""
-        return fingerprint(settings, self.nm, self.text_keys, self.picture_keys)
+        return fingerprint(settings, self.nm, self.text_keys, self.image_keys)
 
 
 @dataclass(frozen=True)
-class Survey:
+class TableStats:
     """How many rows a table has, and the type that holds every ``nm``."""
 
     rows: int
     nm_dtype: np.dtype[np.int64] | np.dtype[np.str_]
 
 
-def survey(table: UPath) -> Survey:
+def table_stats(table: UPath) -> TableStats:
     """Read the table through once; a CSV says only so how long it is and what its ids are."""
     rows, width, integers = 0, 1, True
     for frame in read_batches(table, SURVEY_ROWS):
         rows += len(frame)
         integers &= _are_integers(frame["nm"])
         width = max(width, int(frame["nm"].astype(str).str.len().max() or 1) if len(frame) else 1)
-    return Survey(rows, np.dtype(np.int64) if integers else np.dtype(f"<U{width}"))
+    return TableStats(rows, np.dtype(np.int64) if integers else np.dtype(f"<U{width}"))
 
 
 def _are_integers(nm: "pd.Series[int] | pd.Series[str]") -> bool:
@@ -61,31 +61,31 @@ def _are_integers(nm: "pd.Series[int] | pd.Series[str]") -> bool:
     return pd.api.types.is_integer_dtype(nm) or bool(nm.astype(str).str.fullmatch(INTEGER).all())
 
 
-def table_rows(table: UPath, size: int, extent: Survey) -> Iterator[Rows]:
+def table_rows(table: UPath, size: int, stats: TableStats) -> Iterator[Rows]:
     """The table in runs of at most ``size`` rows; one empty run if it has none."""
-    if not extent.rows:
+    if not stats.rows:
         yield Rows([], [], [], [], [])
     for frame in read_batches(table, size):
         if len(frame):
             with naming(table):
-                rows = rows_of(frame, extent.nm_dtype)
+                rows = rows_of(frame, stats.nm_dtype)
             yield rows
 
 
 @contextmanager
 def naming(table: UPath) -> Iterator[None]:
-    """Say of a picture that cannot be read which table names it and what to do."""
+    """Say of an image that cannot be read which table names it and what to do."""
     try:
         yield
     except UserError as error:
         raise UserError(
-            f"{error} {table} names this picture: put it back, or make the table again with "
+            f"{error} {table} names this image: put it back, or make the table again with "
             "flows/data_preprocessing.py, which leaves such rows out."
         ) from error
 
 
 def rows_of(frame: pd.DataFrame, nm_dtype: npt.DTypeLike) -> Rows:
-    """The rows of a frame; a picture without ``picture_hash`` is hashed from its file."""
+    """The rows of a frame; an image without ``image_hash`` is hashed from its file."""
     titles = frame["title"].fillna("").astype(str).tolist()
     paths = frame["image_path"].astype(str).tolist()
     integers = np.issubdtype(nm_dtype, np.integer)
@@ -94,18 +94,18 @@ def rows_of(frame: pd.DataFrame, nm_dtype: npt.DTypeLike) -> Rows:
         titles=titles,
         paths=paths,
         text_keys=[fingerprint(title) for title in titles],
-        picture_keys=_picture_keys(frame, paths),
+        image_keys=_image_keys(frame, paths),
     )
 
 
-def _picture_keys(frame: pd.DataFrame, paths: Sequence[str]) -> list[str]:
-    if "picture_hash" in frame.columns:
-        keys = frame["picture_hash"].fillna("").astype(str).tolist()
+def _image_keys(frame: pd.DataFrame, paths: Sequence[str]) -> list[str]:
+    if "image_hash" in frame.columns:
+        keys = frame["image_hash"].fillna("").astype(str).tolist()
     else:
         keys = [""] * len(paths)
     unknown = [row for row, key in enumerate(keys) if not key]
     with ThreadPoolExecutor(HASHING_THREADS) as pool:
-        found = pool.map(lambda row: file_fingerprint(location(paths[row])), unknown)
+        found = pool.map(lambda row: file_fingerprint(to_path(paths[row])), unknown)
         for row, key in zip(unknown, found, strict=True):
             keys[row] = key
     return keys

@@ -9,10 +9,10 @@ import numpy as np
 from upath import UPath
 
 from vitrina.config import EmbedConfig
-from vitrina.embedding.reuse import Column, Index
+from vitrina.embedding.reuse import Column, ReuseIndex
 from vitrina.embedding.rows import Rows, naming
 from vitrina.embedding.shard_file import Vectors, write_shard
-from vitrina.execution.shard_map import MapShards
+from vitrina.execution.shard_map import ShardMap
 
 if TYPE_CHECKING:
     from vitrina.embedding.embedder import Embedder
@@ -26,45 +26,46 @@ class Shard:
     path: UPath
     rows: Rows
     table: UPath
-    known: Mapping[Column, Index]
+    known: Mapping[Column, ReuseIndex]
 
-    def alone(self) -> "Shard":
+    def detached(self) -> "Shard":
         """With only what its own rows need of the known vectors' places, so that it can travel."""
         keys: dict[Column, Sequence[str]] = {
             "text": self.rows.text_keys,
-            "img": self.rows.picture_keys,
+            "img": self.rows.image_keys,
         }
         return replace(self, known={name: self.known[name].part(keys[name]) for name in keys})
 
 
-class Made(NamedTuple):
+class ShardResult(NamedTuple):
     """How many rows a finished shard has, and for how many something was computed."""
 
     rows: int
     computed: int
 
 
-ShardMap = Callable[[Callable[[Shard], Made], Iterable[Shard]], Iterator[Made]]
+EmbedShards = Callable[[Iterable[Shard]], Iterator[ShardResult]]
+"""Embeds and writes shards; gives the result of each, in their order."""
 
 
-def map_alone(
-    map_shards: MapShards, work: Callable[[Shard], Made], shards: Iterable[Shard]
-) -> Iterator[Made]:
-    """``map_shards`` where shards travel: each is sent :meth:`Shard.alone`."""
-    return map_shards(work, (shard.alone() for shard in shards))
+def map_detached(
+    map_shards: ShardMap, work: Callable[[Shard], ShardResult], shards: Iterable[Shard]
+) -> Iterator[ShardResult]:
+    """``map_shards`` where shards travel: each is sent :meth:`Shard.detached`."""
+    return map_shards(work, (shard.detached() for shard in shards))
 
 
-def embed_shard(embedder: "Embedder", shard: Shard) -> Made:
-    """Write the shard. Raises UserError naming a picture that cannot be read, and its table."""
+def embed_shard(embedder: "Embedder", shard: Shard) -> ShardResult:
+    """Write the shard. Raises UserError naming an image that cannot be read, and its table."""
     with naming(shard.table):
         text, img, computed = embed_rows(shard.rows, embedder, shard.known)
-    write_shard(shard.path, shard.rows, text, img)
-    return Made(len(shard.rows), computed)
+    write_shard(shard.path, shard.rows, text, img, embedder.arithmetic)
+    return ShardResult(len(shard.rows), computed)
 
 
 def embed_shard_anywhere(
     folder: str, model_fingerprint: str, config: EmbedConfig, shard: Shard
-) -> Made:
+) -> ShardResult:
     """:func:`embed_shard` where no embedder is at hand: a process loads the model once."""
     return embed_shard(_embedder(folder, model_fingerprint, config), shard)
 
@@ -101,17 +102,17 @@ def make_embedder(model: "RuCLIP", config: EmbedConfig) -> "Embedder":
 
 
 def embed_rows(
-    rows: Rows, embedder: "Embedder", known: Mapping[Column, Index]
+    rows: Rows, embedder: "Embedder", known: Mapping[Column, ReuseIndex]
 ) -> tuple[Vectors, Vectors, int]:
-    """The rows' text and picture vectors, and for how many rows something was computed.
+    """The rows' text and image vectors, and for how many rows something was computed.
 
     A vector is computed once for equal keys, and not at all for a known one.
     """
     dim = embedder.model.embed_dim
     text, has_text = known["text"].take(rows.text_keys, dim)
-    img, has_img = known["img"].take(rows.picture_keys, dim)
+    img, has_img = known["img"].take(rows.image_keys, dim)
     _fill(text, has_text, rows.text_keys, rows.titles, embedder.texts)
-    _fill(img, has_img, rows.picture_keys, rows.paths, embedder.pictures)
+    _fill(img, has_img, rows.image_keys, rows.paths, embedder.images)
     return text, img, int((~(has_text & has_img)).sum())
 
 

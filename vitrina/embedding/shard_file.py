@@ -7,14 +7,20 @@ import pyarrow.parquet as pq
 from upath import UPath
 
 from vitrina.embedding.rows import Rows
-from vitrina.store.files import writing
-from vitrina.store.paths import explained
+from vitrina.store.files import atomic_write
+from vitrina.store.paths import as_user_error
 
 Vectors = npt.NDArray[np.float32]
 
 
-def write_shard(path: UPath, rows: Rows, text: Vectors, img: Vectors) -> None:
-    """Write one shard whole; ``text`` and ``img`` are float32 (rows, embed_dim)."""
+ARITHMETIC = b"vitrina.arithmetic"
+
+
+def write_shard(path: UPath, rows: Rows, text: Vectors, img: Vectors, arithmetic: str) -> None:
+    """Write one shard whole; ``text`` and ``img`` are float32 (rows, embed_dim).
+
+    ``arithmetic`` names the device and precision that the vectors were computed with.
+    """
     numbers = pa.string() if any(isinstance(nm, str) for nm in rows.nm) else pa.int64()
     table = pa.table(
         {
@@ -22,12 +28,12 @@ def write_shard(path: UPath, rows: Rows, text: Vectors, img: Vectors) -> None:
             "text": _fixed_lists(text),
             "img": _fixed_lists(img),
             "text_key": pa.array(rows.text_keys, pa.string()),
-            "picture_key": pa.array(rows.picture_keys, pa.string()),
+            "image_key": pa.array(rows.image_keys, pa.string()),
         }
-    )
-    with writing(path) as aside:
+    ).replace_schema_metadata({ARITHMETIC: arithmetic.encode()})
+    with atomic_write(path) as temp_file:
         # vectors do not compress
-        pq.write_table(table, aside, compression="none", use_dictionary=False)
+        pq.write_table(table, temp_file, compression="none", use_dictionary=False)
 
 
 def read_column(path: UPath, column: str) -> list[int] | list[str]:
@@ -44,13 +50,23 @@ def read_vectors(path: UPath, column: str) -> Vectors:
 
 
 def vector_size(path: UPath) -> int:
-    """How many numbers a vector of the shard has."""
-    with explained(path), path.open("rb") as file:
-        return int(pq.read_schema(file).field("text").type.list_size)
+    """Length of the vectors of a shard."""
+    return int(_schema(path).field("text").type.list_size)
+
+
+def read_arithmetic(path: UPath) -> str:
+    """The device and precision that the vectors of a shard were computed with."""
+    metadata: dict[bytes, bytes] = _schema(path).metadata or {}
+    return metadata.get(ARITHMETIC, b"unknown").decode()
+
+
+def _schema(path: UPath) -> pa.Schema:
+    with as_user_error(path), path.open("rb") as file:
+        return pq.read_schema(file)
 
 
 def _read(path: UPath, column: str) -> pa.Array:
-    with explained(path), path.open("rb") as file:
+    with as_user_error(path), path.open("rb") as file:
         return pq.read_table(file, columns=[column]).column(0).combine_chunks()
 
 

@@ -10,7 +10,7 @@ from vitrina.model.tokenize import pad, tokenize
 
 
 @dataclass(frozen=True)
-class TextPass:
+class TextBatch:
     """Rows of one template that go through the model together."""
 
     prefix: tuple[int, ...]  # token ids that all rows begin with, bos first
@@ -18,9 +18,9 @@ class TextPass:
     ids: Tensor  # int64 (batch, length): their tokens after the prefix, eos last, padded
 
 
-def text_passes(
+def text_batches(
     model: RuCLIP, texts: Sequence[str], templates: Sequence[str], token_budget: int
-) -> Iterator[TextPass]:
+) -> Iterator[TextBatch]:
     """The passes that embed every text in every template, at most ``token_budget`` ids each.
 
     The words of a template before the text give the same tokens in each row, as ruCLIP's BPE never
@@ -35,7 +35,7 @@ def text_passes(
             chosen.sort(key=lambda number: len(rows[number]))
             ids = [rows[number][len(start) :] for number in chosen]
             for span in _spans([len(row) for row in ids], token_budget):
-                yield TextPass(start, tuple(chosen[span]), pad(ids[span]))
+                yield TextBatch(start, tuple(chosen[span]), pad(ids[span]))
 
 
 def _spans(lengths: Sequence[int], token_budget: int) -> Iterator[slice]:

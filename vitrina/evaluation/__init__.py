@@ -1,1 +1,1 @@
-"""TODO."""
+"""Metrics of a model on held-out products."""

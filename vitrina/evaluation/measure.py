@@ -9,9 +9,10 @@ import pandas as pd
 
 from vitrina.catalog.products import product_groups
 from vitrina.catalog.split import sampled, split_rows
-from vitrina.config import EvaluateConfig, Parameters, TrainConfig
+from vitrina.config import EvaluateConfig, SplitConfig
 from vitrina.embedding.embedder import Embedder
 from vitrina.errors import UserError
+from vitrina.evaluation.measurement import Example, Measurement
 from vitrina.evaluation.metrics import chance_recall, duplicate_pr_auc, retrieval_metrics
 from vitrina.evaluation.probe import Features, linear_probe, probe_rows, zero_shot
 from vitrina.model.device import choose
@@ -19,25 +20,7 @@ from vitrina.model.model import RuCLIP
 
 logger = logging.getLogger(__name__)
 
-FOUND = 5  # pictures shown for a title
-
-
-class Example(Parameters):
-    """A held-out title and the pictures nearest to it; rows are positions in the table."""
-
-    row: int
-    rank: int  # of the first right picture, from 1
-    found: tuple[int, ...]
-    right: tuple[bool, ...]
-    cosine: tuple[float, ...]
-
-
-class Measurement(Parameters):
-    """One model's figures, what they were taken on, and examples of what it finds."""
-
-    metrics: dict[str, float]
-    counts: dict[str, int]
-    examples: tuple[Example, ...]
+FOUND = 5  # images shown for a title
 
 
 @dataclass(frozen=True)
@@ -49,12 +32,12 @@ class Rows:
 
 
 def measure(
-    table: pd.DataFrame, model: RuCLIP, config: EvaluateConfig, split: TrainConfig
+    table: pd.DataFrame, model: RuCLIP, config: EvaluateConfig, split: SplitConfig
 ) -> Measurement:
     """Retrieval, duplicates and, where the table has labels, probe and zero-shot of a model.
 
     Everything is measured on the products that ``split`` holds out; two models meet the same rows.
-    Raises UserError if it holds out none, or a picture cannot be read.
+    Raises UserError if it holds out none, or an image cannot be read.
     """
     rows = choose_rows(table, config, split)
     group = product_groups(table)[rows.ranked]
@@ -80,7 +63,7 @@ def measure(
     )
 
 
-def choose_rows(table: pd.DataFrame, config: EvaluateConfig, split: TrainConfig) -> Rows:
+def choose_rows(table: pd.DataFrame, config: EvaluateConfig, split: SplitConfig) -> Rows:
     """The test rows, or the validation rows where there is no test part, and training rows."""
     side = split_rows(table, split.validation_fraction, split.test_fraction, split.seed)
     part = "test" if split.test_fraction else "validation"
@@ -99,7 +82,7 @@ def choose_rows(table: pd.DataFrame, config: EvaluateConfig, split: TrainConfig)
 def _features(embedder: Embedder, table: pd.DataFrame, rows: np.ndarray) -> Features:
     chosen = table.iloc[rows]
     text = embedder.texts(chosen["title"].fillna("").tolist())
-    return Features(text, embedder.pictures(chosen["image_path"].tolist()))
+    return Features(text, embedder.images(chosen["image_path"].tolist()))
 
 
 def _duplicates(features: Features, group: np.ndarray, most: int) -> dict[str, float]:
@@ -145,14 +128,14 @@ def _examples(
     examples = []
     for query, cosine in zip(queries, cosines, strict=True):
         order = np.argsort(-cosine, kind="stable")
-        right = group[order] == group[query]
+        relevant = group[order] == group[query]
         found = order[:FOUND]
         examples.append(
             Example(
                 row=int(rows[query]),
-                rank=int(np.argmax(right)) + 1,
+                rank=int(np.argmax(relevant)) + 1,
                 found=tuple(rows[found].tolist()),
-                right=tuple(right[:FOUND].tolist()),
+                relevant=tuple(relevant[:FOUND].tolist()),
                 cosine=tuple(cosine[found].round(4).tolist()),
             )
         )

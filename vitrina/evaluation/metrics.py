@@ -19,7 +19,7 @@ def retrieval_metrics(
     """Recall, ranks, MRR and nDCG of finding images by text and texts by image.
 
     ``image`` and ``text``: float32 (rows, dim), unit length, row by row a pair. ``group`` (rows,):
-    rows of equal label are right for each other (a title that occurs several times, a picture used
+    rows of equal label are right for each other (a title that occurs several times, an image used
     twice); by default only the row itself is.
 
     Keys: ``{text_to_image,image_to_text}_{recall_at_1,recall_at_5,recall_at_10,median_rank,mrr,
@@ -38,13 +38,13 @@ def retrieval_metrics(
 
 def chance_recall(rows: int, group: np.ndarray | None = None) -> dict[str, float]:
     """``chance_recall_at_{1,5,10}``: what guessing among ``rows`` items gives, either way."""
-    right = np.ones(rows, np.int64)
+    relevant = np.ones(rows, np.int64)
     if group is not None:
         _, label, size = np.unique(group, return_inverse=True, return_counts=True)
-        right = size[label]
+        relevant = size[label]
     nothing, everything = np.zeros(rows, np.int64), np.full(rows, rows)
     return {
-        f"chance_recall_at_{k}": float(np.mean(_hit_chance(nothing, everything, right, k)))
+        f"chance_recall_at_{k}": float(np.mean(_hit_chance(nothing, everything, relevant, k)))
         for k in DEPTHS
     }
 
@@ -58,20 +58,20 @@ def duplicate_pr_auc(vectors: np.ndarray, group: np.ndarray, max_rows: int = 2_0
     labels, label = np.unique(group, return_inverse=True)
     place = np.random.default_rng(0).permutation(len(labels))  # fixed: equal for both models
     rows = np.argsort(place[label], kind="stable")[:max_rows]
-    left, right = np.triu_indices(len(rows), k=1)
-    same = group[rows[left]] == group[rows[right]]
+    left, relevant = np.triu_indices(len(rows), k=1)
+    same = group[rows[left]] == group[rows[relevant]]
     if not same.any():
         return None
-    cosine = (vectors[rows] @ vectors[rows].T)[left, right]
+    cosine = (vectors[rows] @ vectors[rows].T)[left, relevant]
     return float(average_precision_score(same, cosine))
 
 
 def _metrics(ranks: Ranks) -> dict[str, float]:
-    above, level = ranks.above[:, 0], ranks.level[:, 0]
-    tied_right = ranks.right.level_with_best
+    higher, tied = ranks.higher[:, 0], ranks.tied[:, 0]
+    tied_relevant = ranks.relevant.tied_with_best
     # The mean place of the first of r right ones in n shuffled places is (n + 1) / (r + 1).
-    first = above + (level + 1) / (tied_right + 1)
-    recalls = {f"recall_at_{k}": _hit_chance(above, level, tied_right, k) for k in DEPTHS}
+    first = higher + (tied + 1) / (tied_relevant + 1)
+    recalls = {f"recall_at_{k}": _hit_chance(higher, tied, tied_relevant, k) for k in DEPTHS}
     return {name: float(np.mean(hits)) for name, hits in recalls.items()} | {
         "median_rank": float(np.median(first)),
         "mrr": float(np.mean(1 / first)),
@@ -79,24 +79,24 @@ def _metrics(ranks: Ranks) -> dict[str, float]:
     }
 
 
-def _hit_chance(above: np.ndarray, level: np.ndarray, right: np.ndarray, k: int) -> np.ndarray:
+def _hit_chance(higher: np.ndarray, tied: np.ndarray, relevant: np.ndarray, k: int) -> np.ndarray:
     """Chance of a right item in the first k places, float64 (queries,).
 
-    ``right`` of the ``level`` items that follow ``above`` better ones are right, in random order.
+    ``relevant`` of the ``tied`` items that follow ``higher`` better ones are right, in random order.
     """
-    miss = np.ones(len(above))
+    miss = np.ones(len(higher))
     for place in range(k):
-        drawn = (above + place < k) & (place < level)
-        left = np.maximum(level - place, 1)
-        miss *= np.where(drawn, np.maximum(level - right - place, 0) / left, 1)
+        drawn = (higher + place < k) & (place < tied)
+        left = np.maximum(tied - place, 1)
+        miss *= np.where(drawn, np.maximum(tied - relevant - place, 0) / left, 1)
     return 1 - miss
 
 
 def _ndcg(ranks: Ranks) -> np.ndarray:
     """nDCG at 10 of each query, gain 1 for a right item, float64 (queries,)."""
     gains = np.concatenate([[0], np.cumsum(1 / np.log2(np.arange(2, TOP + 2)))])
-    start, end = np.minimum(ranks.above, TOP), np.minimum(ranks.above + ranks.level, TOP)
-    expected = ranks.right.copies * (gains[end] - gains[start]) / np.maximum(ranks.level, 1)
-    ideal = gains[np.minimum(ranks.right.right, TOP)]
+    start, end = np.minimum(ranks.higher, TOP), np.minimum(ranks.higher + ranks.tied, TOP)
+    expected = ranks.relevant.copies * (gains[end] - gains[start]) / np.maximum(ranks.tied, 1)
+    ideal = gains[np.minimum(ranks.relevant.relevant, TOP)]
     ndcg: np.ndarray = expected.sum(axis=1) / ideal
     return ndcg

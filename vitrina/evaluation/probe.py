@@ -80,7 +80,7 @@ def linear_probe(
 def zero_shot(
     image: np.ndarray, class_text: np.ndarray, classes: Sequence[str], labels: Sequence[str]
 ) -> dict[str, float]:
-    """How often the nearest class name of a picture is its class; a row without label is left out.
+    """How often the nearest class name of an image is its class; a row without label is left out.
 
     ``image`` float32 (rows, dim) and ``class_text`` float32 (classes, dim), unit length. Keys:
     ``zero_shot_{accuracy,macro_f1,weighted_f1}``.

@@ -4,13 +4,14 @@ A core holds one tile of the score matrix at a time, and the tile serves both di
 that float32 cannot tell apart are ties; nothing is sorted, each right item's place is counted.
 """
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
+
+from vitrina.execution.cpu_count import cpu_count
 
 TOP = 10  # the deepest place that any of the metrics looks at
 TIE = 1e-6  # cosines closer than this differ by rounding only
@@ -19,32 +20,32 @@ LANE = 255  # most bytes of 0 or 1 whose sum fits one byte
 
 
 @dataclass(frozen=True)
-class RightScores:
+class RelevantScores:
     """Cosines of the queries' best right items.
 
     ``score`` float32 (queries, depth), not rising, +inf beyond the last; ``copies`` int64
     of the same shape: how many right items a column stands for (in the last column those that tie
-    with it, elsewhere 1, beyond the last item 0); ``right`` and ``level_with_best`` int64
+    with it, elsewhere 1, beyond the last item 0); ``relevant`` and ``tied_with_best`` int64
     (queries,): how many items are right, and how many of those tie with the best.
     """
 
     score: np.ndarray
     copies: np.ndarray
-    right: np.ndarray
-    level_with_best: np.ndarray
+    relevant: np.ndarray
+    tied_with_best: np.ndarray
 
 
 @dataclass(frozen=True)
 class Ranks:
     """Where the right items of each query stand among all items.
 
-    ``above`` and ``level`` are int64 (queries, depth): how many items score higher than a right
+    ``higher`` and ``tied`` are int64 (queries, depth): how many items score higher than a right
     item, and how many the same as it, itself included (0 beyond the last right item).
     """
 
-    above: np.ndarray
-    level: np.ndarray
-    right: RightScores
+    higher: np.ndarray
+    tied: np.ndarray
+    relevant: RelevantScores
 
 
 def rank_both_ways(
@@ -60,7 +61,10 @@ def rank_both_ways(
     text, image = np.asarray(text, np.float32), np.asarray(image, np.float32)
     _check(text, image, group)
     members = list(_members(group, len(text)))
-    to_image, to_text = _right_scores(text, image, members), _right_scores(image, text, members)
+    to_image, to_text = (
+        _relevant_scores(text, image, members),
+        _relevant_scores(image, text, members),
+    )
     for_text, for_image = (
         np.zeros((2, *side.score.shape), np.int64) for side in (to_image, to_text)
     )
@@ -74,7 +78,7 @@ def rank_both_ways(
         return rows, own, others
 
     # A core per block of rows: BLAS alone would leave the counting to one core.
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(cpu_count()) as pool:
         for rows, own, others in pool.map(count, _blocks(len(text), TILE[0])):
             for_text[:, rows] = own
             for_image += others
@@ -104,13 +108,15 @@ def _members(group: np.ndarray | None, rows: int) -> Iterator[np.ndarray]:
     yield from (part for part in parts if len(part) > 1)
 
 
-def _right_scores(query: np.ndarray, item: np.ndarray, members: list[np.ndarray]) -> RightScores:
+def _relevant_scores(
+    query: np.ndarray, item: np.ndarray, members: list[np.ndarray]
+) -> RelevantScores:
     """The best scores of right items; ``members`` as :func:`_members` gives them."""
     rows = len(query)
     depth = min(TOP, max(1, *map(len, members[1:]))) if members[1:] else 1
     score = np.full((rows, depth), np.inf, np.float32)
     copies = np.zeros((rows, depth), np.int64)
-    right, level = np.ones(rows, np.int64), np.ones(rows, np.int64)
+    relevant, tied = np.ones(rows, np.int64), np.ones(rows, np.int64)
     single = members[0]
     score[single, 0] = np.einsum("nd,nd->n", query[single], item[single])
     copies[single, 0] = 1
@@ -123,24 +129,24 @@ def _right_scores(query: np.ndarray, item: np.ndarray, members: list[np.ndarray]
             copies[own, :shown] = 1
             last = scores[:, shown - 1, None]
             copies[own, shown - 1] = np.sum(scores[:, shown - 1 :] >= last - TIE, axis=1)
-            right[own] = len(group)
-            level[own] = np.sum(scores >= scores[:, :1] - TIE, axis=1)
-    return RightScores(score, copies, right, level)
+            relevant[own] = len(group)
+            tied[own] = np.sum(scores >= scores[:, :1] - TIE, axis=1)
+    return RelevantScores(score, copies, relevant, tied)
 
 
-def _at_least(scores: np.ndarray, right: np.ndarray, axis: int) -> np.ndarray:
+def _at_least(scores: np.ndarray, relevant: np.ndarray, axis: int) -> np.ndarray:
     """How many scores along an axis are not below, and how many are above, each right score.
 
-    ``scores`` (texts, images); ``right`` (queries, depth), the queries being texts for axis 1 and
+    ``scores`` (texts, images); ``relevant`` (queries, depth), the queries being texts for axis 1 and
     images for axis 0. Returns int64 (2, queries, depth).
     """
-    counts = np.zeros((2, *right.shape), np.int64)
-    for place in range(right.shape[1]):
-        have = np.flatnonzero(np.isfinite(right[:, place]))
+    counts = np.zeros((2, *relevant.shape), np.int64)
+    for place in range(relevant.shape[1]):
+        have = np.flatnonzero(np.isfinite(relevant[:, place]))
         if not len(have):
             break
-        own = scores if len(have) == len(right) else np.take(scores, have, axis=1 - axis)
-        limit = np.expand_dims(right[have, place], axis)
+        own = scores if len(have) == len(relevant) else np.take(scores, have, axis=1 - axis)
+        limit = np.expand_dims(relevant[have, place], axis)
         counts[0, have, place] = _count(own >= limit - np.float32(TIE), axis)
         counts[1, have, place] = _count(own > limit + np.float32(TIE), axis)
     return counts
@@ -160,8 +166,8 @@ def _count(flags: np.ndarray, axis: int) -> np.ndarray:
     return counts if axis else counts[:columns]
 
 
-def _ranks(right: RightScores, not_below: np.ndarray, above: np.ndarray) -> Ranks:
-    return Ranks(above, not_below - above, right)
+def _ranks(relevant: RelevantScores, not_below: np.ndarray, higher: np.ndarray) -> Ranks:
+    return Ranks(higher, not_below - higher, relevant)
 
 
 def _blocks(length: int, size: int) -> Iterator[slice]:

@@ -1,9 +1,10 @@
-"""TODO."""
+"""How many processors this process may use."""
 
 import os
 
 
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):  # Linux: those that this process may use
+def cpu_count() -> int:
+    """Processors that the process may run on; containers and taskset can allow fewer than all."""
+    if hasattr(os, "sched_getaffinity"):  # Linux
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -9,7 +9,7 @@ OnProgress = Callable[[int, int], None]
 """Called with the units done so far and the units there are, as often as the caller likes."""
 
 
-def unheard(_done: int, _total: int) -> None:
+def no_progress(_done: int, _total: int) -> None:
     """The progress that nobody watches."""
 
 

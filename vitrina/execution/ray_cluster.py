@@ -15,12 +15,12 @@ OPTIONS: dict[str, Any] = {
 }
 
 
-def address_of(runner: str = "ray") -> str:
+def address_of(executor: str = "ray") -> str:
     """Of ``ray`` the cluster that ``RAY_ADDRESS`` names, else a new one on this machine.
 
     Left to itself Ray looks, for minutes, for a cluster that this machine may once have had.
     """
-    return (os.environ.get("RAY_ADDRESS") or "local") if runner == "ray" else runner
+    return (os.environ.get("RAY_ADDRESS") or "local") if executor == "ray" else executor
 
 
 @contextmanager

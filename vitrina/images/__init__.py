@@ -1,1 +1,1 @@
-"""TODO."""
+"""Images: resizing, loading, and the cache of decoded pixels."""

@@ -1,4 +1,4 @@
-"""Pictures to the pixels that ruCLIP sees."""
+"""Images to the pixels that ruCLIP sees."""
 
 import io
 import struct
@@ -15,24 +15,26 @@ from upath import UPath
 
 from vitrina.config import ResizeConfig
 from vitrina.errors import UserError
-from vitrina.images.resize_image import FORMATS, ORIENTATION, RejectedPictureError, shrink
-from vitrina.store.files import reading
-from vitrina.store.paths import location
+from vitrina.images.resize_image import FORMATS, ORIENTATION, RejectedImageError, resize_image
+from vitrina.store.files import local_read
+from vitrina.store.paths import to_path
 
-Fit = Literal["crop", "pad", "squash"]
+ResizeMode = Literal["crop", "pad", "squash"]
 DAMAGE = (OSError, EOFError, ValueError, SyntaxError, struct.error)  # what Pillow raises
 LARGE = ResizeConfig(default_image_size=(2_000, 2_000), quality=98)  # beyond any ruCLIP
 
 
-def fit_picture(image: Image.Image, resolution: int, fit: Fit = "crop") -> npt.NDArray[np.uint8]:
-    """An RGB picture as uint8 (3, resolution, resolution).
+def square_image(
+    image: Image.Image, resolution: int, resize_mode: ResizeMode = "crop"
+) -> npt.NDArray[np.uint8]:
+    """An RGB image as uint8 (3, resolution, resolution).
 
-    ``crop`` takes the centre square, as ruclip's transform does; ``pad`` keeps the whole picture
+    ``crop`` takes the centre square, as ruclip's transform does; ``pad`` keeps the whole image
     with white beside it; ``squash`` changes its aspect.
     """
-    if fit == "crop":
+    if resize_mode == "crop":
         image = _centre_square(image)
-    if fit == "pad":
+    if resize_mode == "pad":
         image = _on_white_square(image, resolution)
     image = image.resize((resolution, resolution), Image.Resampling.BILINEAR)
     return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
@@ -54,26 +56,26 @@ def _on_white_square(image: Image.Image, resolution: int) -> Image.Image:
     return canvas
 
 
-def read_picture(path: str | Path | UPath) -> Image.Image:
-    """The picture as RGB, upright and on white; UserError naming the file if it has no picture.
+def read_image(path: str | Path | UPath) -> Image.Image:
+    """The image as RGB, upright and on white; UserError naming the file if it has no image.
 
-    What ``resize`` wrote, and every plain picture, is decoded as ruclip's users do, by Pillow.
+    What ``resize`` wrote, and every plain image, is decoded as ruclip's users do, by Pillow.
     """
-    place = path if isinstance(path, UPath) else location(path)
-    with reading(place) as local:
+    place = path if isinstance(path, UPath) else to_path(path)
+    with local_read(place) as local:
         try:
             with Image.open(local, formats=FORMATS) as image:
                 if _is_plain(image):
                     return image.convert("RGB")
-            return Image.open(io.BytesIO(shrink(local.read_bytes(), LARGE))).convert("RGB")
+            return Image.open(io.BytesIO(resize_image(local.read_bytes(), LARGE))).convert("RGB")
         except (*DAMAGE, Image.DecompressionBombError) as error:
-            raise UserError(f"{place} is no readable picture: {error}") from error
-        except RejectedPictureError as error:
-            raise UserError(f"{place} is no readable picture: {error.reason}") from error
+            raise UserError(f"{place} is no readable image: {error}") from error
+        except RejectedImageError as error:
+            raise UserError(f"{place} is no readable image: {error.reason}") from error
 
 
 def _is_plain(image: Image.Image) -> bool:
-    """Whether Pillow's own conversion to RGB shows the picture as it is meant."""
+    """Whether Pillow's own conversion to RGB shows the image as it is meant."""
     turned = image.getexif().get(ORIENTATION, 1) != 1
     return image.mode in ("RGB", "L", "P") and not image.has_transparency_data and not turned
 

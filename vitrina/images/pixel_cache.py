@@ -1,7 +1,7 @@
-"""Decoded pictures on the local disk, so that each is decoded once: one memory-mapped uint8 array.
+"""Decoded images on the local disk, so that each is decoded once: one memory-mapped uint8 array.
 
 A folder per resolution and fit holds ``pixels`` (slots of 3 × R × R bytes), ``filled`` (a byte per
-slot, set after its pixels are written) and ``keys`` (whose picture a slot is). Any number of
+slot, set after its pixels are written) and ``keys`` (whose image a slot is). Any number of
 processes and trainings share it: slots are given out under a lock, and a slot that two fill at once
 gets the same bytes twice.
 """
@@ -50,14 +50,14 @@ def mapped_again(path: Path, shape: tuple[int, ...], inode: int) -> MappedFile |
 
 @dataclass(frozen=True)
 class PixelCache:
-    """The slots of some pictures, by their position in the list that was opened."""
+    """The slots of some images, by their position in the list that was opened."""
 
     slots: npt.NDArray[np.int64]
     pixels: MappedFile | None
     filled: MappedFile | None
 
     def part(self, first: int, end: int) -> "PixelCache":
-        """The pictures from ``first`` up to ``end`` of the list, counted from 0 again."""
+        """The images from ``first`` up to ``end`` of the list, counted from 0 again."""
         return PixelCache(self.slots[first:end], self.pixels, self.filled)
 
     def get(self, index: int) -> Array | None:
@@ -67,21 +67,21 @@ class PixelCache:
             return None
         return self.pixels.array[slot] if self.filled.array[slot] else None
 
-    def put(self, index: int, picture: Array) -> None:
+    def put(self, index: int, image: Array) -> None:
         """Keep the pixels uint8 (3, R, R), if there is room for them."""
         slot = self.slots[index]
         if slot >= 0 and self.pixels is not None and self.filled is not None:
-            self.pixels.array[slot] = picture
+            self.pixels.array[slot] = image
             self.filled.array[slot] = 1
 
 
 def open_cache(
-    folder: Path, keys: Iterable[str], resolution: int, fit: str, limit_gb: float
+    folder: Path, keys: Iterable[str], resolution: int, resize_mode: str, limit_gb: float
 ) -> PixelCache | None:
-    """The cache for pictures named by content; None where there is no room for it.
+    """The cache for images named by content; None where there is no room for it.
 
-    At most ``limit_gb`` × 10⁹ bytes are taken; when they are full of other catalogues' pictures,
-    those are dropped. Pictures beyond the limit get no slot and are decoded each time.
+    At most ``limit_gb`` × 10⁹ bytes are taken; when they are full of other catalogues' images,
+    those are dropped. Images beyond the limit get no slot and are decoded each time.
     """
     size = 3 * resolution**2
     most = int(limit_gb * 1e9) // size
@@ -91,45 +91,48 @@ def open_cache(
     wanted = np.fromiter(names, KEY)
     if not len(wanted):
         return None
-    place = folder / f"{resolution}-{fit}"
-    place.mkdir(parents=True, exist_ok=True)
-    with _locked(place):
+    folder = folder / f"{resolution}-{resize_mode}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder):
         try:
-            slots, total = _slots(place, wanted, most, size)
+            slots, total = _slots(folder, wanted, most, size)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
-            logger.warning("%s: no room to keep decoded pictures, so none are kept", place)
+            logger.warning("%s: no room to keep decoded images, so none are kept", folder)
             return None
         shape = (total, 3, resolution, resolution)
-        pixels, filled = MappedFile(place / "pixels", shape), MappedFile(place / "filled", (total,))
+        pixels, filled = (
+            MappedFile(folder / "pixels", shape),
+            MappedFile(folder / "filled", (total,)),
+        )
     kept = np.count_nonzero(slots >= 0)
-    logger.info("%s keeps the pixels of %d of %d pictures", place, kept, len(wanted))
+    logger.info("%s keeps the pixels of %d of %d images", folder, kept, len(wanted))
     return PixelCache(slots, pixels, filled)
 
 
 @contextmanager
-def _locked(place: Path) -> Iterator[None]:
-    with (place / "lock").open("w") as file:
+def _locked(folder: Path) -> Iterator[None]:
+    with (folder / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def _slots(
-    place: Path, wanted: npt.NDArray[np.bytes_], most: int, size: int
+    folder: Path, wanted: npt.NDArray[np.bytes_], most: int, size: int
 ) -> tuple[npt.NDArray[np.int64], int]:
-    """The slot of each wanted picture, -1 for none, and the number of slots; room is made."""
-    path = place / "keys"
+    """The slot of each wanted image, -1 for none, and the number of slots; room is made."""
+    path = folder / "keys"
     known = np.fromfile(path, KEY) if path.exists() else np.array([], KEY)
     new = np.setdiff1d(wanted, known)
     if len(known) + len(new) > most and len(np.setdiff1d(known, wanted)):
         for name in FILES:  # whoever has them open keeps them until the end
-            (place / name).unlink(missing_ok=True)
+            (folder / name).unlink(missing_ok=True)
         known, new = np.array([], KEY), np.unique(wanted)
     new = new[: max(0, most - len(known))]
     total = len(known) + len(new)
-    _reserve(place / "pixels", total * size)
-    _reserve(place / "filled", total)
+    _reserve(folder / "pixels", total * size)
+    _reserve(folder / "filled", total)
     with path.open("ab") as file:
         new.tofile(file)
     order = np.argsort(both := np.concatenate([known, new]), kind="stable")

@@ -1,6 +1,6 @@
-"""Bring every listing's picture to size, and write the processed table.
+"""Bring every listing's image to size, and write the processed table.
 
-The folder of resized pictures fills up over runs: a picture is opened when it is new or changed.
+The folder of resized images fills up over runs: an image is opened when it is new or changed.
 """
 
 import hashlib
@@ -14,35 +14,48 @@ import pyarrow.parquet as pq
 from upath import UPath
 
 from vitrina.catalog.arrow_memory import flat_memory
-from vitrina.catalog.processed_writer import CSV, REJECTED, TABLE, ProcessedTable, writing_processed
-from vitrina.config import ResizeConfig
+from vitrina.catalog.processed_writer import (
+    CSV,
+    REJECTED,
+    TABLE,
+    ProcessedTable,
+    open_processed_writer,
+)
+from vitrina.config import Parameters, ResizeConfig
 from vitrina.errors import UserError
-from vitrina.execution.progress import OnProgress, unheard
-from vitrina.execution.shard_map import MapShards
-from vitrina.images.resize_index import Outcome
-from vitrina.images.resize_plan import UNSEEN, Job, Survey, target_name
-from vitrina.images.resize_pool import Plan, carrying_out
-from vitrina.results import CleanResult, ResizeResult
+from vitrina.execution.progress import OnProgress, no_progress
+from vitrina.execution.shard_map import ShardMap
+from vitrina.images.resize_index import ResizeOutcome
+from vitrina.images.resize_plan import UNSEEN, ResizeJob, ResizePlanner, target_name
+from vitrina.images.resize_pool import Plan, open_runner
+from vitrina.results import CleanResult, ResizeResult, TableRef
 from vitrina.store.artifacts import Artifact
-from vitrina.store.files import reading, remove_abandoned
+from vitrina.store.files import local_read, remove_stale_temp_files
 from vitrina.store.fingerprint import fingerprint
-from vitrina.store.paths import location
+from vitrina.store.paths import to_path
 
 logger = logging.getLogger(__name__)
 BATCH_ROWS = 2_000  # also a shard, whose run costs Prefect some 0.1 s whatever its size
 
 
-def pictures_folder(output: str, images: str, config: ResizeConfig) -> str:
-    """Where the pipeline keeps pictures resized with these settings, shared by all its runs.
+class ImageFolders(Parameters):
+    """Where the original images are, and where the resized ones go."""
 
-    Another folder of originals has another one: there the same id may be another picture.
+    originals: str
+    resized: str
+
+
+def resized_folder(output: str, originals: str, config: ResizeConfig) -> str:
+    """Where the pipeline keeps images resized with these settings, shared by all its runs.
+
+    Another folder of originals has another one: there the same id may be another image.
     """
-    source = str(location(images)), config.picture_pattern
-    return str(location(output) / "pictures" / fingerprint(source, config.picture()))
+    source = str(to_path(originals)), config.image_pattern
+    return str(to_path(output) / "images" / fingerprint(source, config.content()))
 
 
-def look(cleaned: CleanResult, survey: Survey) -> tuple[str, int]:
-    """A fingerprint of the pictures that the rows refer to, and how many must be resized.
+def inspect_images(cleaned: CleanResult, planner: ResizePlanner) -> tuple[str, int]:
+    """A fingerprint of the images that the rows refer to, and how many must be resized.
 
     Raises UserError if none of them is there.
     """
@@ -50,38 +63,38 @@ def look(cleaned: CleanResult, survey: Survey) -> tuple[str, int]:
     found = to_resize = 0
     with flat_memory():
         for batch in _batches(cleaned.table, ["nm"]):
-            plan = survey.plan(_ids(batch))
+            plan = planner.plan(_ids(batch))
             stamps.update(np.array([step.stamp for step in plan], np.uint64).tobytes())
             found += sum(step.stamp != UNSEEN for step in plan)
-            to_resize += sum(isinstance(step, Job) for step in plan)
+            to_resize += sum(isinstance(step, ResizeJob) for step in plan)
     if cleaned.rows_kept and not found:
         raise UserError(
-            f"{survey.images} has the picture of none of {cleaned.rows_kept} rows, for instance no "
-            f"{survey.source_name(plan[0].nm)}. Set another folder, or resize.picture_pattern."
+            f"{planner.originals} has the image of none of {cleaned.rows_kept} rows, for instance no "
+            f"{planner.source_name(plan[0].nm)}. Set another folder, or resize.image_pattern."
         )
     return stamps.hexdigest(), to_resize
 
 
 def resize_catalog(
     cleaned: CleanResult,
-    survey: Survey,
+    planner: ResizePlanner,
     artifact: Artifact,
-    progress: OnProgress = unheard,
-    map_shards: MapShards | None = None,
+    progress: OnProgress = no_progress,
+    map_shards: ShardMap | None = None,
 ) -> tuple[ResizeResult, list[str]]:
-    """Write the processed table, and those of its pictures that are not there yet.
+    """Write the processed table, and those of its images that are not there yet.
 
     ``progress`` hears how many rows are done of how many. Rows of the catalogue = rows kept + rows
     rejected. A run that was killed goes on from where it was when it is started again. With
-    ``map_shards`` pictures are resized where that works on shards, else in threads of this process.
+    ``map_shards`` images are resized where that works on shards, else in threads of this process.
     """
-    remove_abandoned(survey.pictures)
+    remove_stale_temp_files(planner.resized)
     done = opened = 0
     with (
         flat_memory(),
-        writing_processed(artifact.path, _schema(cleaned.table)) as processed,
-        survey.index.recording() as record,
-        carrying_out(survey, map_shards) as carry_out,
+        open_processed_writer(artifact.path, _schema(cleaned.table)) as processed,
+        planner.index.recording() as record,
+        open_runner(planner, map_shards) as run,
     ):
         for batch in _batches(cleaned.rejected):
             processed.reject(zip(*batch.to_pydict().values(), strict=True))
@@ -89,33 +102,32 @@ def resize_catalog(
 
         def plans() -> Iterator[Plan]:
             for batch in _batches(cleaned.table):
-                planned.append((batch, survey.plan(_ids(batch))))
+                planned.append((batch, planner.plan(_ids(batch))))
                 yield planned[-1][1]
 
-        for steps in carry_out(plans()):
+        for steps in run(plans()):
             batch, plan = planned.popleft()
-            outcomes: dict[int, Outcome] = {}
+            outcomes: dict[int, ResizeOutcome] = {}
             for row, outcome in steps:
                 outcomes[row] = outcome
                 done += 1
                 progress(done, cleaned.rows_kept)
-                if isinstance(plan[row], Job):
+                if isinstance(plan[row], ResizeJob):
                     opened += 1
                     record(outcome)
-            _add(batch, [outcomes[row] for row in range(len(plan))], survey.pictures, processed)
+            _add(batch, [outcomes[row] for row in range(len(plan))], planner.resized, processed)
     result = ResizeResult(
-        table=str(artifact.path / TABLE),
+        table=TableRef(path=str(artifact.path / TABLE), fingerprint=processed.content.hexdigest()),
         csv=str(artifact.path / CSV),
         rejected=str(artifact.path / REJECTED),
-        pictures=str(survey.pictures),
-        fingerprint=processed.content.hexdigest(),
+        images=str(planner.resized),
         rows_in=cleaned.rows_in,
         rows_kept=processed.rows_kept,
         reasons=dict(sorted(processed.reasons.items())),
-        pictures_resized=opened,
+        images_resized=opened,
     )
     logger.info(
-        "resize: %d rows = %d kept + %d rejected %s; %d pictures opened",
+        "resize: %d rows = %d kept + %d rejected %s; %d images opened",
         result.rows_in,
         result.rows_kept,
         sum(result.reasons.values()),
@@ -126,24 +138,24 @@ def resize_catalog(
 
 
 def _add(
-    batch: pa.RecordBatch, outcomes: list[Outcome], pictures: UPath, processed: ProcessedTable
+    batch: pa.RecordBatch, outcomes: list[ResizeOutcome], resized: UPath, processed: ProcessedTable
 ) -> None:
     kept = [row for row, outcome in enumerate(outcomes) if not outcome.reason]
     processed.keep(
         batch.take(pa.array(kept, pa.int64())),
-        [f"{pictures}/{target_name(outcomes[row].nm)}" for row in kept],
+        [f"{resized}/{target_name(outcomes[row].nm)}" for row in kept],
         [outcomes[row].hash for row in kept],
     )
     processed.reject((outcome.nm, outcome.reason) for outcome in outcomes if outcome.reason)
 
 
 def _batches(table: str, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
-    with reading(location(table)) as local, pq.ParquetFile(local) as file:
+    with local_read(to_path(table)) as local, pq.ParquetFile(local) as file:
         yield from file.iter_batches(BATCH_ROWS, columns=columns)
 
 
 def _schema(table: str) -> pa.Schema:
-    with reading(location(table)) as local:
+    with local_read(to_path(table)) as local:
         return pq.read_schema(local)
 
 

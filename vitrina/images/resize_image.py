@@ -1,4 +1,4 @@
-"""One picture: encoded bytes in, a resized RGB JPEG out, or the reason why not.
+"""One image: encoded bytes in, a resized RGB JPEG out, or the reason why not.
 
 JPEGs, the bulk of every catalogue, are decoded by libjpeg-turbo at a reduced scale; every other
 format, and the rarest JPEGs, by Pillow. Both give up the interpreter while they work, so threads
@@ -17,7 +17,7 @@ from vitrina.config import ResizeConfig
 
 Pixels = npt.NDArray[np.uint8]
 Size = tuple[int, int]
-Reason = Literal["empty_picture", "unreadable_picture", "truncated_picture", "too_large_picture"]
+Reason = Literal["empty_image", "unreadable_image", "truncated_image", "too_large_image"]
 
 # What shops have. Pillow knows more formats, of which EPS would start Ghostscript.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
@@ -31,12 +31,12 @@ MARGIN = 1.5
 SCALES = (8, 4, 2)  # the divisors for which libjpeg-turbo has fast code
 
 
-class RejectedPictureError(Exception):
-    """The bytes make no picture that can be used.
+class RejectedImageError(Exception):
+    """The bytes make no image that can be used.
 
-    Reasons: ``empty_picture`` no bytes; ``unreadable_picture`` no picture, or of a format that
-    shops do not have; ``truncated_picture`` it begins as a picture and is cut off or damaged;
-    ``too_large_picture`` more pixels than allowed.
+    Reasons: ``empty_image`` no bytes; ``unreadable_image`` no image, or of a format that
+    shops do not have; ``truncated_image`` it begins as an image and is cut off or damaged;
+    ``too_large_image`` more pixels than allowed.
     """
 
     def __init__(self, reason: Reason) -> None:
@@ -44,17 +44,17 @@ class RejectedPictureError(Exception):
         self.reason = reason
 
 
-def shrink(data: bytes, config: ResizeConfig) -> bytes:
-    """The picture as an upright RGB JPEG that fits within ``config.default_image_size``.
+def resize_image(data: bytes, config: ResizeConfig) -> bytes:
+    """The image as an upright RGB JPEG that fits within ``config.default_image_size``.
 
     The aspect is kept, nothing is enlarged. Transparency becomes white, an animation its first
-    frame, and colours sRGB where the picture brings another profile. Raises RejectedPictureError.
+    frame, and colours sRGB where the image brings another profile. Raises RejectedImageError.
     """
     if not data:
-        raise RejectedPictureError("empty_picture")
+        raise RejectedImageError("empty_image")
     with _open(data) as image:
         if image.width * image.height > config.max_pixels:
-            raise RejectedPictureError("too_large_picture")
+            raise RejectedImageError("too_large_image")
         pixels, orientation = _decode(data, image, config.default_image_size)
         profile = image.info.get("icc_profile")
     height, width, _ = pixels.shape
@@ -67,18 +67,16 @@ def shrink(data: bytes, config: ResizeConfig) -> bytes:
 
 
 def _open(data: bytes) -> Image.Image:
-    """The picture's header; nothing is decoded yet."""
+    """The image's header; nothing is decoded yet."""
     try:
         return Image.open(io.BytesIO(data), formats=FORMATS)
     except MemoryError:
         raise
     except Image.DecompressionBombError as error:
-        raise RejectedPictureError("too_large_picture") from error
+        raise RejectedImageError("too_large_image") from error
     except Exception as error:
         known = data.startswith(SIGNATURES)
-        raise RejectedPictureError(
-            "truncated_picture" if known else "unreadable_picture"
-        ) from error
+        raise RejectedImageError("truncated_image" if known else "unreadable_image") from error
 
 
 def _decode(data: bytes, image: Image.Image, box: Size) -> tuple[Pixels, int]:
@@ -93,7 +91,7 @@ def _decode(data: bytes, image: Image.Image, box: Size) -> tuple[Pixels, int]:
     except MemoryError:
         raise
     except Exception as error:
-        raise RejectedPictureError("truncated_picture") from error
+        raise RejectedImageError("truncated_image") from error
     return pixels, _orientation(image)  # Pillow has turned a TIFF by now
 
 
@@ -120,7 +118,7 @@ def _decode_jpeg(data: bytes, image: Image.Image, box: Size, orientation: int) -
         )
     except ValueError as error:
         if str(error).startswith(DAMAGE):
-            raise RejectedPictureError("truncated_picture") from error
+            raise RejectedImageError("truncated_image") from error
         return None
     if image.mode == "CMYK" and "adobe" in image.info:
         return 255 - pixels  # Adobe stores ink inverted
@@ -130,7 +128,7 @@ def _decode_jpeg(data: bytes, image: Image.Image, box: Size, orientation: int) -
 def _orientation(image: Image.Image) -> int:
     try:
         value = image.getexif().get(ORIENTATION, 1)
-    except Exception:  # noqa: BLE001 - damaged metadata make no damaged picture
+    except Exception:  # noqa: BLE001 - damaged metadata make no damaged image
         return 1
     return value if value in range(1, 9) else 1
 
@@ -158,7 +156,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 
 def _fit(size: Size, box: Size, orientation: int = 1) -> Size:
-    """The size within the box, before a picture of this orientation is turned upright."""
+    """The size within the box, before an image of this orientation is turned upright."""
     width, height = size
     across, down = box if orientation < 5 else box[::-1]
     scale = min(1.0, across / width, down / height)
@@ -167,7 +165,7 @@ def _fit(size: Size, box: Size, orientation: int = 1) -> Size:
 
 def _resize(pixels: Pixels, size: Size) -> Pixels:
     """Bicubic with antialiasing, as Pillow does it to one grey level, at seven times its speed."""
-    # torch costs seconds; a run with no picture to resize goes without it
+    # torch costs seconds; a run with no image to resize goes without it
     import torch
     from torch.nn.functional import interpolate
 
@@ -181,7 +179,7 @@ def _resize(pixels: Pixels, size: Size) -> Pixels:
 
 
 def _to_srgb(pixels: Pixels, profile: bytes | None) -> Pixels:
-    """RGB pixels in sRGB, by the picture's own colour profile where it brings one."""
+    """RGB pixels in sRGB, by the image's own colour profile where it brings one."""
     height, width, channels = pixels.shape
     mode = "CMYK" if channels == 4 else "RGB"
     is_srgb = profile is None or b"sRGB" in profile or b"s\0R\0G\0B" in profile
@@ -201,7 +199,7 @@ def _by_profile(image: Image.Image, profile: bytes | None) -> Image.Image | None
         target = ImageCms.createProfile("sRGB")
         return ImageCms.profileToProfile(image, source, target, outputMode="RGB")
     except (OSError, ImageCms.PyCMSError):
-        return None  # a damaged profile makes no damaged picture; browsers ignore it too
+        return None  # a damaged profile makes no damaged image; browsers ignore it too
 
 
 def _upright(pixels: Pixels, orientation: int) -> Pixels:

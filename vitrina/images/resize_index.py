@@ -1,9 +1,9 @@
-"""What is known of a folder of resized pictures: which is there, made of what, and its hash.
+"""What is known of a folder of resized images: which is there, made of what, and its hash.
 
-The folder holds ``.index/*.parquet``, one row per picture tried: nm, stamp, size, hash, reason.
+The folder holds ``.index/*.parquet``, one row per image tried: nm, stamp, size, hash, reason.
 Files are only ever added whole, and removed once another holds their rows, so that a killed run
-loses what it did last and two runs at once lose, at worst, each other's rows: a picture whose row
-is lost is resized again. In memory a picture costs some tens of bytes, not its names.
+loses what it did last and two runs at once lose, at worst, each other's rows: an image whose row
+is lost is resized again. In memory an image costs some tens of bytes, not its names.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from upath import UPath
 
 from vitrina.errors import UserError
-from vitrina.store.files import FileInfo, listing, reading, remove, writing
+from vitrina.store.files import FileInfo, atomic_write, listing, local_read, remove
 
 logger = logging.getLogger(__name__)
 
@@ -55,13 +55,13 @@ def hash_texts(texts: Sequence[str]) -> Hashes:
     return hashes
 
 
-def hash_picture(jpeg: bytes) -> str:
-    """The content hash of a resized picture."""
+def hash_image(jpeg: bytes) -> str:
+    """The content hash of a resized image."""
     return hashlib.blake2b(jpeg, digest_size=10).hexdigest()
 
 
-class Outcome(NamedTuple):
-    """What became of a picture: the size and hash of the resized one, or why there is none."""
+class ResizeOutcome(NamedTuple):
+    """What became of an image: the size and hash of the resized one, or why there is none."""
 
     nm: str
     stamp: int
@@ -112,20 +112,20 @@ def _find(known: Hashes, names: Sequence[str]) -> Positions:
 
 
 @dataclass
-class PictureIndex:
+class ResizeIndex:
     """The rows of ``.index``. New ones are written every now and then."""
 
     folder: UPath
     parts: list[UPath]
     rows: pa.Table  # one per nm, in the order of names
     names: Hashes  # sorted
-    new: list[Outcome] = field(default_factory=list)
+    new: list[ResizeOutcome] = field(default_factory=list)
     written: float = field(default_factory=time.monotonic)
 
     @classmethod
-    def load(cls, pictures: UPath) -> Self:
-        """The index of a folder of resized pictures; empty if there is none."""
-        folder = pictures / FOLDER
+    def load(cls, resized: UPath) -> Self:
+        """The index of a folder of resized images; empty if there is none."""
+        folder = resized / FOLDER
         for _ in range(TRIES - 1):
             with suppress(UserError):  # another run may just have put several parts together
                 return cls._load(folder)
@@ -138,21 +138,21 @@ class PictureIndex:
         return cls(folder, parts, *_newest(_read(parts)))
 
     @classmethod
-    def empty(cls, pictures: UPath) -> Self:
-        """An index that knows of no picture, so that every one is made again."""
-        return cls(pictures / FOLDER, [], *_newest([]))
+    def empty(cls, resized: UPath) -> Self:
+        """An index that knows of no image, so that every one is made again."""
+        return cls(resized / FOLDER, [], *_newest([]))
 
-    def find(self, ids: Sequence[str]) -> list[Outcome | None]:
-        """What is known of each id's picture."""
+    def find(self, ids: Sequence[str]) -> list[ResizeOutcome | None]:
+        """What is known of each id's image."""
         positions = _find(self.names, ids)
         found = self.rows.take(pa.array(positions[positions >= 0])).to_pylist()
-        rows = (Outcome(**row) for row in found)
+        rows = (ResizeOutcome(**row) for row in found)
         known = [next(rows) if position >= 0 else None for position in positions]
         return [row if row and row.nm == nm else None for row, nm in zip(known, ids, strict=True)]
 
     @contextmanager
-    def recording(self) -> Iterator[Callable[[Outcome], None]]:
-        """Keep what becomes of pictures: call what you get with each outcome."""
+    def recording(self) -> Iterator[Callable[[ResizeOutcome], None]]:
+        """Keep what becomes of images: call what you get with each outcome."""
         try:
             yield self._record
         except BaseException:
@@ -164,7 +164,7 @@ class PictureIndex:
         self._write()
         self._tidy()
 
-    def _record(self, outcome: Outcome) -> None:
+    def _record(self, outcome: ResizeOutcome) -> None:
         self.new.append(outcome)
         late = time.monotonic() - self.written > WRITE_SECONDS
         if late or len(self.new) >= WRITE_ROWS:
@@ -187,15 +187,15 @@ class PictureIndex:
     def _add(self, rows: pa.Table) -> None:
         # The name sorts by time; of two rows of one nm the later counts.
         part = self.folder / f"{time.time_ns():020d}-{uuid.uuid4().hex[:8]}.parquet"
-        with writing(part) as aside:
-            pq.write_table(rows, aside)
+        with atomic_write(part) as temp_file:
+            pq.write_table(rows, temp_file)
         self.parts.append(part)
 
 
 def _read(parts: Iterable[UPath]) -> list[pa.Table]:
     tables = []
     for part in parts:
-        with reading(part) as local:
+        with local_read(part) as local:
             tables.append(pq.read_table(local, schema=SCHEMA))
     return tables
 

@@ -1,4 +1,4 @@
-"""What each listing's picture needs: nothing, because it is known, or to be resized."""
+"""What each listing's image needs: nothing, because it is known, or to be resized."""
 
 import re
 from collections.abc import Sequence
@@ -12,19 +12,19 @@ from upath import UPath
 from vitrina.catalog.arrow_memory import flat_memory
 from vitrina.config import ResizeConfig
 from vitrina.errors import UserError
-from vitrina.images.resize_index import Files, Outcome, PictureIndex, hash_texts
+from vitrina.images.resize_index import Files, ResizeIndex, ResizeOutcome, hash_texts
 from vitrina.store.code_version import code_version
 from vitrina.store.files import listing
 from vitrina.store.fingerprint import fingerprint
 from vitrina.store.paths import check_folder
 
 MAX_NAME_BYTES = 200  # of 255, less ".jpg" and what a file is called while it is written
-BYTES_PER_PIXEL = 8  # a larger file has more pixels than allowed, or is no picture
+BYTES_PER_PIXEL = 8  # a larger file has more pixels than allowed, or is no image
 UNSEEN = 0  # the stamp where no bytes were seen that an outcome could hold for
 
 
-class Job(NamedTuple):
-    """A picture to resize."""
+class ResizeJob(NamedTuple):
+    """An image to resize."""
 
     nm: str
     source: str
@@ -32,40 +32,40 @@ class Job(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Survey:
-    """The folders of pictures and of resized ones, as two listings and the index show them."""
+class ResizePlanner:
+    """The folders of images and of resized ones, as two listings and the index show them."""
 
-    images: UPath
-    pictures: UPath
+    originals: UPath
+    resized: UPath
     config: ResizeConfig
     sources: Files
     targets: Files
-    index: PictureIndex
+    index: ResizeIndex
     settings: str
 
     @classmethod
     def make(
-        cls, images: UPath, pictures: UPath, config: ResizeConfig, *, refresh: bool = False
+        cls, originals: UPath, resized: UPath, config: ResizeConfig, *, refresh: bool = False
     ) -> Self:
         """Look at both folders; with ``refresh`` nothing counts as known.
 
-        Raises UserError if there is no folder of pictures, or if they would be overwritten.
+        Raises UserError if there is no folder of images, or if they would be overwritten.
         """
-        if (images / source_pattern(config).parent).resolve() == pictures.resolve():
+        if (originals / source_pattern(config).parent).resolve() == resized.resolve():
             raise UserError(
-                f"{images} holds the pictures and would hold the resized ones too, in their place. "
+                f"{originals} holds the images and would hold the resized ones too, in their place. "
                 "Name another folder for the resized ones."
             )
-        check_folder(images)
+        check_folder(originals)
         with flat_memory():
             return cls(
-                images,
-                pictures,
+                originals,
+                resized,
                 config,
-                sources=Files.of(listing(images)),
-                targets=Files.of(listing(pictures)),
-                index=PictureIndex.empty(pictures) if refresh else PictureIndex.load(pictures),
-                settings=fingerprint(config.picture(), code_version("vitrina.images.resize_image")),
+                sources=Files.of(listing(originals)),
+                targets=Files.of(listing(resized)),
+                index=ResizeIndex.empty(resized) if refresh else ResizeIndex.load(resized),
+                settings=fingerprint(config.content(), code_version("vitrina.images.resize_image")),
             )
 
     @cached_property
@@ -73,11 +73,11 @@ class Survey:
         return str(source_pattern(self.config))
 
     def source_name(self, nm: str) -> str:
-        """The file name of an id's picture."""
+        """The file name of an id's image."""
         return self._pattern.replace("{nm}", nm)
 
-    def plan(self, ids: Sequence[str]) -> list[Job | Outcome]:
-        """A job or, without opening anything, the outcome of each id's picture."""
+    def plan(self, ids: Sequence[str]) -> list[ResizeJob | ResizeOutcome]:
+        """A job or, without opening anything, the outcome of each id's image."""
         names = [self.source_name(nm) for nm in ids]
         sizes, stamps = self.sources.find(names)
         stamps = hash_texts(
@@ -89,28 +89,28 @@ class Survey:
         return [self._plan_one(*row) for row in rows]
 
     def _plan_one(
-        self, nm: str, source: str, size: int, stamp: int, resized: int, known: Outcome | None
-    ) -> Job | Outcome:
+        self, nm: str, source: str, size: int, stamp: int, resized: int, known: ResizeOutcome | None
+    ) -> ResizeJob | ResizeOutcome:
         if is_unsafe(nm):
-            return Outcome(nm, UNSEEN, 0, "", "unsafe_path")
+            return ResizeOutcome(nm, UNSEEN, 0, "", "unsafe_path")
         if size < 0:
-            return Outcome(nm, UNSEEN, 0, "", "missing_picture")
+            return ResizeOutcome(nm, UNSEEN, 0, "", "missing_image")
         if size == 0:
-            return Outcome(nm, stamp, 0, "", "empty_picture")
+            return ResizeOutcome(nm, stamp, 0, "", "empty_image")
         if size > BYTES_PER_PIXEL * self.config.max_pixels:
-            return Outcome(nm, stamp, 0, "", "too_large_picture")
+            return ResizeOutcome(nm, stamp, 0, "", "too_large_image")
         if known and known.stamp == stamp and (known.reason or known.size == resized):
             return known
-        return Job(nm, source, stamp)
+        return ResizeJob(nm, source, stamp)
 
 
 def source_pattern(config: ResizeConfig) -> PurePosixPath:
-    """Where in the folder of pictures that of the id {nm} is, as a listing names it."""
-    return PurePosixPath(config.picture_pattern)
+    """Where in the folder of images that of the id {nm} is, as a listing names it."""
+    return PurePosixPath(config.image_pattern)
 
 
 def target_name(nm: str) -> str:
-    """The resized picture's file name."""
+    """The resized image's file name."""
     return f"{nm}.jpg"
 
 

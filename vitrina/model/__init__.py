@@ -1,1 +1,1 @@
-"""TODO."""
+"""ruCLIP: finding, loading and saving it, its tokenizer and its two towers."""

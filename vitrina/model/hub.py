@@ -17,7 +17,7 @@ from upath import UPath
 
 from vitrina.errors import UserError
 from vitrina.model.folder import FILES, missing_files
-from vitrina.store.paths import explained
+from vitrina.store.paths import as_user_error
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def download(name: str, cache: Path, hub: Hub) -> Path:
     folder = cache / name
     if not missing_files(UPath(folder)):
         return folder
-    with explained(UPath(folder)):
+    with as_user_error(UPath(folder)):
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / ".lock").open("w")
     with lock, _client(hub) as client:

@@ -19,7 +19,7 @@ Keys = tuple[Tensor, Tensor]  # keys and values, each (batch or 1, heads, length
 
 
 @dataclass(frozen=True)
-class Place:
+class ComputeTarget:
     """Where a tower computes, in which type, and with which kind of linear layer."""
 
     device: torch.device
@@ -34,18 +34,18 @@ class Place:
         """A layer of this weight (out, in) and bias (out,)."""
         return self.kind.linear(self.tensor(weight), None if bias is None else self.tensor(bias))
 
-    def perceptron(self, fc: nn.Linear, proj: nn.Linear) -> Layer:
+    def mlp(self, fc: nn.Linear, proj: nn.Linear) -> Layer:
         """ruCLIP's two layers and the activation between them."""
         first = self.tensor(fc.weight), self.tensor(fc.bias)
-        return self.kind.perceptron(first, (self.tensor(proj.weight), self.tensor(proj.bias)))
+        return self.kind.mlp(first, (self.tensor(proj.weight), self.tensor(proj.bias)))
 
 
 class LayerNorm:
     """Layer normalisation over the last axis."""
 
-    def __init__(self, norm: nn.LayerNorm, place: Place) -> None:
+    def __init__(self, norm: nn.LayerNorm, target: ComputeTarget) -> None:
         self.shape, self.eps = list(norm.normalized_shape), norm.eps
-        self.weight, self.bias = place.tensor(norm.weight), place.tensor(norm.bias)
+        self.weight, self.bias = target.tensor(norm.weight), target.tensor(norm.bias)
 
     def __call__(self, x: Tensor) -> Tensor:
         return F.layer_norm(x, self.shape, self.weight, self.bias, self.eps)
@@ -54,16 +54,16 @@ class LayerNorm:
 class Block:
     """One residual attention block on (batch, length, width)."""
 
-    def __init__(self, block: ruclip.model.ResidualAttentionBlock, place: Place) -> None:
+    def __init__(self, block: ruclip.model.ResidualAttentionBlock, target: ComputeTarget) -> None:
         attention, mlp = block.attn, block.mlp
         width = attention.embed_dim
         self.heads: int = attention.num_heads
         weight, bias = attention.in_proj_weight, attention.in_proj_bias
-        self.ln_1, self.ln_2 = LayerNorm(block.ln_1, place), LayerNorm(block.ln_2, place)
-        self.query = place.linear(weight[:width], bias[:width])
-        self.key_value = place.linear(weight[width:], bias[width:])
-        self.out = place.linear(attention.out_proj.weight, attention.out_proj.bias)
-        self.mlp = place.perceptron(mlp.c_fc, mlp.c_proj)
+        self.ln_1, self.ln_2 = LayerNorm(block.ln_1, target), LayerNorm(block.ln_2, target)
+        self.query = target.linear(weight[:width], bias[:width])
+        self.key_value = target.linear(weight[width:], bias[width:])
+        self.out = target.linear(attention.out_proj.weight, attention.out_proj.bias)
+        self.mlp = target.mlp(mlp.c_fc, mlp.c_proj)
 
     def keys(self, normed: Tensor) -> Keys:
         """Keys and values of the positions of ``normed`` (batch, length, width)."""
@@ -80,23 +80,23 @@ class Block:
         return self.out(read.transpose(1, 2).reshape(batch, length, width))
 
     def feed(self, x: Tensor) -> Tensor:
-        """``x`` plus the perceptron of ``x``, in the memory of ``x``."""
+        """``x`` plus the mlp of ``x``, in the memory of ``x``."""
         return x.add_(self.mlp(self.ln_2(x)))
 
 
 class ImageTower:
     """``clip.encode_image`` of normalised pixels (batch, 3, R, R): (batch, embed_dim)."""
 
-    def __init__(self, clip: ruclip.CLIP, place: Place) -> None:
+    def __init__(self, clip: ruclip.CLIP, target: ComputeTarget) -> None:
         visual = clip.visual
         self.patch: int = visual.conv1.kernel_size[0]
-        self.embed = place.linear(visual.conv1.weight.flatten(1), None)
-        self.class_embedding = place.tensor(visual.class_embedding)
-        self.positions = place.tensor(visual.positional_embedding)
-        self.ln_pre = LayerNorm(visual.ln_pre, place)
-        self.blocks = [Block(block, place) for block in visual.transformer.resblocks]
-        self.ln_post = LayerNorm(visual.ln_post, place)
-        self.projection = place.tensor(visual.proj)
+        self.embed = target.linear(visual.conv1.weight.flatten(1), None)
+        self.class_embedding = target.tensor(visual.class_embedding)
+        self.positions = target.tensor(visual.positional_embedding)
+        self.ln_pre = LayerNorm(visual.ln_pre, target)
+        self.blocks = [Block(block, target) for block in visual.transformer.resblocks]
+        self.ln_post = LayerNorm(visual.ln_post, target)
+        self.projection = target.tensor(visual.proj)
 
     def __call__(self, pixels: Tensor) -> Tensor:
         x = self.embed(self._patches(pixels.to(self.positions.dtype)))
@@ -129,13 +129,13 @@ class Prefix:
 class TextTower:
     """``clip.encode_text``, without the padding to ``context_length``."""
 
-    def __init__(self, clip: ruclip.CLIP, place: Place) -> None:
+    def __init__(self, clip: ruclip.CLIP, target: ComputeTarget) -> None:
         self.eos_id: int = clip.eos_id
-        self.tokens = place.tensor(clip.token_embedding.weight)
-        self.positions = place.tensor(clip.positional_embedding)
-        self.blocks = [Block(block, place) for block in clip.transformer.resblocks]
-        self.ln_final = LayerNorm(clip.ln_final, place)
-        self.projection = place.tensor(clip.text_projection)
+        self.tokens = target.tensor(clip.token_embedding.weight)
+        self.positions = target.tensor(clip.positional_embedding)
+        self.blocks = [Block(block, target) for block in clip.transformer.resblocks]
+        self.ln_final = LayerNorm(clip.ln_final, target)
+        self.projection = target.tensor(clip.text_projection)
 
     def prefix(self, ids: tuple[int, ...]) -> Prefix:
         """The state after the token ids that texts begin with, bos first; attention is causal."""

@@ -1,6 +1,6 @@
 """The kinds of linear layer that inference chooses between, for the speed of the machine at hand.
 
-A weight is (out, in), a bias (out,); a layer maps (..., in) to (..., out). A perceptron is two
+A weight is (out, in), a bias (out,); a layer maps (..., in) to (..., out). A mlp is two
 layers with ruCLIP's activation x * sigmoid(1.702 x) between them.
 """
 
@@ -24,7 +24,7 @@ class Kind(Protocol):
         """One layer."""
         ...
 
-    def perceptron(self, fc: tuple[Tensor, Tensor], proj: tuple[Tensor, Tensor]) -> Layer:
+    def mlp(self, fc: tuple[Tensor, Tensor], proj: tuple[Tensor, Tensor]) -> Layer:
         """Layer, activation, layer, of the two layers' weights and biases."""
         ...
 
@@ -34,19 +34,19 @@ def quick_gelu_(x: Tensor) -> Tensor:
     return x.mul_(torch.mul(x, QUICK_GELU).sigmoid_())
 
 
-class Shared:
+class TorchLinear:
     """On the given weights themselves: no copy, any device, any dtype."""
 
     def linear(self, weight: Tensor, bias: Tensor | None) -> Layer:
         """F.linear."""
         return lambda x: F.linear(x, weight, bias)
 
-    def perceptron(self, fc: tuple[Tensor, Tensor], proj: tuple[Tensor, Tensor]) -> Layer:
+    def mlp(self, fc: tuple[Tensor, Tensor], proj: tuple[Tensor, Tensor]) -> Layer:
         """F.linear twice, the activation in place."""
         return lambda x: F.linear(quick_gelu_(F.linear(x, *fc)), *proj)
 
 
-class Packed:
+class OneDnnLinear:
     """float32 on a CPU, on a copy of the weights in the layout that oneDNN prefers."""
 
     def linear(self, weight: Tensor, bias: Tensor | None, activation: str = "none") -> Layer:
@@ -59,14 +59,14 @@ class Packed:
 
         return layer
 
-    def perceptron(self, fc: tuple[Tensor, Tensor], proj: tuple[Tensor, Tensor]) -> Layer:
+    def mlp(self, fc: tuple[Tensor, Tensor], proj: tuple[Tensor, Tensor]) -> Layer:
         """Two layers; as oneDNN has x * sigmoid(x) only, the weights carry the factor 1.702."""
         first = self.linear(fc[0] * QUICK_GELU, fc[1] * QUICK_GELU, "swish")
         second = self.linear(proj[0] / QUICK_GELU, proj[1])
         return lambda x: second(first(x))
 
 
-class Int8:
+class Int8Linear:
     """int8 weights, a scale per output; the input is quantised by its range in each call."""
 
     def linear(self, weight: Tensor, bias: Tensor | None) -> Layer:
@@ -87,7 +87,7 @@ class Int8:
 
         return layer
 
-    def perceptron(self, fc: tuple[Tensor, Tensor], proj: tuple[Tensor, Tensor]) -> Layer:
+    def mlp(self, fc: tuple[Tensor, Tensor], proj: tuple[Tensor, Tensor]) -> Layer:
         """Two quantised layers, the activation in float32."""
         first, second = self.linear(*fc), self.linear(*proj)
         return lambda x: second(quick_gelu_(first(x)))

@@ -23,7 +23,7 @@ from vitrina.model import state_dict as weights
 from vitrina.model.folder import FILES, missing_files
 from vitrina.model.tokenize import Tokenizer
 from vitrina.model.torchvision_shim import declare_missing_operators
-from vitrina.store.files import writing
+from vitrina.store.files import atomic_write
 
 declare_missing_operators()
 
@@ -46,7 +46,7 @@ ARCHITECTURE = (
     "transformer_heads",
     "transformer_layers",
 )
-FITS = ("crop", "pad", "squash")
+RESIZE_MODES = ("crop", "pad", "squash")
 # ruclip.RuCLIPProcessor's, for a config.json that names none.
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
@@ -62,7 +62,7 @@ class RuCLIP:
 
     @property
     def resolution(self) -> int:
-        """Side of the square picture in pixels."""
+        """Side of the square image in pixels."""
         return int(self.config["image_resolution"])
 
     @property
@@ -86,8 +86,8 @@ class RuCLIP:
         return tuple(self.config.get("std") or STD)
 
     @property
-    def fit(self) -> str:
-        """How a picture is made square, one of FITS: ruclip's crop unless config.json says so."""
+    def resize_mode(self) -> str:
+        """How an image is made square, one of FITS: ruclip's crop unless config.json says so."""
         return str(self.config.get("fit", "crop"))
 
     @functools.cached_property
@@ -96,7 +96,7 @@ class RuCLIP:
         return Tokenizer(self.tokenizer_path, self.context_length)
 
     def processor(self) -> ruclip.RuCLIPProcessor:
-        """The package's own tokenizer and picture transform for this model."""
+        """The package's own tokenizer and image transform for this model."""
         return ruclip.RuCLIPProcessor(
             str(self.tokenizer_path),
             image_size=self.resolution,
@@ -162,11 +162,16 @@ def save_folder(
     ``state_dict`` is saved instead of the weights of ``model.clip`` if it is given.
     """
     state = model.clip.state_dict() if state_dict is None else state_dict
-    with writing(UPath(folder / "config.json")) as aside:
-        aside.write_text(json.dumps(model.config, indent=2, ensure_ascii=False), encoding="utf-8")
-    with writing(UPath(folder / "bpe.model")) as aside:
-        shutil.copyfile(model.tokenizer_path, aside)
-    with writing(UPath(folder / "pytorch_model.bin")) as aside, aside.open("wb") as file:
+    with atomic_write(UPath(folder / "config.json")) as temp_file:
+        temp_file.write_text(
+            json.dumps(model.config, indent=2, ensure_ascii=False), encoding="utf-8"
+        )
+    with atomic_write(UPath(folder / "bpe.model")) as temp_file:
+        shutil.copyfile(model.tokenizer_path, temp_file)
+    with (
+        atomic_write(UPath(folder / "pytorch_model.bin")) as temp_file,
+        temp_file.open("wb") as file,
+    ):
         # Given a path instead of a file, torch would write its random name into the archive.
         torch.save({name: tensor.detach().cpu() for name, tensor in state.items()}, file)
 
@@ -214,8 +219,10 @@ def _checked_config(config: dict[str, Any], path: Path) -> dict[str, Any]:
         value = config.get(name)
         if value and (not isinstance(value, list | tuple) or len(value) != 3):
             raise UserError(f"{path}: {name!r} must be three numbers, found {value!r}.")
-    if config.get("fit", "crop") not in FITS:
-        raise UserError(f"{path}: 'fit' must be one of {', '.join(FITS)}, found {config['fit']!r}.")
+    if config.get("fit", "crop") not in RESIZE_MODES:
+        raise UserError(
+            f"{path}: 'fit' must be one of {', '.join(RESIZE_MODES)}, found {config['fit']!r}."
+        )
     return config
 
 

@@ -11,14 +11,14 @@ from upath import UPath
 from vitrina.model.folder import FILES
 from vitrina.model.model import RuCLIP, save_folder
 from vitrina.store.files import copy, write_bytes
-from vitrina.store.paths import is_local, location
+from vitrina.store.paths import is_local, to_path
 
 
 def put_model_files(model: RuCLIP, folder: UPath) -> None:
     """Configuration and tokenizer, which a checkpoint beside them needs to be used."""
     config = json.dumps(model.config, indent=2, ensure_ascii=False) + "\n"
     write_bytes(folder / "config.json", config.encode())
-    copy(location(model.tokenizer_path), folder / "bpe.model")
+    copy(to_path(model.tokenizer_path), folder / "bpe.model")
 
 
 def put_model(model: RuCLIP, weights: Mapping[str, Tensor], folder: UPath) -> None:
@@ -30,4 +30,4 @@ def put_model(model: RuCLIP, weights: Mapping[str, Tensor], folder: UPath) -> No
     with tempfile.TemporaryDirectory(prefix="vitrina-") as scratch:
         save_folder(model, Path(scratch), weights)
         for name in FILES:
-            copy(location(scratch) / name, folder / name)
+            copy(to_path(scratch) / name, folder / name)

@@ -14,7 +14,7 @@ from vitrina.catalog.processed_table import read_batches
 from vitrina.errors import UserError
 from vitrina.model.folder import FILES, missing_files
 from vitrina.store.cache import local_copy, user_cache
-from vitrina.store.paths import is_file, is_local, location
+from vitrina.store.paths import is_file, is_local, to_path
 
 if TYPE_CHECKING:
     from vitrina.model.model import RuCLIP
@@ -30,7 +30,7 @@ def cache_folder() -> Path:
 
 def check_model(source: str) -> None:
     """Refuse a source that names no model, without downloading one."""
-    if source == TINY or _at_hand(source, cache_folder()):
+    if source == TINY or model_at_hand(source, cache_folder()):
         return
     # torch costs seconds; what is at hand is found without it
     from vitrina.model.model import ruclip
@@ -47,7 +47,7 @@ def find_model(source: str, cache: Path) -> UPath:
     """
     if source == TINY:
         raise UserError(f"{TINY!r} is made anew for each table: give the folder of the one meant.")
-    if found := _at_hand(source, cache):
+    if found := model_at_hand(source, cache):
         return found
     # torch costs seconds; what is at hand is found without it
     from vitrina.model.hub import Hub, download
@@ -55,15 +55,15 @@ def find_model(source: str, cache: Path) -> UPath:
 
     if source in ruclip.MODELS:
         return UPath(download(source, cache, Hub.from_environment()))
-    missing = missing_files(location(source))
+    missing = missing_files(to_path(source))
     if missing == list(FILES):
         raise UserError(_no_such_model(source, list(ruclip.MODELS)))
-    raise UserError(f"{location(source)} is no ruCLIP folder: {missing[0]} is missing in it.")
+    raise UserError(f"{to_path(source)} is no ruCLIP folder: {missing[0]} is missing in it.")
 
 
-def _at_hand(source: str, cache: Path) -> UPath | None:
+def model_at_hand(source: str, cache: Path) -> UPath | None:
     """The folder of that path, or of a published name that was downloaded before, if complete."""
-    places = [location(source)]
+    places = [to_path(source)]
     if PurePath(source).name == source:
         places.insert(0, UPath(cache / source))
     return next((place for place in places if not missing_files(place)), None)
@@ -80,12 +80,12 @@ def _no_such_model(source: str, names: list[str]) -> str:
 
 def local_model(folder: str) -> Path:
     """A local ruCLIP folder for :attr:`ModelResult.folder`; one on S3 is copied into the cache."""
-    return local_copy(location(folder), FILES)
+    return local_copy(to_path(folder), FILES)
 
 
 def local_checkpoint(path: str) -> Path:
     """A local ``.pth`` for one that may be on S3, with the ``bpe.model`` beside it if there is."""
-    place = location(path)
+    place = to_path(path)
     if is_local(place):
         return Path(place.path)
     tokenizer = place.parent / "bpe.model"
@@ -93,7 +93,7 @@ def local_checkpoint(path: str) -> Path:
     return local_copy(place.parent, names) / place.name
 
 
-def texts(table: UPath) -> Iterator[str]:
+def listing_texts(table: UPath) -> Iterator[str]:
     """Titles and descriptions of the processed table, for a tokenizer to learn from."""
     for frame in read_batches(table, 10_000):
         for column in ("title", "description"):
@@ -107,7 +107,7 @@ def open_checkpoint(checkpoint: str, base: str) -> "RuCLIP":
     from vitrina.model import state_dict as weights
     from vitrina.model.model import load_checkpoint, load_folder
 
-    if not missing_files(location(checkpoint)):
+    if not missing_files(to_path(checkpoint)):
         raise UserError(
             f"{checkpoint} is a ruCLIP folder, not a checkpoint (.pth): give it as --model, "
             "without --fine_tuned_model_path."

@@ -54,7 +54,7 @@ def make_tiny(texts: Iterable[str], folder: Path, seed: int = 0) -> None:
 
 @torch.no_grad()
 def initialize_vision(tower: ruclip.model.VisionTransformer) -> None:
-    """Random weights from which a few hundred pictures teach shapes.
+    """Random weights from which a few hundred images teach shapes.
 
     ruclip leaves its image tower to torch's defaults, for it loads trained weights: positions then
     drown in the patches' colours. Here they are sines and cosines of the patch's row and column
@@ -78,7 +78,7 @@ def initialize_vision(tower: ruclip.model.VisionTransformer) -> None:
 def _waves(side: int, width: int) -> Tensor:
     """Sine and cosine of row and column at a quarter of ``width`` frequencies: (side², width).
 
-    The longest wave is four times the picture, the shortest half of it.
+    The longest wave is four times the image, the shortest half of it.
     """
     frequencies = math.pi / side * 2 ** torch.linspace(-1, 2, width // 4)
     waves = torch.arange(side)[:, None] * frequencies

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Which model is the current one."""

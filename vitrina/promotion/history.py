@@ -1,4 +1,4 @@
-"""Which model is the present one, and how it came to be: promotions and roll-backs.
+"""Which model is the current one, and how it came to be: promotions and roll-backs.
 
 Promoted models are copied to ``models/<fingerprint>/``, so that cleaning up trainings takes none of
 them away. ``models/history/`` holds one numbered file per promotion or roll-back and is the truth:
@@ -18,7 +18,7 @@ from vitrina.model.folder import FILES
 from vitrina.results import ModelResult
 from vitrina.store.artifacts import Artifact, Store
 from vitrina.store.files import copy, create_bytes, listing, read_bytes, remove, write_bytes
-from vitrina.store.paths import location
+from vitrina.store.paths import to_path
 
 FOLDER, HISTORY, CURRENT = "models", "history", "current"
 BASE = "base"  # what a person calls the model that is present before any promotion
@@ -28,7 +28,7 @@ Change = tuple[Action, str, str, dict[str, Any]]  # action, fingerprint, reason,
 
 
 class Record(Parameters):
-    """A change of the present model."""
+    """A change of the current model."""
 
     number: int = Field(description="Its place in the history, from 1.")
     time: datetime
@@ -40,26 +40,31 @@ class Record(Parameters):
 
 @dataclass(frozen=True)
 class History:
-    """The changes of the present model, oldest first."""
+    """The changes of the current model, oldest first."""
 
     records: tuple[Record, ...]
 
     @property
-    def standing(self) -> tuple[Record, ...]:
-        """The promotions that no roll-back took away; the last one's model is the present one."""
-        standing: list[Record] = []
+    def active(self) -> tuple[Record, ...]:
+        """The promotions that no roll-back took away; the last one's model is the current one."""
+        active: list[Record] = []
         for record in self.records:
             if record.action == "promotion":
-                standing.append(record)
-            else:
-                standing.pop()
-        return tuple(standing)
+                active.append(record)
+            elif active:  # its promotion's file may be lost
+                active.pop()
+        return tuple(active)
 
     @property
-    def present(self) -> Record | None:
-        """The promotion of the present model; None while that is the base model."""
-        standing = self.standing
-        return standing[-1] if standing else None
+    def current(self) -> Record | None:
+        """The promotion of the current model; None while that is the base model."""
+        active = self.active
+        return active[-1] if active else None
+
+    @property
+    def next_number(self) -> int:
+        """The number of the next record; a lost file in the middle leaves a gap."""
+        return self.records[-1].number + 1 if self.records else 1
 
     def was_rolled_back(self, fingerprint: str) -> bool:
         """Whether the newest change of this model took it away."""
@@ -87,55 +92,55 @@ def read_history(store: Store) -> History:
     return History(tuple(Record.model_validate_json(read_bytes(folder / name)) for name in names))
 
 
-def current(store: Store) -> ModelResult | None:
-    """The present model; None while that is the base model."""
-    present = read_history(store).present
-    return kept_model(store, present.fingerprint) if present else None
+def current_model(store: Store) -> ModelResult | None:
+    """The current model; None while that is the base model."""
+    current = read_history(store).current
+    return kept_model(store, current.fingerprint) if current else None
 
 
 def roll_back(store: Store, to: str = "") -> ModelResult | None:
-    """Put an earlier model in the present one's place; None when that is the base model.
+    """Put an earlier model in the current one's place; None when that is the base model.
 
     ``to`` is the beginning of the model's fingerprint or 'base'; empty, it is the model before the
     present one. One that was rolled back itself is put back. The models that go are kept, but no
     later run promotes them by itself. Raises UserError if there is nothing to go back to.
     """
     history = read_history(store)
-    for change in way_to(store, history, to):
+    for change in changes_to(store, history, to):
         grown = append(store, history, *change)
         if grown is None:
-            raise UserError("Another run changed the present model just now. Look, and try again.")
+            raise UserError("Another run changed the current model just now. Look, and try again.")
         history = grown
-    return current(store)
+    return current_model(store)
 
 
-def way_to(store: Store, history: History, to: str) -> list[Change]:
-    """The changes that make the model ``to`` the present one; UserError if that cannot be."""
-    standing = history.standing
-    if not standing and to in ("", BASE):
+def changes_to(store: Store, history: History, to: str) -> list[Change]:
+    """The changes that make the model ``to`` the current one; UserError if that cannot be."""
+    active = history.active
+    if not active and to in ("", BASE):
         raise UserError(
             f"{store.path} has no promoted model, so there is nothing to go back to: "
-            "the base model is the present one."
+            "the base model is the current one."
         )
     if to in ("", BASE):
-        left = 0 if to else len(standing) - 1
+        left = 0 if to else len(active) - 1
     else:
         wanted = history.promotion(to)
-        if history.present and history.present.fingerprint == wanted.fingerprint:
-            raise UserError(f"{wanted.fingerprint} is the present model already.")
-        places = [n for n, one in enumerate(standing) if one.fingerprint == wanted.fingerprint]
-        if not places:
+        if history.current and history.current.fingerprint == wanted.fingerprint:
+            raise UserError(f"{wanted.fingerprint} is the current model already.")
+        positions = [n for n, one in enumerate(active) if one.fingerprint == wanted.fingerprint]
+        if not positions:
             _check_kept(store, wanted)
             return [("promotion", wanted.fingerprint, "put back by hand", wanted.details)]
-        left = places[-1] + 1
+        left = positions[-1] + 1
     if left:
-        _check_kept(store, standing[left - 1])
-    gone = reversed(standing[left:])
+        _check_kept(store, active[left - 1])
+    gone = reversed(active[left:])
     return [("roll-back", one.fingerprint, "rolled back by hand", {}) for one in gone]
 
 
 def _check_kept(store: Store, record: Record) -> None:
-    folder = location(kept_model(store, record.fingerprint).folder)
+    folder = to_path(kept_model(store, record.fingerprint).folder)
     if Artifact(folder).manifest() is None:
         raise UserError(f"{folder} is gone or not whole, so its model cannot be put back.")
 
@@ -150,7 +155,7 @@ def append(
 ) -> History | None:
     """The history with a change added; None if it has grown meanwhile, and nothing is changed."""
     record = Record(
-        number=len(history.records) + 1,
+        number=history.next_number,
         time=datetime.now(UTC),
         action=action,
         fingerprint=fingerprint,
@@ -161,7 +166,7 @@ def append(
     if not create_bytes(path, record.model_dump_json(indent=2).encode()):
         return None
     pointer = store.path / FOLDER / CURRENT
-    model = current(store)
+    model = current_model(store)
     if model:
         write_bytes(pointer, model.model_dump_json(indent=2).encode())
     else:
@@ -177,10 +182,10 @@ def kept_model(store: Store, fingerprint: str) -> ModelResult:
 def keep(store: Store, model: ModelResult) -> ModelResult:
     """A copy of the model that stays when trainings are cleaned up."""
     kept = kept_model(store, model.fingerprint)
-    artifact = Artifact(location(kept.folder))
+    artifact = Artifact(to_path(kept.folder))
     if artifact.manifest() is None:
         for name in FILES:
-            copy(location(model.folder) / name, artifact.path / name)
+            copy(to_path(model.folder) / name, artifact.path / name)
         artifact.publish(
             FOLDER,
             model.fingerprint,

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Reports: tables, plots and the page of a run."""

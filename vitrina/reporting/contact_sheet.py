@@ -1,36 +1,33 @@
-"""TODO."""
+"""The contact sheet: held-out titles, each with its own image and the nearest ones."""
 
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image, ImageOps
 
-from vitrina.reporting.plots import DPI, INK, PALE, _png
-
-if TYPE_CHECKING:
-    from vitrina.evaluation.measure import Measurement
+from vitrina.evaluation.measurement import Measurement
+from vitrina.reporting.plots import DPI, INK, PALE, to_png
 
 
-def draw_contact_sheet(table: pd.DataFrame, measurement: "Measurement") -> bytes:
-    """PNG: for each example its title, its own picture and the nearest ones, right ones framed."""
+def draw_contact_sheet(table: pd.DataFrame, measurement: Measurement) -> bytes:
+    """PNG: for each example its title, its own image and the nearest ones, right ones framed."""
     # torch and matplotlib cost seconds; help and wrong arguments answer without them
-    from vitrina.images.load import read_picture
+    from vitrina.images.load import read_image
 
     paths, titles = table["image_path"], table["title"]
     rows = [
         SheetRow(
             title=str(titles.iloc[example.row]),
-            picture=read_picture(paths.iloc[example.row]),
+            image=read_image(paths.iloc[example.row]),
             rank=example.rank,
             found=[
-                Found(read_picture(paths.iloc[row]), right, cosine)
-                for row, right, cosine in zip(
-                    example.found, example.right, example.cosine, strict=True
+                Found(read_image(paths.iloc[row]), relevant, cosine)
+                for row, relevant, cosine in zip(
+                    example.found, example.relevant, example.cosine, strict=True
                 )
             ],
         )
@@ -40,30 +37,30 @@ def draw_contact_sheet(table: pd.DataFrame, measurement: "Measurement") -> bytes
 
 
 RIGHT = "#2a9d4a"
-SHOWN_SIDE = 160  # pixels of a picture on the contact sheet
+SHOWN_SIDE = 160  # pixels of an image on the contact sheet
 
 
 @dataclass(frozen=True)
 class Found:
-    """A picture that a title found."""
+    """An image that a title found."""
 
-    picture: Image.Image
-    right: bool
+    image: Image.Image
+    relevant: bool
     cosine: float
 
 
 @dataclass(frozen=True)
 class SheetRow:
-    """A title, its own picture, the rank of the first right one, and the nearest pictures."""
+    """A title, its own image, the rank of the first right one, and the nearest images."""
 
     title: str
-    picture: Image.Image
+    image: Image.Image
     rank: int
     found: Sequence[Found]
 
 
 def contact_sheet(rows: Sequence[SheetRow]) -> bytes:
-    """A row per title: its text, its own picture, and the nearest ones, right ones framed green."""
+    """A row per title: its text, its own image, and the nearest ones, right ones framed green."""
     columns = max(len(row.found) for row in rows)
     width, height = 2.6 + 1.25 * (columns + 1), 1.55 * len(rows) + 0.4
     figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
@@ -81,18 +78,18 @@ def contact_sheet(rows: Sequence[SheetRow]) -> bytes:
     for line, row in enumerate(rows):
         cells = [figure.add_subplot(grid[line, column]) for column in range(columns + 2)]
         _title(cells[0], row)
-        _picture(cells[1], row.picture, PALE, 0.8, "")
+        _image(cells[1], row.image, PALE, 0.8, "")
         for cell, found in zip(cells[2:], row.found, strict=False):
-            colour, line_width = (RIGHT, 3.5) if found.right else (PALE, 0.8)
-            _picture(cell, found.picture, colour, line_width, f"{found.cosine:.2f}")
+            colour, line_width = (RIGHT, 3.5) if found.relevant else (PALE, 0.8)
+            _image(cell, found.image, colour, line_width, f"{found.cosine:.2f}")
         for cell in cells[2 + len(row.found) :]:
             cell.set_axis_off()
         if line == 0:
-            cells[1].set_title("its picture", fontsize=9, color=INK)
+            cells[1].set_title("its image", fontsize=9, color=INK)
             cells[2].set_title("nearest", fontsize=9, color=INK)
             for place, cell in enumerate(cells[3:], start=2):
                 cell.set_title(str(place), fontsize=9, color=INK)
-    return _png(figure)
+    return to_png(figure)
 
 
 def _title(cell: Axes, row: SheetRow) -> None:
@@ -111,11 +108,9 @@ def _title(cell: Axes, row: SheetRow) -> None:
     cell.text(0, 0.02, verdict, fontsize=8, color=colour, va="bottom", transform=cell.transAxes)
 
 
-def _picture(
-    cell: Axes, picture: Image.Image, colour: str, line_width: float, caption: str
-) -> None:
+def _image(cell: Axes, image: Image.Image, colour: str, line_width: float, caption: str) -> None:
     side = (SHOWN_SIDE, SHOWN_SIDE)
-    cell.imshow(ImageOps.pad(picture, side, color="white"), interpolation="antialiased")
+    cell.imshow(ImageOps.pad(image, side, color="white"), interpolation="antialiased")
     cell.set_xticks([])
     cell.set_yticks([])
     cell.set_xlabel(caption, fontsize=7.5, color=INK, labelpad=3)

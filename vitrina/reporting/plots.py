@@ -1,4 +1,4 @@
-"""TODO."""
+"""What all plots share: resolution, colours, and the way to PNG."""
 
 import io
 
@@ -8,7 +8,7 @@ DPI = 110
 INK, PALE = "#333333", "#c8c8c8"
 
 
-def _png(figure: Figure) -> bytes:
+def to_png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()

@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 
-def data_uri(picture: bytes, kind: str = "png") -> str:
-    """A picture as an address that holds it."""
-    return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
+def data_uri(image: bytes, kind: str = "png") -> str:
+    """An image as an address that holds it."""
+    return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"
 
 
 UNBROKEN = 10_000  # characters in a line
@@ -97,13 +97,13 @@ def _markdown_table(section: Section) -> str:
     return "\n".join([line(section.header), rule, *map(line, section.rows)])
 
 
-def html_page(title: str, parts: Sequence[Section], pictures: Mapping[str, bytes]) -> str:
+def html_page(title: str, parts: Sequence[Section], images: Mapping[str, bytes]) -> str:
     """One page with the sections and the PNGs by their captions; it loads nothing from outside."""
     tables = "\n".join(_html_table(one) for one in parts)
     figures = "\n".join(
         f"<figure><figcaption>{html.escape(caption)}</figcaption>"
         f'<img src="{data_uri(png)}" alt="{html.escape(caption)}"></figure>'
-        for caption, png in pictures.items()
+        for caption, png in images.items()
     )
     return TEMPLATE.substitute(title=html.escape(title), tables=tables, figures=figures)
 

@@ -1,20 +1,17 @@
 """What a run came to: a table on the terminal, a page, and what the Prefect UI shows.
 
-All three are written from the same sections; the page holds its pictures and needs nothing else.
+All three are written from the same sections; the page holds its images and needs nothing else.
 """
 
-import json
 from collections.abc import Mapping
 
 from rich.console import Group
 
 from vitrina.evaluation.summary import uncertainty
-from vitrina.reporting.render import Section, terminal, terminal_table
+from vitrina.reporting.render import Section, html_page, terminal, terminal_table
 from vitrina.results import EmbedResult, EvaluateResult, PipelineResult, ResizeResult, TrainResult
-from vitrina.store.files import read_bytes
-from vitrina.store.paths import location
 
-FIGURES = {
+METRICS = {
     "text_to_image_recall_at_1": "recall@1, text → image",
     "text_to_image_recall_at_5": "recall@5, text → image",
     "text_to_image_recall_at_10": "recall@10, text → image",
@@ -26,15 +23,15 @@ FIGURES = {
     "mean_mrr": "MRR, both ways",
     "mean_ndcg_at_10": "nDCG@10, both ways",
     "duplicate_pr_auc_text": "duplicates by text, PR-AUC",
-    "duplicate_pr_auc_image": "duplicates by picture, PR-AUC",
+    "duplicate_pr_auc_image": "duplicates by image, PR-AUC",
     "duplicate_pr_auc_both": "duplicates by both, PR-AUC",
     "zero_shot_accuracy": "category by its name alone, accuracy",
     "probe_text_accuracy": "linear probe on text, accuracy",
     "probe_text_macro_f1": "linear probe on text, macro F1",
     "probe_text_weighted_f1": "linear probe on text, weighted F1",
-    "probe_image_accuracy": "linear probe on pictures, accuracy",
-    "probe_image_macro_f1": "linear probe on pictures, macro F1",
-    "probe_image_weighted_f1": "linear probe on pictures, weighted F1",
+    "probe_image_accuracy": "linear probe on images, accuracy",
+    "probe_image_macro_f1": "linear probe on images, macro F1",
+    "probe_image_weighted_f1": "linear probe on images, weighted F1",
     "probe_both_accuracy": "linear probe on both, accuracy",
     "probe_both_macro_f1": "linear probe on both, macro F1",
     "probe_both_weighted_f1": "linear probe on both, weighted F1",
@@ -45,10 +42,10 @@ def sections(result: PipelineResult, seconds: Mapping[str, float]) -> list[Secti
     """Everything a reader wants to know first; ``seconds`` by stage, in their order."""
     return [
         rows_section(result.resized),
-        figures_section(result.evaluated),
+        metrics_section(result.evaluated),
         model_section(result),
         times_section(seconds),
-        places_section(result),
+        paths_section(result),
     ]
 
 
@@ -63,12 +60,12 @@ def rows_section(resized: ResizeResult) -> Section:
     return Section("Rows", ("", "rows"), rows)
 
 
-def figures_section(evaluated: EvaluateResult) -> Section:
+def metrics_section(evaluated: EvaluateResult) -> Section:
     """Held-out figures before and after fine-tuning; those that were not measured are left out."""
     before, after = evaluated.before, evaluated.after
     rows = [
         (words, _guess(name, after), _number(name, before), _number(name, after))
-        for name, words in FIGURES.items()
+        for name, words in METRICS.items()
         if name in before and name in after
     ]
     listings, products = (evaluated.counts[f"ranked_{what}"] for what in ("rows", "products"))
@@ -96,7 +93,7 @@ def times_section(seconds: Mapping[str, float]) -> Section:
     return Section("Time", ("", ""), [*rows, ("all stages", f"{sum(seconds.values()):,.1f} s")])
 
 
-def places_section(result: PipelineResult) -> Section:
+def paths_section(result: PipelineResult) -> Section:
     """Where everything is."""
     rows = [
         ("processed table", result.resized.csv),
@@ -105,10 +102,10 @@ def places_section(result: PipelineResult) -> Section:
         ("fine-tuned ruCLIP", result.trained.model.folder),
         ("ruCLIP that embeds", result.promoted.model.folder),
         ("embeddings", result.embedded.npz),
-        ("figures", result.evaluated.report),
+        ("metrics", result.evaluated.report),
         ("this report", result.report),
     ]
-    return Section("Places", ("", ""), rows)
+    return Section("Paths", ("", ""), rows)
 
 
 def training_section(trained: TrainResult) -> Section:
@@ -139,14 +136,14 @@ def show_sections(*sections: Section) -> None:
     terminal().print(*map(terminal_table, sections))
 
 
-def _guess(name: str, figures: Mapping[str, float]) -> str:
+def _guess(name: str, metrics: Mapping[str, float]) -> str:
     if "_recall_at_" not in name:
         return ""
-    return _number(f"chance_recall_at_{name.rsplit('_', 1)[1]}", figures)
+    return _number(f"chance_recall_at_{name.rsplit('_', 1)[1]}", metrics)
 
 
-def _number(name: str, figures: Mapping[str, float]) -> str:
-    return f"{figures[name]:,.1f}" if "rank" in name else f"{figures[name]:.3f}"
+def _number(name: str, metrics: Mapping[str, float]) -> str:
+    return f"{metrics[name]:,.1f}" if "rank" in name else f"{metrics[name]:.3f}"
 
 
 def summary(result: PipelineResult, seconds: Mapping[str, float]) -> Group:
@@ -154,13 +151,7 @@ def summary(result: PipelineResult, seconds: Mapping[str, float]) -> Group:
     return Group(*(terminal_table(section) for section in sections(result, seconds)))
 
 
-def draw_training(trained: TrainResult) -> bytes:
-    """PNG of the training's curves, with that over the mixes if they were validated."""
-    # torch and matplotlib cost seconds; help and wrong arguments answer without them
-    from vitrina.reporting.training_curve import training_curve
-    from vitrina.training.checkpoints import METRICS, Place
-
-    folder = location(trained.folder)
-    lines = read_bytes(folder / METRICS).decode().splitlines()
-    _, progress = Place(folder, key="", inputs={}).last()
-    return training_curve([json.loads(line) for line in lines], progress.curve)
+def page(result: PipelineResult, seconds: Mapping[str, float], curve: bytes, sheet: bytes) -> str:
+    """report.html: the sections, the training curve and the contact sheet, both PNG."""
+    images = {"Training": curve, "Nearest images of held-out titles, after": sheet}
+    return html_page("Vitrina: a run", sections(result, seconds), images)

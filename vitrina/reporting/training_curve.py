@@ -1,8 +1,9 @@
-"""The pictures of a run as PNG: loss and recall over steps and mixes, and what titles find.
+"""The images of a run as PNG: loss and recall over steps and mixes, and what titles find.
 
 Figures are made without pyplot, which keeps state of its own and is not made for threads.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
@@ -10,11 +11,23 @@ from types import MappingProxyType
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vitrina.reporting.plots import DPI, INK, PALE, _png
+from vitrina.reporting.plots import DPI, INK, PALE, to_png
+from vitrina.results import TrainResult
+from vitrina.store.files import read_bytes
+from vitrina.store.paths import to_path
+from vitrina.training.checkpoints import METRICS, RunFolder
 
 LINES = {"1": "#1b6ca8", "5": "#e08e0b", "10": "#7b4fa3"}  # recall at k
 
 Record = Mapping[str, float]
+
+
+def draw_training(trained: TrainResult) -> bytes:
+    """PNG of the loss and recall of a training, from the files in its folder."""
+    folder = to_path(trained.folder)
+    lines = read_bytes(folder / METRICS).decode().splitlines()
+    _, progress = RunFolder(folder, key="", inputs={}).last()
+    return training_curve([json.loads(line) for line in lines], progress.alpha_metrics)
 
 
 def training_curve(
@@ -36,7 +49,7 @@ def training_curve(
     for panel, draw in zip(figure.subplots(1, len(draws), squeeze=False)[0], draws, strict=True):
         draw(panel)
     figure.tight_layout()
-    return _png(figure)
+    return to_png(figure)
 
 
 def _loss(panel: Axes, records: Sequence[Record]) -> None:

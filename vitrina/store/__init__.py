@@ -1,1 +1,1 @@
-"""TODO."""
+"""The store: files, fingerprints and artifacts, local or on S3."""

@@ -1,5 +1,6 @@
-"""TODO."""
+"""Artifacts: folders that a stage fills and that exist once their manifest is written, last."""
 
+import json
 import shutil
 import uuid
 from collections.abc import Iterable
@@ -12,10 +13,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from upath import UPath
 
 from vitrina.config import Parameters
-from vitrina.store.files import read_bytes, sizes, write_bytes
-from vitrina.store.paths import is_local, location
-
-# --- artifacts -------------------------------------------------------------------------------
+from vitrina.errors import UserError
+from vitrina.store.files import read_bytes, sizes, write_bytes, write_json
+from vitrina.store.paths import exists, is_file, is_local, to_path
 
 
 class Manifest(BaseModel):
@@ -25,7 +25,7 @@ class Manifest(BaseModel):
 
     stage: str
     key: str
-    place: str  # where it was made
+    made_in: str  # the folder, which paths in the result are in
     created: datetime
     parameters: dict[str, Any]
     result: dict[str, Any]
@@ -70,7 +70,7 @@ class Artifact:
         manifest = Manifest(
             stage=stage,
             key=key,
-            place=str(self.path),
+            made_in=str(self.path),
             created=datetime.now(UTC),
             parameters=parameters,
             result=result,
@@ -95,7 +95,7 @@ class Store(Parameters):
     @property
     def path(self) -> UPath:
         """The root as a place."""
-        return location(self.root)
+        return to_path(self.root)
 
     def artifact(self, stage: str, key: str) -> Artifact:
         """The artifact of a stage and key, finished or not."""
@@ -113,9 +113,9 @@ class Store(Parameters):
         link = Path(latest.path)
         if link.is_dir() and not link.is_symlink():
             shutil.rmtree(link)  # what a copy that follows links makes of it
-        aside = link.with_name(f".latest.{uuid.uuid4().hex[:8]}")
-        aside.symlink_to(key)
-        aside.replace(link)
+        temp_file = link.with_name(f".latest.{uuid.uuid4().hex[:8]}")
+        temp_file.symlink_to(key)
+        temp_file.replace(link)
 
     def latest(self, stage: str) -> Artifact | None:
         """The artifact that ``latest`` names, if it is whole."""
@@ -130,3 +130,34 @@ class Store(Parameters):
             return None
         artifact = self.artifact(stage, key)
         return artifact if artifact.manifest() else None
+
+
+LAYOUT = 2
+LAYOUT_FILE = "vitrina-store.json"
+
+
+def open_store(root: str) -> Store:
+    """The store below a folder, which is marked with the layout that this version writes.
+
+    Raises UserError if the folder holds a store of another layout.
+    """
+    store = Store(root=root)
+    check_layout(store.path)
+    if not is_file(store.path / LAYOUT_FILE):
+        write_json(store.path / LAYOUT_FILE, {"layout": LAYOUT})
+    return store
+
+
+def check_layout(root: UPath) -> None:
+    """Refuse a folder with a store that another version of Vitrina has written."""
+    marker = root / LAYOUT_FILE
+    if is_file(marker):
+        layout = json.loads(read_bytes(marker)).get("layout")
+    else:
+        written = ("clean/latest", "demo/latest", "models/history")
+        layout = 1 if any(exists(root / name) for name in written) else LAYOUT
+    if layout != LAYOUT:
+        raise UserError(
+            f"{root} holds a store of layout {layout}; this version of Vitrina reads and writes "
+            f"layout {LAYOUT}. Choose another --output; a model of the old store can be its --model."
+        )

@@ -1,4 +1,4 @@
-"""TODO."""
+"""The user's cache: what can be made or fetched again, on the local disk."""
 
 import os
 from collections.abc import Iterable

@@ -5,6 +5,7 @@ manifest, written last, stands in it and every file the manifest lists is there 
 """
 
 import errno
+import json
 import os
 import re
 import shutil
@@ -19,10 +20,12 @@ from typing import NamedTuple
 from upath import UPath
 
 from vitrina.errors import UserError
-from vitrina.store.paths import explained, is_local
+from vitrina.store.paths import as_user_error, is_local
 
-ASIDE = re.compile(r"\..+\.[0-9a-f]{8}\.part")  # what a local file is called while it is written
-ABANDONED_SECONDS = 3_600  # without a write, after which nobody is still at it
+TEMP_FILE = re.compile(
+    r"\..+\.[0-9a-f]{8}\.part"
+)  # what a local file is called while it is written
+STALE_SECONDS = 3_600  # without a write, after which nobody is still at it
 
 
 # --- files -----------------------------------------------------------------------------------
@@ -51,7 +54,7 @@ def _local_listing(folder: Path, prefix: str = "") -> Iterator[tuple[str, FileIn
     except (FileNotFoundError, NotADirectoryError):
         return
     except PermissionError:
-        with explained(UPath(folder)):
+        with as_user_error(UPath(folder)):
             raise
     with entries:
         for entry in entries:
@@ -75,7 +78,7 @@ def _s3_listing(folder: UPath) -> Iterator[tuple[str, FileInfo]]:
     prefix = f"{key}/" if key else ""
     request = {"Bucket": bucket, "Prefix": prefix}
     while True:
-        with explained(folder):
+        with as_user_error(folder):
             page = folder.fs.call_s3("list_objects_v2", **request)
         for found in page.get("Contents", ()):
             name = found["Key"].removeprefix(prefix)
@@ -100,50 +103,50 @@ def sizes(folder: UPath, names: Iterable[str]) -> dict[str, int]:
 
 
 @contextmanager
-def reading(path: UPath) -> Iterator[Path]:
+def local_read(path: UPath) -> Iterator[Path]:
     """A local file with the content of ``path``: itself, or a copy that is gone afterwards."""
     if is_local(path):
         if not Path(path.path).is_file():
             raise UserError(f"{path} does not exist or is not a file.")
         yield Path(path.path)
         return
-    with tempfile.TemporaryDirectory(prefix="vitrina-") as scratch, explained(path):
+    with tempfile.TemporaryDirectory(prefix="vitrina-") as scratch, as_user_error(path):
         local = Path(scratch) / path.name
         path.fs.get_file(path.path, str(local))
         yield local
 
 
 @contextmanager
-def writing(path: UPath) -> Iterator[Path]:
+def atomic_write(path: UPath) -> Iterator[Path]:
     """A local file to write; it becomes ``path`` whole when the block ends well, or not at all."""
     if is_local(path):
         target = Path(path.path)
-        with explained(path):
+        with as_user_error(path):
             target.parent.mkdir(parents=True, exist_ok=True)
-        aside = _aside(target)
+        temp_file = _temp_file(target)
         try:
-            yield aside
-            aside.replace(target)
+            yield temp_file
+            temp_file.replace(target)
         finally:
-            aside.unlink(missing_ok=True)
+            temp_file.unlink(missing_ok=True)
         return
     with tempfile.TemporaryDirectory(prefix="vitrina-") as scratch:
         local = Path(scratch) / path.name
         yield local
-        with explained(path):
+        with as_user_error(path):
             path.fs.put_file(str(local), path.path)
 
 
-def _aside(target: Path) -> Path:
+def _temp_file(target: Path) -> Path:
     return target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
 
 
-def is_aside(name: str) -> bool:
+def is_temp_file(name: str) -> bool:
     """Whether a file, by its name or path, is one that was not, or not yet, put in place."""
-    return bool(ASIDE.fullmatch(name.rsplit("/", 1)[-1]))
+    return bool(TEMP_FILE.fullmatch(name.rsplit("/", 1)[-1]))
 
 
-def remove_abandoned(folder: UPath) -> None:
+def remove_stale_temp_files(folder: UPath) -> None:
     """Remove what killed writers left aside in a folder on a disk, not in its subfolders.
 
     A file counts as left when nothing was written to it for an hour. What may not be looked at or
@@ -151,10 +154,10 @@ def remove_abandoned(folder: UPath) -> None:
     """
     if not is_local(folder):
         return  # there a file that was not sent whole is none
-    latest = time.time() - ABANDONED_SECONDS
+    latest = time.time() - STALE_SECONDS
     try:
         with os.scandir(folder.path) as entries:
-            left = [entry for entry in entries if is_aside(entry.name)]
+            left = [entry for entry in entries if is_temp_file(entry.name)]
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return
     for entry in left:
@@ -165,7 +168,7 @@ def remove_abandoned(folder: UPath) -> None:
 
 def read_bytes(path: UPath) -> bytes:
     """The content of a file; UserError if it is missing or denied."""
-    with explained(path):
+    with as_user_error(path):
         content: bytes = path.fs.cat_file(path.path)
         return content
 
@@ -173,11 +176,16 @@ def read_bytes(path: UPath) -> bytes:
 def write_bytes(path: UPath, content: bytes) -> None:
     """Put a small file in place whole, replacing one that is there."""
     if is_local(path):
-        with writing(path) as aside:
-            aside.write_bytes(content)
+        with atomic_write(path) as temp_file:
+            temp_file.write_bytes(content)
     else:
-        with explained(path):
+        with as_user_error(path):
             path.fs.pipe_file(path.path, content)
+
+
+def write_json(path: UPath, content: object) -> None:
+    """Put a JSON file in place whole, indented for people."""
+    write_bytes(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def create_bytes(path: UPath, content: bytes) -> bool:
@@ -187,29 +195,29 @@ def create_bytes(path: UPath, content: bytes) -> bool:
     """
     if not is_local(path):
         try:
-            with explained(path):
+            with as_user_error(path):
                 path.fs.pipe_file(path.path, content, mode="create")
         except FileExistsError:
             return read_bytes(path) == content  # our own, whose answer was lost and tried again
         return True
     target = Path(path.path)
-    with explained(path):
+    with as_user_error(path):
         target.parent.mkdir(parents=True, exist_ok=True)
-    aside = _aside(target)
+    temp_file = _temp_file(target)
     try:
-        aside.write_bytes(content)
-        os.link(aside, target)  # unlike a rename, it refuses a name that is taken
+        temp_file.write_bytes(content)
+        os.link(temp_file, target)  # unlike a rename, it refuses a name that is taken
     except FileExistsError:
         return False
     finally:
-        aside.unlink(missing_ok=True)
+        temp_file.unlink(missing_ok=True)
     return True
 
 
 def copy(source: UPath, target: UPath) -> None:
     """Copy one file between any two places."""
-    with reading(source) as local, writing(target) as aside:
-        shutil.copyfile(local, aside)
+    with local_read(source) as local, atomic_write(target) as temp_file:
+        shutil.copyfile(local, temp_file)
 
 
 def remove(paths: Iterable[UPath]) -> None:

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Fingerprints: short hashes of values and of files' content."""
 
 import hashlib
 import json
@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel
 from upath import UPath
 
-from vitrina.store.paths import explained, is_local
+from vitrina.store.paths import as_user_error, is_local
 
 # --- fingerprints ----------------------------------------------------------------------------
 
@@ -26,7 +26,7 @@ def _plain(value: object) -> object:
 
 def file_fingerprint(path: UPath) -> str:
     """A hash of a file's content: read locally, the store's own ETag on S3."""
-    with explained(path):
+    with as_user_error(path):
         if not is_local(path):
             info = path.fs.info(path.path)
             return fingerprint(info["size"], str(info["ETag"]))

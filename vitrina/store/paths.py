@@ -1,4 +1,4 @@
-"""TODO."""
+"""Paths as users write them: local or s3://. With ``files`` the only code that knows which."""
 
 import os
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ S3_OPTIONS: dict[str, Any] = {
 }
 
 
-def location(path: str | os.PathLike[str]) -> UPath:
+def to_path(path: str | os.PathLike[str]) -> UPath:
     """The place that a user's text names: an absolute local path or an s3:// address."""
     if isinstance(path, UPath):
         return path
@@ -43,7 +43,7 @@ def is_local(path: UPath) -> bool:
 
 
 @contextmanager
-def explained(path: UPath) -> Iterator[None]:
+def as_user_error(path: UPath) -> Iterator[None]:
     """Turn what a store answers to a wrong name or missing right into a UserError that says so."""
     from botocore.exceptions import NoCredentialsError, ProfileNotFound
 
@@ -62,13 +62,13 @@ def explained(path: UPath) -> Iterator[None]:
 
 def exists(path: UPath) -> bool:
     """Whether a file or folder is there; one request on S3. UserError if access is denied."""
-    with explained(path):
+    with as_user_error(path):
         return bool(path.fs.exists(path.path))
 
 
 def is_file(path: UPath) -> bool:
     """Whether a file is there; one request on S3. UserError if access is denied."""
-    with explained(path):
+    with as_user_error(path):
         try:
             return bool(path.fs.info(path.path)["type"] == "file")
         except (FileNotFoundError, NotADirectoryError):

@@ -32,9 +32,14 @@ class Stage(Generic[Result]):
     result: type[Result]
     code: str
 
+    @property
+    def code_version(self) -> str:
+        """Hash of the code that decides the artifacts."""
+        return code_version(self.code)
+
     def key(self, inputs: dict[str, Any]) -> str:
         """The key of the artifact of these inputs."""
-        return fingerprint(self.name, code_version(self.code), inputs)
+        return fingerprint(self.name, self.code_version, inputs)
 
     def find_or_make(
         self,

@@ -13,7 +13,7 @@ from torch import Tensor
 from upath import UPath
 
 from vitrina.errors import UserError
-from vitrina.store.files import listing, read_bytes, reading, remove, write_bytes, writing
+from vitrina.store.files import atomic_write, listing, local_read, read_bytes, remove, write_bytes
 from vitrina.store.paths import is_file
 
 logger = logging.getLogger(__name__)
@@ -33,20 +33,20 @@ class Progress:
     """How far a training is, and what it has found so far."""
 
     step: int = 0  # optimiser steps done; order, schedule, texts and augmentation follow from it
-    settled: int = 0  # the last step after which all due validation and saving was done
+    finalized_step: int = 0  # the last step after which all due validation and saving was done
     epoch: int = 0  # that the last step belongs to, from 1
     base: dict[str, float] = field(default_factory=dict)  # validation before the first step
     best: dict[str, float] = field(default_factory=dict)  # validation of the best weights
     best_epoch: int = 0
     best_checkpoint: str = ""  # the file with the best weights
-    stale: int = 0  # validations since the best one
+    validations_without_improvement: int = 0  # validations since the best one
     stopped: bool = False  # early
-    mix: float = 1.0  # of the base (0) and the best weights (1) in the finished model
-    curve: dict[str, dict[str, float]] = field(default_factory=dict)  # validation by mix
+    wise_ft_alpha: float = 1.0  # of the base (0) and the best weights (1) in the finished model
+    alpha_metrics: dict[str, dict[str, float]] = field(default_factory=dict)  # validation by mix
 
 
 @dataclass(frozen=True)
-class Place:
+class RunFolder:
     """The folder of one training: whose it is, and where its last checkpoint is."""
 
     folder: UPath
@@ -92,12 +92,12 @@ class Place:
 
     def save(self, name: str, content: Mapping[str, Any]) -> None:
         """Write a checkpoint whole or not at all."""
-        with writing(self.folder / name) as aside, aside.open("wb") as file:
+        with atomic_write(self.folder / name) as temp_file, temp_file.open("wb") as file:
             torch.save(dict(content), file)
 
     def load(self, name: str) -> dict[str, Any]:
         """A checkpoint, on the CPU."""
-        with reading(self.folder / name) as local:
+        with local_read(self.folder / name) as local:
             content: dict[str, Any] = torch.load(local, weights_only=True, map_location="cpu")
             return content
 

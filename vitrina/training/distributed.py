@@ -12,7 +12,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-# One process may read pictures or write a checkpoint while the others wait for it.
+# One process may read images or write a checkpoint while the others wait for it.
 TIMEOUT = timedelta(hours=2)
 
 
@@ -28,7 +28,7 @@ class World:
     size: int = 1
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this is the process that writes and tells."""
         return self.rank == 0
 
@@ -36,7 +36,7 @@ class World:
         """How many of ``rows`` each process has; they differ by one at most."""
         return [len(part) for part in np.array_split(np.arange(rows), self.size)]
 
-    def span(self, rows: int) -> slice:
+    def local_slice(self, rows: int) -> slice:
         """Which of ``rows`` are this process's."""
         sizes = self.sizes(rows)
         first = sum(sizes[: self.rank])
@@ -53,7 +53,7 @@ class World:
         dist.all_gather(parts, padded)
         return torch.cat([one[:size] for one, size in zip(parts, sizes, strict=True)])
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         """Go on when all processes have come here."""
         if self.size > 1:
             dist.barrier()

@@ -7,11 +7,15 @@ from vitrina.config import TrainConfig
 from vitrina.errors import UserError
 from vitrina.model.model import RuCLIP
 from vitrina.training.checkpoints import Progress
-from vitrina.training.loop import Run, Training
+from vitrina.training.loop import TrainingLoop, TrainingRun
 
 
-def fit(
-    table: pd.DataFrame, held_out: pd.DataFrame, model: RuCLIP, config: TrainConfig, run: Run
+def fine_tune(
+    table: pd.DataFrame,
+    held_out: pd.DataFrame,
+    model: RuCLIP,
+    config: TrainConfig,
+    run: TrainingRun,
 ) -> Progress:
     """Fine-tune a copy of ``model`` on a processed table, choosing the epoch on held-out rows.
 
@@ -19,11 +23,11 @@ def fit(
     ``config.json`` beside it, ``metrics.jsonl`` and ``ruclip/``, a ruCLIP folder of the best epoch.
     Goes on from the folder's last checkpoint. Whatever interrupts it, the last whole step is saved.
 
-    Raises UserError on a picture that cannot be read, a loss that is no number, or no GPU memory.
+    Raises UserError on an image that cannot be read, a loss that is no number, or no GPU memory.
     """
     if len(table) < 2:
         raise UserError(f"{len(table)} rows to train on: a contrast needs at least 2.")
-    training = Training(table, held_out, model, config, run)
+    training = TrainingLoop(table, held_out, model, config, run)
     training.start()
     try:
         training.run_steps()

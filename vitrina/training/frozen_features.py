@@ -7,7 +7,7 @@ from vitrina.model.tokenize import PAD
 from vitrina.training.data.batches import Batch
 from vitrina.training.data.pixels import Pixels
 from vitrina.training.distributed import World
-from vitrina.training.towers import Towers
+from vitrina.training.towers import TrainingTowers
 
 CHUNK = 64
 
@@ -15,9 +15,11 @@ CHUNK = 64
 class FrozenImages:
     """Image features of all rows, float32 (rows, dim) on the CPU: 4 × dim bytes a row."""
 
-    def __init__(self, towers: Towers, pixels: Pixels, device: torch.device, world: World) -> None:
+    def __init__(
+        self, towers: TrainingTowers, pixels: Pixels, device: torch.device, world: World
+    ) -> None:
         rows = range(len(pixels.paths))
-        own = rows[world.span(len(rows))]
+        own = rows[world.local_slice(len(rows))]
         parts = [
             image_features(towers, pixels.stack(own[first : first + CHUNK]), device)
             for first in range(0, len(own), CHUNK)
@@ -29,13 +31,13 @@ class FrozenImages:
 
     def of(self, batch: Batch) -> Tensor:
         """This process's part of a batch, (part, dim)."""
-        return self.features[batch.rows[self.world.span(len(batch.rows))]]
+        return self.features[batch.rows[self.world.local_slice(len(batch.rows))]]
 
 
 class FrozenTexts:
     """Text features by token ids; a text met before is looked up: 4 × dim bytes a text."""
 
-    def __init__(self, towers: Towers, device: torch.device) -> None:
+    def __init__(self, towers: TrainingTowers, device: torch.device) -> None:
         self.towers, self.device = towers, device
         self.known: dict[tuple[int, ...], Tensor] = {}
 
@@ -50,12 +52,12 @@ class FrozenTexts:
 
 
 @torch.no_grad()
-def image_features(towers: Towers, pixels: Tensor, device: torch.device) -> Tensor:
+def image_features(towers: TrainingTowers, pixels: Tensor, device: torch.device) -> Tensor:
     """Features float32 (batch, dim) on the CPU, of uint8 pixels."""
     return towers.image(pixels.to(device)).cpu()
 
 
 @torch.no_grad()
-def text_features(towers: Towers, ids: Tensor, device: torch.device) -> Tensor:
+def text_features(towers: TrainingTowers, ids: Tensor, device: torch.device) -> Tensor:
     """Features float32 (batch, dim) on the CPU, of token ids."""
     return towers.text(ids.to(device)).cpu()

@@ -24,7 +24,7 @@ def chunks(pixels: Tensor, ids: Tensor, size: int) -> list[Part]:
     if not size or size >= len(ids):
         return [(pixels, ids)]
     parts = zip(torch.split(pixels, size), torch.split(ids, size), strict=True)
-    return [(picture, _cut(text)) for picture, text in parts]
+    return [(image, _cut(text)) for image, text in parts]
 
 
 def _cut(ids: Tensor) -> Tensor:
@@ -50,16 +50,16 @@ def backward(
     leaves = [leaf.detach().requires_grad_() for leaf in (image, text, features[0][2])]
     value = loss(*leaves)
     by_image, by_text, by_factor = torch.autograd.grad(value, leaves)
-    at = world.span(rows).start
+    at = world.local_slice(rows).start
     for index, part in enumerate(parts):
         last = index == len(parts) - 1
         with nullcontext() if last else _unsynchronised(towers):
             outputs = graphs[index] if graphs else towers(*part)
-            span = slice(at, at + len(part[1]))
+            local_slice = slice(at, at + len(part[1]))
             # The wrapper averages over the processes, but a sum over the batch's rows is wanted.
-            gradients = [by_image[span] * world.size, by_text[span] * world.size]
+            gradients = [by_image[local_slice] * world.size, by_text[local_slice] * world.size]
             _feed(outputs, [*gradients, by_factor] if last else gradients)
-        at = span.stop
+        at = local_slice.stop
     return value.detach()
 
 

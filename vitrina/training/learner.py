@@ -21,7 +21,7 @@ from vitrina.training.frozen_features import FrozenImages, FrozenTexts
 from vitrina.training.loss import MAX_LOGIT_SCALE, contrastive_loss, same_product
 from vitrina.training.optimizer import adamw, set_learning_rate
 from vitrina.training.schedule import learning_rate
-from vitrina.training.towers import Towers
+from vitrina.training.towers import TrainingTowers
 
 Weights = dict[str, Tensor]
 
@@ -35,7 +35,7 @@ class Learner:
         self.config, self.steps, self.device, self.world = config, steps, device, world
         self.progress = Progress()
         self.consistent = True
-        self.towers = Towers(model, config, device)
+        self.towers = TrainingTowers(model, config, device)
         self.clip = self.towers.clip
         self.shared = world.wrap(self.towers)
         self.optimizer = adamw(self.clip, config.weight_decay, config.layer_decay)
@@ -44,7 +44,7 @@ class Learner:
         self.frozen_texts: FrozenTexts | None = None
 
     def compute_frozen(self, pixels: Pixels) -> None:
-        """Make the features of a frozen tower ready, those of the pictures all at once."""
+        """Make the features of a frozen tower ready, those of the images all at once."""
         if self.config.freeze == "image":
             self.frozen_images = FrozenImages(self.towers, pixels, self.device, self.world)
         if self.config.freeze == "text":

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from vitrina.config import TrainConfig
-from vitrina.execution.progress import OnProgress, unheard
+from vitrina.execution.progress import OnProgress, no_progress
 from vitrina.model.device import choose
 from vitrina.model.model import RuCLIP
 from vitrina.model.save import put_model, put_model_files
@@ -20,8 +20,8 @@ from vitrina.training.checkpoints import (
     BEST_WITHIN_EPOCH,
     MODEL_FOLDER,
     WITHIN_EPOCH,
-    Place,
     Progress,
+    RunFolder,
     checkpoint_name,
     epoch_checkpoints,
 )
@@ -30,10 +30,10 @@ from vitrina.training.data.pairs import pairs_from
 from vitrina.training.data.pixels import shared_pixels
 from vitrina.training.distributed import World
 from vitrina.training.learner import Learner
-from vitrina.training.loss_monitor import Monitor
-from vitrina.training.tracking import MetricsFile, Nowhere, Tracker
+from vitrina.training.loss_monitor import LossMonitor
+from vitrina.training.tracking import MetricsFile, NoTracker, Tracker
 from vitrina.training.validation import Metrics, Validation, better, held_out_rows
-from vitrina.training.wise_ft import Weights, curve, mixed
+from vitrina.training.wise_ft import Weights, alpha_metrics, interpolate_weights
 
 logger = logging.getLogger(__name__)
 
@@ -41,16 +41,16 @@ SAVE_SECONDS = 600  # between checkpoints within an epoch, unless save_every_ste
 
 
 @dataclass(frozen=True)
-class Run:
+class TrainingRun:
     """Where a training writes, whom it tells, and which of its processes this is."""
 
-    place: Place
-    tracker: Tracker = field(default_factory=Nowhere)
-    on_step: OnProgress = unheard
+    run_folder: RunFolder
+    tracker: Tracker = field(default_factory=NoTracker)
+    on_step: OnProgress = no_progress
     world: World = field(default_factory=World)
 
 
-class Training:
+class TrainingLoop:
     """One training: the order in which its parts do their work."""
 
     def __init__(
@@ -59,7 +59,7 @@ class Training:
         held_out: pd.DataFrame,
         model: RuCLIP,
         config: TrainConfig,
-        run: Run,
+        run: TrainingRun,
     ) -> None:
         self.config, self.run, self.base = config, run, model
         self.model = to_train(model, config)
@@ -72,8 +72,8 @@ class Training:
         if len(validated.pairs):
             self.validation = Validation(validated, pixels[1], self.model, run.world)
         self.learner = Learner(self.model, config, len(self.steps), self.device, run.world)
-        self.metrics = MetricsFile(run.place.folder)
-        self.monitor = Monitor(pairs.nm)
+        self.metrics = MetricsFile(run.run_folder.folder)
+        self.monitor = LossMonitor(pairs.nm)
         self.saved_step, self.saved_at = 0, time.monotonic()
 
     @property
@@ -83,23 +83,25 @@ class Training:
 
     def start(self) -> None:
         """Take up the last checkpoint, or begin the folder."""
-        place = self.run.place
-        checkpoint, _ = place.last()
+        run_folder = self.run.run_folder
+        checkpoint, _ = run_folder.last()
         if checkpoint:
-            self.learner.restore(place.load(checkpoint))
+            self.learner.restore(run_folder.load(checkpoint))
             self.saved_step = self.progress.step
             self.metrics.resume(self.progress)
             logger.info("train: resumed after step %d of %d", self.progress.step, len(self.steps))
-        elif self.run.world.leads:
-            place.point(None, self.progress)
-            put_model_files(self.model, place.folder)
+        elif self.run.world.is_main:
+            run_folder.point(None, self.progress)
+            put_model_files(self.model, run_folder.folder)
 
     def run_steps(self) -> None:
         """Train to the last step or to the early stop."""
         if self.progress.step == 0:
             self.learner.progress = dataclasses.replace(self.progress, base=self._validate())
             self._log_validation(self.progress, self.progress.base)
-        if self.progress.settled < self.progress.step:  # interrupted between a step and its end
+        if (
+            self.progress.finalized_step < self.progress.step
+        ):  # interrupted between a step and its end
             self._settle(self.learner.rate)
         todo = range(self.progress.step, len(self.steps))
         if self.progress.stopped or not todo:
@@ -120,7 +122,7 @@ class Training:
         config, progress = self.config, self.progress
         step, within = progress.step, progress.step % self.steps.per_epoch
         progress = dataclasses.replace(
-            progress, settled=step, epoch=-(-step // self.steps.per_epoch)
+            progress, finalized_step=step, epoch=-(-step // self.steps.per_epoch)
         )
         validates = not within or _every(config.validate_every_steps, step)
         saves = self._save_is_due()
@@ -164,22 +166,30 @@ class Training:
         self._log_validation(progress, metrics)
         self.monitor.restart()  # validating is no training: it does not count as its time
         if metrics and progress.best_checkpoint and not better(metrics, progress.best):
-            stale = progress.stale + 1
-            stopped = 0 < self.config.patience <= stale
-            return dataclasses.replace(progress, stale=stale, stopped=stopped)
+            validations_without_improvement = progress.validations_without_improvement + 1
+            stopped = 0 < self.config.patience <= validations_without_improvement
+            return dataclasses.replace(
+                progress,
+                validations_without_improvement=validations_without_improvement,
+                stopped=stopped,
+            )
         name = checkpoint_name(progress.epoch) if ends else BEST_WITHIN_EPOCH
         progress = dataclasses.replace(
-            progress, best=metrics, best_epoch=progress.epoch, best_checkpoint=name, stale=0
+            progress,
+            best=metrics,
+            best_epoch=progress.epoch,
+            best_checkpoint=name,
+            validations_without_improvement=0,
         )
-        if not ends and self.run.world.leads:
-            self.run.place.save(name, self._content(progress))
+        if not ends and self.run.world.is_main:
+            self.run.run_folder.save(name, self._content(progress))
         return progress
 
     def _save_is_due(self) -> bool:
         if self.config.save_every_steps:
             return _every(self.config.save_every_steps, self.progress.step)
         # Each process has its own clock, and only one of them writes.
-        return self.run.world.leads and time.monotonic() - self.saved_at > SAVE_SECONDS
+        return self.run.world.is_main and time.monotonic() - self.saved_at > SAVE_SECONDS
 
     def _content(self, progress: Progress) -> dict[str, Any]:
         return {
@@ -187,24 +197,24 @@ class Training:
             **self.learner.content(),
             "config": self.model.config,
             "progress": dataclasses.asdict(progress),
-            "training": {"key": self.run.place.key, "inputs": self.run.place.inputs},
+            "training": {"key": self.run.run_folder.key, "inputs": self.run.run_folder.inputs},
         }
 
     def _save(self, name: str, progress: Progress) -> None:
-        if self.run.world.leads:
-            self.run.place.save(name, self._content(progress))
-            self.run.place.point(name, progress)
+        if self.run.world.is_main:
+            self.run.run_folder.save(name, self._content(progress))
+            self.run.run_folder.point(name, progress)
             self.metrics.flush()
         self.saved_step, self.saved_at = progress.step, time.monotonic()
 
     def _remove_old(self, progress: Progress) -> None:
         """Leave the newest checkpoints and the best one, where only so many are wanted."""
         keep = self.config.keep_checkpoints
-        if not keep or not self.run.world.leads:
+        if not keep or not self.run.world.is_main:
             return
         stay = {checkpoint_name(progress.epoch - age) for age in range(keep)}
         stay.add(progress.best_checkpoint)
-        folder = self.run.place.folder
+        folder = self.run.run_folder.folder
         remove(folder / name for name in epoch_checkpoints(folder) if name not in stay)
 
     def save_interrupted(self) -> None:
@@ -216,19 +226,19 @@ class Training:
 
     def finish(self) -> Progress:
         """Make the ruCLIP folder: the best weights, or the best mix of them and the base's."""
-        place, progress = self.run.place, self.progress
-        self.run.world.wait()  # for the one that writes
-        base, tuned = self.base.clip.state_dict(), place.load(progress.best_checkpoint)
+        run_folder, progress = self.run.run_folder, self.progress
+        self.run.world.barrier()  # for the one that writes
+        base, tuned = self.base.clip.state_dict(), run_folder.load(progress.best_checkpoint)
         weights = tuned["model_state_dict"]
-        if self.config.interpolations and self.validation:
-            found = curve(base, weights, self.config.interpolations, self._validate_weights)
-            progress = with_mix(progress, found)
-            weights = mixed(base, weights, progress.mix)
-        if self.run.world.leads:
-            put_model(self.model, weights, place.folder / MODEL_FOLDER)
-            place.point(checkpoint_name(progress.epoch), progress)
+        if self.config.wise_ft_points and self.validation:
+            found = alpha_metrics(base, weights, self.config.wise_ft_points, self._validate_weights)
+            progress = with_best_alpha(progress, found)
+            weights = interpolate_weights(base, weights, progress.wise_ft_alpha)
+        if self.run.world.is_main:
+            put_model(self.model, weights, run_folder.folder / MODEL_FOLDER)
+            run_folder.point(checkpoint_name(progress.epoch), progress)
             self.metrics.flush()
-            remove([place.folder / WITHIN_EPOCH])
+            remove([run_folder.folder / WITHIN_EPOCH])
         return progress
 
     def _validate_weights(self, weights: Weights) -> Metrics:
@@ -237,18 +247,18 @@ class Training:
         return self.validation.run(self.learner.towers, self.device)
 
 
-def with_mix(progress: Progress, found: Mapping[float, Metrics]) -> Progress:
+def with_best_alpha(progress: Progress, found: Mapping[float, Metrics]) -> Progress:
     """The progress with the best of the validated mixes; on a tie, that of more fine-tuned."""
     best = 1.0
-    for mix in sorted(found, reverse=True):
-        if better(found[mix], found[best]):
-            best = mix
-    points = {f"{mix:g}": metrics for mix, metrics in found.items()}
-    return dataclasses.replace(progress, mix=best, best=found[best], curve=points)
+    for wise_ft_alpha in sorted(found, reverse=True):
+        if better(found[wise_ft_alpha], found[best]):
+            best = wise_ft_alpha
+    points = {f"{wise_ft_alpha:g}": metrics for wise_ft_alpha, metrics in found.items()}
+    return dataclasses.replace(progress, wise_ft_alpha=best, best=found[best], alpha_metrics=points)
 
 
 def to_train(model: RuCLIP, config: TrainConfig) -> RuCLIP:
-    """A copy whose configuration says how its pictures are made square."""
+    """A copy whose configuration says how its images are made square."""
     return dataclasses.replace(
         model, clip=copy.deepcopy(model.clip), config=trained_config(model, config)
     )
@@ -256,7 +266,10 @@ def to_train(model: RuCLIP, config: TrainConfig) -> RuCLIP:
 
 def trained_config(model: RuCLIP, config: TrainConfig) -> dict[str, Any]:
     """The config.json of the fine-tuned model."""
-    return {**model.config, "fit": model.fit if config.fit == "model" else config.fit}
+    return {
+        **model.config,
+        "fit": model.resize_mode if config.resize_mode == "model" else config.resize_mode,
+    }
 
 
 def _every(interval: int, step: int) -> bool:

@@ -36,6 +36,6 @@ def contrastive_loss(
 def same_product(products: Tensor) -> Tensor:
     """Which rows are listings of one product: bool (batch, batch), of int64 (batch, keys).
 
-    Two rows are the same when they agree in any key: the title's, the picture's.
+    Two rows are the same when they agree in any key: the title's, the image's.
     """
     return (products[:, None, :] == products[None, :, :]).any(-1)

@@ -11,7 +11,7 @@ from vitrina.errors import UserError
 SHOWN = 50  # ids in an error message
 
 
-class Monitor:
+class LossMonitor:
     """Loss and gradient norm of the steps since the last check."""
 
     def __init__(self, nm: "pd.Series[str]") -> None:

@@ -34,11 +34,11 @@ def model_card(
         f"{progress.step} steps in {progress.epoch} epochs; best: epoch {progress.best_epoch}, "
         f"`{progress.best_checkpoint}`"
         + (", training stopped early." if progress.stopped else "."),
-        f"A picture is made square by `{model_config['fit']}`.",
+        f"An image is made square by `{model_config['fit']}`.",
     ]
-    if progress.curve:
+    if progress.alpha_metrics:
         about.append(
-            f"`{MODEL_FOLDER}/` is {progress.mix:.0%} of the best epoch and the rest of the base."
+            f"`{MODEL_FOLDER}/` is {progress.wise_ft_alpha:.0%} of the best epoch and the rest of the base."
         )
     sections = {
         "# ruCLIP fine-tuned on a product catalogue": "\n".join(f"- {line}" for line in about),
@@ -69,8 +69,10 @@ def _validation(progress: Progress) -> str:
 def _curve(progress: Progress) -> str:
     names = ("mean_recall_at_1", "mean_recall_at_5", "mean_recall_at_10", "mean_mrr")
     lines = [
-        (mix, *(_number(metrics[name]) for name in names))
-        for mix, metrics in sorted(progress.curve.items(), key=lambda one: float(one[0]))
+        (wise_ft_alpha, *(_number(metrics[name]) for name in names))
+        for wise_ft_alpha, metrics in sorted(
+            progress.alpha_metrics.items(), key=lambda one: float(one[0])
+        )
     ]
     return _table(("mix", *names), lines) if lines else ""
 

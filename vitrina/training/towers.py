@@ -9,19 +9,13 @@ from torch import Tensor, nn
 from vitrina.config import TrainConfig
 from vitrina.images.load import normalize
 from vitrina.model.forward import encode_image, encode_text
+from vitrina.model.hardware import training_precision
 from vitrina.model.model import RuCLIP
 
 Frozen = Literal["none", "image", "text"]
 
 
-def uses_bfloat16(precision: Literal["auto", "float32", "bfloat16"], device: torch.device) -> bool:
-    """Whether the towers compute in bfloat16: when asked, or on a GPU that has it."""
-    if precision == "auto":
-        return device.type == "cuda" and torch.cuda.is_bf16_supported()
-    return precision == "bfloat16"
-
-
-class Towers(nn.Module):
+class TrainingTowers(nn.Module):
     """ruCLIP's image and text tower around one model, which is trained in place."""
 
     def __init__(self, model: RuCLIP, config: TrainConfig, device: torch.device) -> None:
@@ -30,7 +24,7 @@ class Towers(nn.Module):
         self.mean, self.std = model.mean, model.std
         self.frozen: Frozen = config.freeze
         self.recomputes = config.gradient_checkpointing
-        self.autocasts = uses_bfloat16(config.precision, device)
+        self.autocasts = training_precision(config) == "bfloat16"
         for name, parameter in self.clip.named_parameters():
             tower = "image" if name.startswith("visual.") else "text"
             parameter.requires_grad_(name == "logit_scale" or tower != self.frozen)

@@ -31,7 +31,7 @@ class Tracker(Protocol):
         """Nothing more will come."""
 
 
-class Nowhere:
+class NoTracker:
     """The tracker of a training that nobody follows."""
 
     def log(self, record: Record) -> None:
@@ -55,7 +55,7 @@ class MetricsFile:
             self.records = [
                 one
                 for one in map(json.loads, lines)
-                if one["step"] <= (progress.step if "loss" in one else progress.settled)
+                if one["step"] <= (progress.step if "loss" in one else progress.finalized_step)
             ]
 
     def log(self, record: Record) -> None:
@@ -68,7 +68,7 @@ class MetricsFile:
         write_bytes(self.path, "".join(lines).encode())
 
 
-class Wandb:
+class WandbTracker:
     """A wandb run; offline when no key is set. Its failures are logged and never end a training."""
 
     def __init__(self, project: str, key: str, config: Mapping[str, Any], folder: Path) -> None:

@@ -1,85 +1,78 @@
-"""Stage "train": fine-tune ruCLIP on a processed table and keep the best epoch."""
+"""Fine-tune a model into a folder, in as many processes as are asked for."""
 
 from typing import Any
 
 from upath import UPath
 
-from tasks.orchestration import prefect_ui as artifacts
-from vitrina.config import TrainConfig
+from vitrina.config import Parameters, TrainConfig
 from vitrina.errors import UserError
+from vitrina.execution.progress import OnProgress, no_progress
 from vitrina.model.folder import folder_fingerprint, missing_files
 from vitrina.results import ModelResult, TrainResult
-from vitrina.store.artifacts import Artifact
-from vitrina.store.files import is_aside, listing
+from vitrina.store.files import is_temp_file, listing
 from vitrina.store.fingerprint import fingerprint
-from vitrina.store.paths import location
+from vitrina.store.paths import to_path
 
-PASSING = ("wandb/", "resume.pth", "manifest", ".")  # may change without the model changing
+# Files that may change without the model changing.
+VOLATILE_FILES = ("wandb/", "resume.pth", "manifest", ".")
 
 
-def training_inputs(
-    table_fingerprint: str, model: ModelResult, config: TrainConfig
-) -> dict[str, Any]:
-    """All that decides the weights, as plain values."""
-    return {
-        "table": table_fingerprint,
-        "model": model.fingerprint,
-        "parameters": config.content(),
-    }
+class TrainingRequest(Parameters):
+    """What is trained on what, and the folder it goes to; paths are local or ``s3://``."""
+
+    table: str
+    model: str
+    folder: str
+    inputs: dict[str, Any]  # everything that decides the weights
+    config: TrainConfig
+    project_name: str
+
+    @property
+    def key(self) -> str:
+        """Tells this training from others: a hash of its inputs."""
+        return fingerprint(self.inputs)
 
 
 def check_base(model: str, folder: UPath) -> None:
-    """Refuse a model that lies where training writes: it would be replaced before it is read."""
-    base = location(model).resolve()
+    """Refuse a base model in the folder that the training would write to."""
+    base = to_path(model).resolve()
     if folder.resolve() in (base, base.parent) and not missing_files(base):
         raise UserError(
-            f"{model} is the model to start from, and lies in {folder}, where the training would "
-            "write over it. Name another folder for the new one."
+            f"{model} is the base model and lies in {folder}, where the training would overwrite "
+            "it. Choose another folder for the new model."
         )
 
 
 def train_model(
-    table: str,
-    model: ModelResult,
-    artifact: Artifact,
-    config: TrainConfig,
-    project_name: str,
-    inputs: dict[str, Any],
-    *,
-    overwrite: bool = False,
+    request: TrainingRequest, progress: OnProgress = no_progress, *, overwrite: bool = False
 ) -> tuple[TrainResult, list[str]]:
-    """Fine-tune into the artifact's folder; the result and the files it consists of.
+    """Fine-tune into the request's folder; the result and the files it consists of.
 
-    A training begun there with the same ``inputs`` goes on from its last checkpoint. Raises
-    UserError if the folder holds another training and ``overwrite`` is off, or the model itself.
+    A training with the same inputs resumes from its last checkpoint. Raises UserError if the folder
+    holds the base model, or another training and ``overwrite`` is off.
     """
-    check_base(model.folder, artifact.path)
-    # torch costs seconds; help and wrong arguments answer without it
-    from vitrina.training.checkpoints import MODEL_FOLDER
-    from vitrina.training.job import Job
+    folder = to_path(request.folder)
+    check_base(request.model, folder)
+    # torch takes seconds to import
+    from vitrina.training.checkpoints import MODEL_FOLDER, RunFolder
     from vitrina.training.processes.launch import launch
 
-    job = Job(
-        table=table,
-        model=model.folder,
-        folder=str(artifact.path),
-        key=fingerprint(inputs),
-        inputs=inputs,
-        config=config,
-        project_name=project_name,
-    )
-    job.place.claim(overwrite=overwrite)
-    with artifacts.progress("train", "step", "Training steps") as show:
-        launch(job, show)
-    _, progress = job.place.last()
-    folder = artifact.path / MODEL_FOLDER
+    run_folder = RunFolder(folder, request.key, request.inputs)
+    run_folder.claim(overwrite=overwrite)
+    launch(request, progress)
+    _, state = run_folder.last()
     result = TrainResult(
-        folder=str(artifact.path),
-        model=ModelResult(folder=str(folder), fingerprint=folder_fingerprint(folder)),
-        checkpoint=str(artifact.path / progress.best_checkpoint),
-        epochs=progress.epoch,
-        best_epoch=progress.best_epoch,
-        metrics=progress.best,
+        folder=str(folder),
+        model=ModelResult(
+            folder=str(folder / MODEL_FOLDER),
+            fingerprint=folder_fingerprint(folder / MODEL_FOLDER),
+        ),
+        checkpoint=str(folder / state.best_checkpoint),
+        epochs=state.epoch,
+        best_epoch=state.best_epoch,
+        metrics=state.best,
     )
-    names = [name for name, _ in listing(artifact.path)]
-    return result, [name for name in names if not name.startswith(PASSING) and not is_aside(name)]
+    names = [name for name, _ in listing(folder)]
+    return result, [
+        name for name in names if not name.startswith(VOLATILE_FILES) and not is_temp_file(name)
+    ]

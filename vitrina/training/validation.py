@@ -17,7 +17,7 @@ from vitrina.training.data.pairs import Pairs, pairs_from
 from vitrina.training.data.pixels import Pixels
 from vitrina.training.distributed import World
 from vitrina.training.frozen_features import image_features, text_features
-from vitrina.training.towers import Towers
+from vitrina.training.towers import TrainingTowers
 
 CHUNK = 64
 Metrics = dict[str, float]
@@ -47,21 +47,21 @@ def better(one: Metrics, other: Metrics) -> bool:
 
 
 class Validation:
-    """Held-out rows, and how well their texts and pictures find each other."""
+    """Held-out rows, and how well their texts and images find each other."""
 
     def __init__(self, rows: HeldOut, pixels: Pixels, model: RuCLIP, world: World) -> None:
         self.groups, self.pixels, self.world = rows.groups, pixels, world
         self.ids = tokenize(model.tokenizer, rows.pairs.title.tolist())
         self._frozen: Tensor | None = None
 
-    def run(self, towers: Towers, device: torch.device) -> Metrics:
-        """Retrieval figures of the towers as they are; each picture of a product counts as right.
+    def run(self, towers: TrainingTowers, device: torch.device) -> Metrics:
+        """Retrieval figures of the towers as they are; each image of a product counts as right.
 
         ``mean_recall`` is the mean of recall at 1, 5 and 10 both ways. The processes share the
         work, and each gets the figures.
         """
         rows = len(self.groups)
-        own = range(rows)[self.world.span(rows)]
+        own = range(rows)[self.world.local_slice(rows)]
         image = self._image(towers, own, device)
         text = torch.cat([text_features(towers, self._texts(one), device) for one in _parts(own)])
         everything = [
@@ -71,7 +71,7 @@ class Validation:
         recalls = [metrics[f"mean_recall_at_{depth}"] for depth in DEPTHS]
         return {**metrics, "mean_recall": float(np.mean(recalls))}
 
-    def _image(self, towers: Towers, own: range, device: torch.device) -> Tensor:
+    def _image(self, towers: TrainingTowers, own: range, device: torch.device) -> Tensor:
         if self._frozen is not None:
             return self._frozen
         parts = [image_features(towers, self.pixels.stack(one), device) for one in _parts(own)]

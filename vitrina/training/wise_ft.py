@@ -12,23 +12,28 @@ Weights = dict[str, Tensor]
 Metrics = TypeVar("Metrics")
 
 
-def mixed(base: Mapping[str, Tensor], tuned: Mapping[str, Tensor], mix: float) -> Weights:
-    """``(1 - mix) · base + mix · tuned``; exactly the base at 0 and the tuned at 1."""
-    if mix in (0, 1):
-        return dict(tuned if mix else base)
-    return {name: value.lerp(tuned[name], mix) for name, value in base.items()}
+def interpolate_weights(
+    base: Mapping[str, Tensor], tuned: Mapping[str, Tensor], wise_ft_alpha: float
+) -> Weights:
+    """``(1 - wise_ft_alpha) · base + wise_ft_alpha · tuned``; exactly the base at 0 and the tuned at 1."""
+    if wise_ft_alpha in (0, 1):
+        return dict(tuned if wise_ft_alpha else base)
+    return {name: value.lerp(tuned[name], wise_ft_alpha) for name, value in base.items()}
 
 
-def mixes(count: int) -> list[float]:
+def alphas(count: int) -> list[float]:
     """``count`` mixes up to and with 1, evenly apart, and the base's 0: best guess first."""
     return [index / count for index in range(count, -1, -1)]
 
 
-def curve(
+def alpha_metrics(
     base: Mapping[str, Tensor],
     tuned: Mapping[str, Tensor],
     count: int,
     validate: Callable[[Weights], Metrics],
 ) -> dict[float, Metrics]:
     """The validation of every mix, from the tuned model's to the base's."""
-    return {mix: validate(mixed(base, tuned, mix)) for mix in mixes(count)}
+    return {
+        wise_ft_alpha: validate(interpolate_weights(base, tuned, wise_ft_alpha))
+        for wise_ft_alpha in alphas(count)
+    }

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Training data: pairs, their pixels, and the batches they form."""

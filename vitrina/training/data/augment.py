@@ -4,12 +4,12 @@ import numpy as np
 import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from torch import Tensor
 
-LEAST_SIDE = 0.85  # of the picture that a zoom keeps
+LEAST_SIDE = 0.85  # of the image that a zoom keeps
 TINT = 0.1  # how far brightness and contrast go
 
 
 def light(pixels: Tensor, random: np.random.Generator) -> Tensor:
-    """A picture uint8 (3, R, R) shifted, zoomed, mirrored by chance, a little lighter or darker.
+    """An image uint8 (3, R, R) shifted, zoomed, mirrored by chance, a little lighter or darker.
 
     Colours keep their hue, since titles name them.
     """
@@ -17,10 +17,10 @@ def light(pixels: Tensor, random: np.random.Generator) -> Tensor:
     side = round(resolution * random.uniform(LEAST_SIDE, 1))
     left, top = random.integers(resolution - side + 1, size=2)
     part = pixels[None, :, top : top + side, left : left + side].float()
-    picture: Tensor = F.interpolate(part, size=(resolution, resolution), mode="bilinear")[0]
+    image: Tensor = F.interpolate(part, size=(resolution, resolution), mode="bilinear")[0]
     if random.random() < 0.5:
-        picture = picture.flip(-1)
+        image = image.flip(-1)
     contrast, brightness = 1 + random.uniform(-TINT, TINT, size=2)
-    mean = picture.mean()
-    picture = (picture - mean) * contrast + mean * brightness
-    return picture.round_().clamp_(0, 255).to(pixels.dtype)
+    mean = image.mean()
+    image = (image - mean) * contrast + mean * brightness
+    return image.round_().clamp_(0, 255).to(pixels.dtype)

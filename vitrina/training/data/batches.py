@@ -6,7 +6,6 @@ worker processes nor a restart in mid-epoch changes a batch.
 
 import functools
 import multiprocessing
-import os
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from vitrina.config import TrainConfig
+from vitrina.execution.cpu_count import cpu_count
 from vitrina.model.model import RuCLIP
 from vitrina.model.tokenize import pad, tokenize
 from vitrina.training.data import augment, sampler
@@ -23,7 +23,7 @@ from vitrina.training.data.pairs import Pairs, training_text
 from vitrina.training.data.pixels import Pixels
 from vitrina.training.distributed import World
 
-TEXT, PICTURE = 1, 2  # streams of random numbers, so that one choice does not shift the other
+TEXT, IMAGE = 1, 2  # streams of random numbers, so that one choice does not shift the other
 MOST_WORKERS = 8
 
 
@@ -39,7 +39,7 @@ class Batch(NamedTuple):
 class Steps(Dataset[Batch]):
     """The batches of all epochs by global step, from 0.
 
-    It can be sent to other processes; each then has its own copy of the texts, and reads pictures
+    It can be sent to other processes; each then has its own copy of the texts, and reads images
     from the same cache.
     """
 
@@ -64,16 +64,16 @@ class Steps(Dataset[Batch]):
     def __getitem__(self, step: int) -> Batch:
         epoch, within = divmod(step, self.per_epoch)
         rows = sampler.batch(self.order(epoch), within, self.per_epoch)
-        own = rows[self.world.span(len(rows))].tolist()
+        own = rows[self.world.local_slice(len(rows))].tolist()
         return Batch(
-            pixels=self._pictures(own, epoch),
+            pixels=self._images(own, epoch),
             ids=pad(tokenize(self.tokenizer, [self._text(row, epoch) for row in own])),
             rows=torch.from_numpy(rows),
             products=torch.from_numpy(self.pairs.products[rows]),
         )
 
     def _order(self, epoch: int) -> sampler.Indices:
-        if self.config.same_products == "apart":
+        if self.config.same_products == "spread":
             return sampler.spread(self.pairs.groups, self.config.seed, epoch)
         return sampler.shuffled(len(self.pairs), self.config.seed, epoch)
 
@@ -85,13 +85,13 @@ class Steps(Dataset[Batch]):
         random = self._random(epoch, row, TEXT)
         return training_text(str(title), str(description), self.config, random)
 
-    def _pictures(self, rows: Sequence[int], epoch: int) -> Tensor:
+    def _images(self, rows: Sequence[int], epoch: int) -> Tensor:
         if self.config.freeze == "image":
             return torch.empty(0, dtype=torch.uint8)
         if self.config.augment == "none":
             return self.pixels.stack(rows)
         return torch.stack(
-            [augment.light(self.pixels[row], self._random(epoch, row, PICTURE)) for row in rows]
+            [augment.light(self.pixels[row], self._random(epoch, row, IMAGE)) for row in rows]
         )
 
 
@@ -121,4 +121,4 @@ def worker_count(num_workers: int, device: torch.device) -> int:
     """Loading processes: as asked, or one per core beside a GPU and none beside a busy CPU."""
     if num_workers >= 0:
         return num_workers
-    return min(MOST_WORKERS, os.cpu_count() or 1) if device.type == "cuda" else 0
+    return min(MOST_WORKERS, cpu_count()) if device.type == "cuda" else 0

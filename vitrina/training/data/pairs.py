@@ -1,4 +1,4 @@
-"""Rows of the processed table as training pairs: a picture, and the text it is to be drawn to."""
+"""Rows of the processed table as training pairs: an image, and the text it is to be drawn to."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from vitrina.catalog.products import connected_rows, product_keys
 from vitrina.config import TrainConfig
 
 SENTENCE_END = re.compile(r"(?<=[.!?…;])\s+|\n+")
-COLUMNS = ("title", "image_path", "nm", "picture_hash")
+COLUMNS = ("title", "image_path", "nm", "image_hash")
 MIN_WORDS = 3  # a shorter sentence ("Хлопок.") says too little of a product
 
 
@@ -24,9 +24,9 @@ class Pairs:
     title: "pd.Series[str]"
     description: "pd.Series[str]"
     image_path: "pd.Series[str]"
-    picture_hash: "pd.Series[str]"  # empty where the table has none
+    image_hash: "pd.Series[str]"  # empty where the table has none
     products: npt.NDArray[np.int64]  # (rows, 2): product_keys
-    groups: npt.NDArray[np.int64]  # (rows,): equal when a chain of titles or pictures joins them
+    groups: npt.NDArray[np.int64]  # (rows,): equal when a chain of titles or images joins them
 
     def __len__(self) -> int:
         return len(self.nm)
@@ -52,7 +52,7 @@ def pairs_from(table: pd.DataFrame) -> Pairs:
         title=text("title"),
         description=text("description"),
         image_path=text("image_path"),
-        picture_hash=text("picture_hash"),
+        image_hash=text("image_hash"),
         products=products,
         groups=connected_rows(products),
     )

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Starting the processes of a training."""

@@ -6,10 +6,11 @@ from vitrina.errors import UserError
 from vitrina.execution.progress import terminal_bar
 from vitrina.execution.ray_cluster import OPTIONS, address_of, joining
 from vitrina.training.distributed import TIMEOUT, LostProcessError
-from vitrina.training.job import Job, run_job
+from vitrina.training.job import run_job
+from vitrina.training.train import TrainingRequest
 
 
-def launch(job: Job) -> None:
+def launch(request: TrainingRequest) -> None:
     """Run the job on ``config.processes`` Ray workers, one GPU each where there are any.
 
     Ray must be installed (the extra ``ray``); the job's places must be reachable from its workers.
@@ -25,9 +26,10 @@ def launch(job: Job) -> None:
     with tempfile.TemporaryDirectory(prefix="vitrina-ray-") as scratch:
         trainer = TorchTrainer(
             _work,
-            train_loop_config={"job": job.model_dump_json()},
+            train_loop_config={"job": request.model_dump_json()},
             scaling_config=ScalingConfig(
-                num_workers=job.config.processes, use_gpu=job.config.device != "cpu" and _gpus()
+                num_workers=request.config.processes,
+                use_gpu=request.config.device != "cpu" and _gpus(),
             ),
             torch_config=TorchConfig(timeout_s=int(TIMEOUT.total_seconds())),
             run_config=RunConfig(storage_path=scratch),
@@ -43,7 +45,7 @@ def launch(job: Job) -> None:
 
 def _work(config: dict[str, str]) -> None:
     with terminal_bar("train", "step") as bar:
-        run_job(Job.model_validate_json(config["job"]), bar)
+        run_job(TrainingRequest.model_validate_json(config["job"]), bar)
 
 
 def _gpus() -> bool:

@@ -14,24 +14,25 @@ from pathlib import Path
 from typing import NoReturn
 
 from vitrina.errors import UserError
-from vitrina.execution.progress import terminal_bar, unheard
+from vitrina.execution.progress import no_progress, terminal_bar
 from vitrina.store.files import read_bytes
-from vitrina.store.paths import location
-from vitrina.training.job import Job, run_job
+from vitrina.store.paths import to_path
+from vitrina.training.job import run_job
+from vitrina.training.train import TrainingRequest
 
 ERROR_FILE = "VITRINA_ERROR_FILE"
 
 
 def main(arguments: list[str]) -> None:
     """Run the job of the file named by the only argument."""
-    leads = os.environ.get("RANK", "0") == "0"
-    logging.basicConfig(level=logging.INFO if leads else logging.WARNING)
+    is_main = os.environ.get("RANK", "0") == "0"
+    logging.basicConfig(level=logging.INFO if is_main else logging.WARNING)
     # These processes are ours alone: ended from outside, they save before they go.
     signal.signal(signal.SIGTERM, _stop)
     try:
-        job = Job.model_validate_json(read_bytes(location(arguments[0])))
+        request = TrainingRequest.model_validate_json(read_bytes(to_path(arguments[0])))
         with terminal_bar("train", "step") as bar:
-            run_job(job, bar if leads else unheard)
+            run_job(request, bar if is_main else no_progress)
     except UserError as error:
         if file := os.environ.get(ERROR_FILE):
             Path(file).write_text(str(error), encoding="utf-8")

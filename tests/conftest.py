@@ -27,7 +27,7 @@ os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
 os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
 os.environ.setdefault("WANDB_MODE", "disabled")
 
-pytest_plugins = ["servers"]  # loaded after this file: it imports Prefect
+pytest_plugins = ["tests.support.servers"]  # loaded after this file: it imports Prefect
 
 
 @pytest.fixture(scope="session")

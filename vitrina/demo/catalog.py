@@ -106,7 +106,7 @@ class Shop:
         flaw, goods = self.flaws.get(row), self.listing(row).goods
         if flaw == "repeated_id":
             return
-        rng = Random(f"{self.seed}/{row}/image")
+        rng = Random(f"{self.seed}/{row}/picture")
         image = draw_image(goods.kind.noun, goods.colour, goods.pattern, rng)
         content = image_file(image, flaw, quality=rng.randint(80, 92))
         path = folder / f"{self.nm(row)}.jpg"

@@ -1,0 +1,136 @@
+"""A stage on another pool, as its parent sees it; the child's fate is set through the API."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from prefect import flow
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.exceptions import CancelledRun, CrashedRun, FailedRun
+from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
+from prefect.states import Cancelled, Completed, Crashed, Failed, Late
+
+from tasks.orchestration.child_run import run_in_deployment
+from tests.support.processes import eventually
+from tests.support.servers import Server
+from tests.support.standin import Wish
+from vitrina.errors import UserError
+
+CHILD = "child/nobody"
+
+
+@pytest.fixture
+def connected(server: Server) -> Iterator[Server]:
+    """The server, with this process as one of its clients and a deployment that nobody takes."""
+    server.deploy_standin("child", "nobody")
+    # Lines still on their way when the server ends would be sent again and again for a minute.
+    quiet = {PREFECT_API_URL: server.api, PREFECT_LOGGING_TO_API_ENABLED: False}
+    with temporary_settings(quiet):
+        yield server
+
+
+@contextmanager
+def fates(server: Server, *states: Callable[[], State[Any]]) -> Iterator[list[UUID]]:
+    """Give each child that appears the next of the states; yields the children seen."""
+    known = {run.id for run in server.runs(CHILD)}
+    seen: list[UUID] = []
+
+    def watch() -> None:
+        for state in states:
+            run = eventually(lambda: next(iter(new(known)), None), 30, "a child", pause=0.1)
+            known.add(run.id)
+            seen.append(run.id)
+            with server.client() as client:
+                client.set_flow_run_state(run.id, state(), force=True)
+
+    def new(known: set[UUID]) -> list[FlowRun]:
+        return [run for run in server.runs(CHILD) if run.id not in known]
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    yield seen
+    thread.join()
+
+
+@flow
+def caller(deployment: str, config: Wish) -> None:
+    """A parent, run by the test itself."""
+    run_in_deployment(deployment, config, poll_seconds=0.1)
+
+
+@pytest.fixture
+def wish(tmp_path: Path) -> Wish:
+    """Some parameters to hand on."""
+    return Wish(end="complete", folder=str(tmp_path))
+
+
+def test_waits_for_the_child_and_hands_it_the_parameters(connected: Server, wish: Wish) -> None:
+    """The parent returns when the child has completed; the child got the config as it was."""
+    with fates(connected, Completed) as seen:
+        caller(CHILD, wish)
+    with connected.client() as client:
+        child = client.read_flow_run(seen[0])
+    assert child.parameters == {"config": wish.model_dump()}
+    assert child.parent_task_run_id is not None
+
+
+def test_tells_why_the_child_failed(connected: Server, wish: Wish) -> None:
+    """A failure raises in the parent with the deployment, the reason and the log's address."""
+    with (
+        fates(connected, lambda: Failed(message="no image left.")) as seen,
+        pytest.raises(FailedRun, match=r"nobody failed \(run [\w-]+\): no image left\.") as told,
+    ):
+        caller(CHILD, wish)
+    assert f"{connected.url}/runs/flow-run/{seen[0]}" in str(told.value)
+
+
+def test_does_not_start_again_what_somebody_cancelled(connected: Server, wish: Wish) -> None:
+    """A cancelled child ends the parent; no second one appears."""
+    before = len(connected.runs(CHILD))
+    with fates(connected, Cancelled), pytest.raises(CancelledRun, match="cancelled"):
+        caller(CHILD, wish)
+    assert len(connected.runs(CHILD)) == before + 1
+
+
+def test_follows_a_crashed_child_with_a_new_one(connected: Server, wish: Wish) -> None:
+    """A lost worker costs a child, not the pipeline."""
+    with fates(connected, Crashed, Completed) as seen:
+        caller(CHILD, wish)
+    assert len(set(seen)) == 2
+
+
+def test_gives_up_after_the_third_crash(connected: Server, wish: Wish) -> None:
+    """What crashes again and again is not started for ever."""
+    before = len(connected.runs(CHILD))
+    with fates(connected, Crashed, Crashed, Crashed), pytest.raises(CrashedRun, match="crashed"):
+        caller(CHILD, wish)
+    assert len(connected.runs(CHILD)) == before + 3
+
+
+def test_names_the_pool_that_lacks_a_worker(
+    connected: Server, wish: Wish, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A child that waits for a worker says so, and how to start one."""
+
+    def late_then_done() -> State[Any]:
+        with connected.client() as client:
+            run = connected.runs(CHILD)
+            client.set_flow_run_state(max(run, key=lambda r: str(r.created)).id, Late(), force=True)
+        time.sleep(1)
+        return Completed()
+
+    with fates(connected, late_then_done):
+        caller(CHILD, wish)
+    assert "prefect worker start --pool nobody" in caplog.text
+
+
+@pytest.mark.usefixtures("connected")
+def test_an_unknown_deployment_is_the_users_mistake(wish: Wish) -> None:
+    """A wrong name is told at once, with what to do."""
+    with pytest.raises(UserError, match=r"no deployment 'train-model/tpu'.*make deploy"):
+        caller("train-model/tpu", wish)

@@ -1,6 +1,5 @@
 """What a step consists of: order, same products, texts, images, the cache of decoded images."""
 
-import pickle
 import queue
 import threading
 from pathlib import Path
@@ -16,7 +15,6 @@ from torch.utils.data import Dataset
 from tests.support.small_training import catalogue, small_model
 from vitrina.config import TrainConfig
 from vitrina.images.load import read_image, square_image
-from vitrina.images.pixel_cache import open_cache
 from vitrina.model.model import load_folder
 from vitrina.training.data import augment, sampler
 from vitrina.training.data.batches import Batch, Steps, loader
@@ -156,26 +154,6 @@ def test_a_lock_that_another_thread_holds_does_not_stop_the_workers(tmp_path: Pa
     assert all(torch.equal(one.ids, steps[step].ids) for step, one in enumerate(batches))
 
 
-def test_workers_read_the_cache_and_not_what_took_its_place(tmp_path: Path) -> None:
-    """Sent to a process, the cache is the same files; when they were replaced, there is none."""
-    keys = ["a", "b"]
-    cache = open_cache(tmp_path, keys, 4, "shortest", 1)
-    assert cache is not None
-    cache.put(0, np.full((3, 4, 4), 7, np.uint8))
-    sent = pickle.dumps(cache.part(0, 2))
-    assert len(sent) < 2_000, "the pixels are not copied"
-    there = pickle.loads(sent)
-    assert np.all(there.get(0) == 7)
-    there.put(1, np.full((3, 4, 4), 8, np.uint8))
-    assert np.all(cache.get(1) == 8)
-    limit = 2 * 3 * 4 * 4 / 1e9
-    assert open_cache(tmp_path, ["c", "d"], 4, "shortest", limit) is not None  # drops a and b
-    late = pickle.loads(sent)
-    assert late.get(0) is None
-    late.put(0, np.zeros((3, 4, 4), np.uint8))
-    assert np.all(cache.get(0) == 7)
-
-
 def test_processes_share_a_batch_without_loss(tmp_path: Path) -> None:
     """The parts of two processes side by side are the batch of one."""
     whole = steps_of(tmp_path)
@@ -225,28 +203,6 @@ def test_without_hashes_a_changed_file_has_another_key(tmp_path: Path) -> None:
     Path(table["image_path"][1]).write_bytes(b"another")
     after = list(image_keys(pairs))
     assert [one == other for one, other in zip(before, after, strict=True)] == [True, False, True]
-
-
-def test_a_full_cache_makes_room_for_the_present_catalogue(tmp_path: Path) -> None:
-    """Within the limit images of several catalogues stay; beyond it the old ones go."""
-    size = 3 * 4 * 4
-    image = np.ones((3, 4, 4), np.uint8)
-
-    def opened(*keys: str) -> list[bool]:
-        cache = open_cache(tmp_path, keys, 4, "shortest", 4 * size / 1e9)
-        assert cache is not None
-        there = [cache.get(index) is not None for index in range(len(keys))]
-        for index in range(len(keys)):
-            cache.put(index, image)
-        return there
-
-    assert opened("a", "b") == [False, False]
-    assert opened("b", "c", "b") == [True, False, True]
-    assert opened("a", "b", "c", "d") == [True, True, True, False]
-    assert opened("a", "e") == [False, False]
-    assert opened("a", "e") == [True, True]
-    assert opened("f", "g", "h", "i", "j").count(True) == 0
-    assert opened("f", "g", "h", "i", "j").count(True) == 4
 
 
 def test_training_and_validation_share_one_limit(tmp_path: Path) -> None:

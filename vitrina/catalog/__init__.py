@@ -1,1 +1,1 @@
-"""Catalogues: cleaning, the processed table, products and their split."""
+"""Catalogues: cleaning, the processed table, products and the split by product."""

@@ -1,6 +1,6 @@
-"""Clean the catalogue: texts normalised; rows without id, title or description rejected by name.
+"""Clean a catalogue: normalize its texts and reject rows without an id, title or description.
 
-The catalogue streams through in batches: memory holds one batch and the ids seen so far.
+The catalogue is read in batches: memory holds one batch and the ids kept so far.
 """
 
 import logging
@@ -17,14 +17,16 @@ from upath import UPath
 from vitrina.catalog.arrow_memory import flat_memory
 from vitrina.catalog.column_types import (
     Id,
-    carried_type,
+    cleaned_extra_type,
     is_bytes_type,
     is_id_type,
     is_text_type,
-    read_id,
+    parse_id,
 )
-from vitrina.catalog.columns import Layout, read_layout
+from vitrina.catalog.columns import CatalogColumns, find_columns
 from vitrina.catalog.normalize import is_missing, normalize_text
+from vitrina.catalog.processed_table import DESCRIPTION, NM, TITLE
+from vitrina.catalog.rejection import RejectionReason
 from vitrina.config import CleanConfig
 from vitrina.errors import UserError
 from vitrina.results import CleanResult
@@ -36,21 +38,24 @@ from vitrina.store.paths import as_user_error, is_file
 
 logger = logging.getLogger(__name__)
 TABLE, REJECTED = "cleaned.parquet", "rejected.parquet"
-REJECTED_SCHEMA = pa.schema([("nm", pa.string()), ("reason", pa.string())])
-READ_BUFFER = 1 << 20  # bytes of a column read at once; without it a whole row group is
+REJECTED_SCHEMA = pa.schema([(NM, pa.string()), ("reason", pa.string())])
+READ_BUFFER = 1 << 20  # bytes read from a column at once; the default reads a whole row group
 
 
-def check_catalog(catalog: UPath, config: CleanConfig) -> Layout:
-    """The layout of a catalogue, or UserError if it cannot be cleaned, from its schema alone."""
+def check_catalog(catalog: UPath, config: CleanConfig) -> CatalogColumns:
+    """The columns of a catalogue; only its schema is read.
+
+    Raises UserError if the catalogue is missing, is not Parquet, or lacks a column.
+    """
     if not is_file(catalog):
         raise UserError(f"{catalog} does not exist or is not a file.")
-    with as_user_error(catalog), _damage_named(catalog), catalog.open("rb") as file:
+    with as_user_error(catalog), _damage_as_user_error(catalog), catalog.open("rb") as file:
         schema = pq.ParquetFile(file).schema_arrow
-    return read_layout(schema, catalog, config)
+    return find_columns(schema, catalog, config)
 
 
 @contextmanager
-def _damage_named(catalog: UPath) -> Iterator[None]:
+def _damage_as_user_error(catalog: UPath) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
@@ -58,65 +63,68 @@ def _damage_named(catalog: UPath) -> Iterator[None]:
 
 
 @dataclass
-class Cleaning:
-    """A catalogue on its way: the ids kept so far, and counts."""
+class CatalogCleaner:
+    """Cleans a catalogue batch by batch; keeps the ids of the rows kept so far, and counts."""
 
-    layout: Layout
+    columns: CatalogColumns
     required: Sequence[str]
-    ids: set[Id] = field(default_factory=set)
+    kept_ids: set[Id] = field(default_factory=set)
     rows_in: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[RejectionReason] = field(default_factory=Counter)
 
     def clean_batch(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-        """The rows kept, in the cleaned table's columns, and the rejected ones: nm, reason.
+        """The kept rows, with the cleaned table's columns, and the rejected ones: nm, reason.
 
-        Of the rows with one id the first that has its texts is kept.
+        Of several rows with one id, the first that has all required texts is kept.
         """
-        titles = _texts(batch, self.layout.title)
-        descriptions = _texts(batch, self.layout.description)
+        titles = _normalized_texts(batch, self.columns.title)
+        descriptions = _normalized_texts(batch, self.columns.description)
         kept: dict[int, Id] = {}
-        rejected: list[tuple[str | None, str]] = []
-        for row, raw in enumerate(_values(batch.column(self.layout.nm))):
-            nm, problem = read_id(raw)
-            problem = problem or self._problem(nm, titles[row], descriptions[row])
-            if nm is None or problem:
-                shown = raw if nm is None else nm
-                rejected.append((None if shown is None else str(shown), problem))
-            else:
+        rejected: list[tuple[str | None, RejectionReason]] = []
+        for row, raw_id in enumerate(_values(batch.column(self.columns.nm))):
+            nm, reason = parse_id(raw_id)
+            if nm is not None:
+                reason = self._rejection(nm, titles[row], descriptions[row])
+            if nm is not None and reason is None:
                 kept[row] = nm
-                self.ids.add(nm)
+                self.kept_ids.add(nm)
+            elif reason is not None:
+                shown = raw_id if nm is None else nm
+                rejected.append((None if shown is None else str(shown), reason))
         self.rows_in += batch.num_rows
-        self.reasons.update(problem for _, problem in rejected)
-        return self._kept(batch, kept, titles, descriptions), _rejected(rejected)
+        self.reasons.update(reason for _, reason in rejected)
+        return self._kept_batch(batch, kept, titles, descriptions), _rejected_batch(rejected)
 
-    def _kept(
+    def _kept_batch(
         self, batch: pa.RecordBatch, ids: dict[int, Id], titles: list[str], descriptions: list[str]
     ) -> pa.RecordBatch:
-        schema, rows = self.layout.schema, pa.array(ids, pa.int64())
+        """The rows that are keys of ``ids``, with the cleaned table's columns."""
+        schema, rows = self.columns.cleaned_schema, pa.array(ids, pa.int64())
         columns = [
             pa.array(ids.values(), schema.types[0]),
             pa.array([titles[row] for row in ids], pa.string()),
             pa.array([descriptions[row] for row in ids], pa.string()),
-            *(_carried(batch.column(index), rows) for index in self.layout.carried),
+            *(_take(batch.column(index), rows) for index in self.columns.extra),
         ]
         return pa.RecordBatch.from_arrays(columns, schema=schema)
 
-    def _problem(self, nm: Id | None, title: str, description: str) -> str:
-        if "title" in self.required and not title:
-            return "missing_title"
-        if "description" in self.required and not description:
-            return "missing_description"
-        return "duplicate_id" if nm in self.ids else ""
+    def _rejection(self, nm: Id, title: str, description: str) -> RejectionReason | None:
+        if TITLE in self.required and not title:
+            return RejectionReason.MISSING_TITLE
+        if DESCRIPTION in self.required and not description:
+            return RejectionReason.MISSING_DESCRIPTION
+        return RejectionReason.DUPLICATE_ID if nm in self.kept_ids else None
 
 
-def _rejected(rows: list[tuple[str | None, str]]) -> pa.RecordBatch:
-    columns = [[nm for nm, _ in rows], [problem for _, problem in rows]]
+def _rejected_batch(rows: list[tuple[str | None, RejectionReason]]) -> pa.RecordBatch:
+    columns = [[nm for nm, _ in rows], [reason.value for _, reason in rows]]
     return pa.RecordBatch.from_arrays(
         [pa.array(column, pa.string()) for column in columns], schema=REJECTED_SCHEMA
     )
 
 
-def _texts(batch: pa.RecordBatch, index: int | None) -> list[str]:
+def _normalized_texts(batch: pa.RecordBatch, index: int | None) -> list[str]:
+    """A column's normalized texts; empty where one is missing, or for all rows without a column."""
     if index is None:
         return [""] * batch.num_rows
     column = batch.column(index)
@@ -127,7 +135,7 @@ def _texts(batch: pa.RecordBatch, index: int | None) -> list[str]:
 
 
 def _values(column: pa.Array) -> list[Any]:
-    """A column's values; texts by way of bytes, as a writer may call text what is no UTF-8."""
+    """A column's values; text is decoded from its bytes, because it may be invalid UTF-8."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if not is_text_type(column.type) and not is_bytes_type(column.type):
@@ -136,9 +144,9 @@ def _values(column: pa.Array) -> list[Any]:
     return [None if value is None else value.decode("utf-8", "replace") for value in values]
 
 
-def _carried(column: pa.Array, rows: pa.Array) -> pa.Array:
-    """These rows of the column; what is no UTF-8 in its texts is replaced."""
-    column = column.cast(carried_type(column.type)).take(rows)
+def _take(column: pa.Array, rows: pa.Array) -> pa.Array:
+    """These rows of a column, with invalid UTF-8 in its texts replaced."""
+    column = column.cast(cleaned_extra_type(column.type)).take(rows)
     try:
         column.validate(full=True)
     except pa.ArrowInvalid:
@@ -149,34 +157,40 @@ def _carried(column: pa.Array, rows: pa.Array) -> pa.Array:
 def clean_catalog(
     catalog: UPath, artifact: Artifact, config: CleanConfig
 ) -> tuple[CleanResult, list[str]]:
-    """Write cleaned.parquet and rejected.parquet; the result and the names of the two files.
+    """Write cleaned.parquet and rejected.parquet; returns the result and the two file names.
 
-    Rows in = rows kept + rows rejected. Raises UserError if the catalogue is missing, is no
-    Parquet, or lacks a column; nothing is written then.
+    Every row of the catalogue is either kept or rejected. Raises UserError, before anything is
+    written, if the catalogue is missing, is not Parquet, or lacks a column.
     """
-    content, rejects = ContentHash(), ContentHash()
+    kept_hash, rejected_hash = ContentHash(), ContentHash()
     table, rejected = artifact.path / TABLE, artifact.path / REJECTED
-    with flat_memory(), local_read(catalog) as local, _damage_named(catalog):
+    with flat_memory(), local_read(catalog) as local, _damage_as_user_error(catalog):
         file = pq.ParquetFile(local, buffer_size=READ_BUFFER, pre_buffer=False)
-        cleaning = Cleaning(read_layout(file.schema_arrow, catalog, config), config.required)
+        columns = find_columns(file.schema_arrow, catalog, config)
+        cleaner = CatalogCleaner(columns, config.required)
         with (
-            _parquet_writer(table, cleaning.layout.schema) as kept_rows,
-            _parquet_writer(rejected, REJECTED_SCHEMA) as rejected_rows,
+            _parquet_writer(table, columns.cleaned_schema) as kept_writer,
+            _parquet_writer(rejected, REJECTED_SCHEMA) as rejected_writer,
         ):
             for batch in file.iter_batches(config.batch_rows):
-                kept, dropped = cleaning.clean_batch(batch)
-                kept_rows.write_batch(kept)
-                rejected_rows.write_batch(dropped)
-                content.update(kept)
-                rejects.update(dropped)
+                kept_rows, rejected_rows = cleaner.clean_batch(batch)
+                kept_writer.write_batch(kept_rows)
+                rejected_writer.write_batch(rejected_rows)
+                kept_hash.update(kept_rows)
+                rejected_hash.update(rejected_rows)
     result = CleanResult(
         table=str(table),
         rejected=str(rejected),
-        fingerprint=fingerprint(content.hexdigest(), rejects.hexdigest()),
-        rows_in=cleaning.rows_in,
-        rows_kept=len(cleaning.ids),
-        reasons=dict(sorted(cleaning.reasons.items())),
+        fingerprint=fingerprint(kept_hash.hexdigest(), rejected_hash.hexdigest()),
+        rows_in=cleaner.rows_in,
+        rows_kept=len(cleaner.kept_ids),
+        reasons={reason.value: count for reason, count in sorted(cleaner.reasons.items())},
     )
+    _log(result)
+    return result, [TABLE, REJECTED]
+
+
+def _log(result: CleanResult) -> None:
     logger.info(
         "clean: %d rows in = %d kept + %d rejected %s",
         result.rows_in,
@@ -184,7 +198,6 @@ def clean_catalog(
         sum(result.reasons.values()),
         result.reasons,
     )
-    return result, [TABLE, REJECTED]
 
 
 @contextmanager

@@ -1,82 +1,94 @@
-"""Which column of a catalogue holds what, and what its columns are called after cleaning."""
+"""Finding a catalogue's columns, and naming them in the cleaned table."""
 
 from dataclasses import dataclass
 
 import pyarrow as pa
 from upath import UPath
 
-from vitrina.catalog.column_types import carried_type, id_type, is_id_type, is_readable_as_text
+from vitrina.catalog.column_types import (
+    cleaned_extra_type,
+    cleaned_id_type,
+    is_id_type,
+    is_readable_as_text,
+)
+from vitrina.catalog.processed_table import DESCRIPTION, IMAGE_HASH, IMAGE_PATH, NM, TITLE
 from vitrina.config import CleanConfig
 from vitrina.errors import UserError
 
-# Names that clean and resize give; a catalogue's own column of such a name is renamed.
-GIVEN = ("nm", "title", "description", "image_path", "image_hash")
+# Cleaning and resizing write columns of these names; a catalogue's own column of one is renamed.
+RESERVED_NAMES = (NM, TITLE, DESCRIPTION, IMAGE_PATH, IMAGE_HASH)
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Positions of the catalogue's columns, and the schema of the cleaned table.
+class CatalogColumns:
+    """Positions of the catalogue's columns, and the schema of the table cleaned from it.
 
-    ``title`` and ``description`` are None where the catalogue has none and needs none.
+    ``title`` or ``description`` is None where the catalogue has no such column and needs none.
+    ``extra`` columns are copied, in their order, behind ``nm``, ``title`` and ``description``.
     """
 
     nm: int
     title: int | None
     description: int | None
-    carried: tuple[int, ...]
-    schema: pa.Schema
+    extra: tuple[int, ...]
+    cleaned_schema: pa.Schema
 
 
-def read_layout(schema: pa.Schema, catalog: UPath, config: CleanConfig) -> Layout:
-    """The parts of a catalogue's columns; UserError if one is missing or of the wrong kind."""
-    nm = _position(schema, "nm", config.nm_column, catalog)
+def find_columns(schema: pa.Schema, catalog: UPath, config: CleanConfig) -> CatalogColumns:
+    """The columns of a catalogue with this schema.
+
+    Raises UserError, naming ``catalog``, if a required column is missing or of an unusable type.
+    """
+    nm = _find(schema, NM, config.nm_column, catalog)
     if not is_id_type(schema.types[nm]):
         raise UserError(
             f"{catalog}: column {config.nm_column!r} is {schema.types[nm]}; ids are integers or "
             "text. Set clean.nm_column."
         )
-    title = _text_position(schema, "title", config.title_column, catalog, config)
-    description = _text_position(schema, "description", config.description_column, catalog, config)
+    title = _find_text(schema, TITLE, config.title_column, catalog, config)
+    description = _find_text(schema, DESCRIPTION, config.description_column, catalog, config)
     used = {nm, title, description}
-    carried = tuple(index for index in range(len(schema)) if index not in used)
+    extra = tuple(index for index in range(len(schema)) if index not in used)
     fields = [
-        ("nm", id_type(schema.types[nm])),
-        ("title", pa.string()),
-        ("description", pa.string()),
+        (NM, cleaned_id_type(schema.types[nm])),
+        (TITLE, pa.string()),
+        (DESCRIPTION, pa.string()),
     ]
-    taken = set(GIVEN)
-    for index in carried:
-        name = _free_name(schema.names[index], taken)
+    taken = set(RESERVED_NAMES)
+    for index in extra:
+        name = _unused_name(schema.names[index], taken)
         taken.add(name)
-        fields.append((name, carried_type(schema.types[index])))
-    return Layout(nm, title, description, carried, pa.schema(fields))
+        fields.append((name, cleaned_extra_type(schema.types[index])))
+    return CatalogColumns(nm, title, description, extra, pa.schema(fields))
 
 
-def _position(schema: pa.Schema, what: str, name: str, catalog: UPath) -> int:
+def _find(schema: pa.Schema, role: str, name: str, catalog: UPath) -> int:
+    """The position of a column; ``role`` names the setting that chooses it."""
     if name not in schema.names:
         raise UserError(
             f"{catalog} has no column {name!r}; it has: {', '.join(schema.names)}. "
-            f"Set clean.{what}_column."
+            f"Set clean.{role}_column."
         )
     index: int = schema.names.index(name)
     return index
 
 
-def _text_position(
-    schema: pa.Schema, what: str, name: str, catalog: UPath, config: CleanConfig
+def _find_text(
+    schema: pa.Schema, role: str, name: str, catalog: UPath, config: CleanConfig
 ) -> int | None:
-    if what not in config.required and name not in schema.names:
+    """The position of a text column; None if it is missing and not required."""
+    if role not in config.required and name not in schema.names:
         return None
-    index = _position(schema, what, name, catalog)
+    index = _find(schema, role, name, catalog)
     if not is_readable_as_text(schema.types[index]):
         raise UserError(
             f"{catalog}: column {name!r} is {schema.types[index]}, not text. "
-            f"Set clean.{what}_column."
+            f"Set clean.{role}_column."
         )
     return index
 
 
-def _free_name(name: str, taken: set[str]) -> str:
+def _unused_name(name: str, taken: set[str]) -> str:
     while name in taken:
         name = f"catalog_{name}"
     return name

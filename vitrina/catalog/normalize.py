@@ -1,7 +1,7 @@
-"""Normalising a listing's text: what a shopper reads, without mark-up and invisible characters.
+"""Normalize a listing's text to what a shopper reads: no markup, no invisible characters.
 
-Mark-up is found by regular expressions and not by ``html.parser``: that one treats unfinished tags
-differently from one patch release of Python to the next; equal code would clean differently.
+Markup is found with regular expressions rather than ``html.parser``, whose treatment of unfinished
+tags differs between patch releases of Python: the same code would clean differently.
 """
 
 import html
@@ -11,73 +11,77 @@ from html.entities import html5
 
 MISSING = frozenset({"", "nan", "none", "null"})
 
-# Russian or English with single spaces: nothing in it to change, and NFC already.
+# Plain Russian or English with single spaces: in NFC, and nothing to change.
 _CHARACTER = r"""[0-9A-Za-zА-Яа-яЁё!"#$%'()*+,\-./:;=?@\[\\\]^_`{|}~>«»–—№…°“”„’]"""
 _PLAIN = re.compile(f"{_CHARACTER}++(?: {_CHARACTER}++)*+")
 
-# What is dropped with all it holds. One left open reaches to the end, as in a browser.
+# Comments, scripts and the like, dropped with their content; an unclosed one extends to the end of
+# the text, as in a browser.
 _DROPPED = re.compile(
     r"<!--.*?(?:-->|\Z)"
     r"|<(script|style)\b[^<>]*+>.*?(?:</\1\s*>|\Z)"
     r"|<(?:!(?:doctype|\[cdata\[)|\?[a-z])[^<>]*+>",
     re.IGNORECASE | re.DOTALL,
 )
-# A quoted attribute may hold '>'; a tag with an odd number of quotes ends at its first '>'.
+# A quoted attribute may contain '>'; a tag with an unpaired quote ends at its first '>'.
 _TAG = re.compile(r"""</?([a-zA-Z][a-zA-Z0-9:-]*+)(?:(?:"[^"<]*+"|'[^'<]*+'|[^<>"'])*+|[^<>]*+)>""")
 _INLINE = re.compile(
     r"a|abbr|acronym|b|bd[io]|big|cite|code|del|dfn|em|font|i|ins|kbd|mark|nobr|noindex|q|s|samp|"
     r"small|span|strike|strong|su[bp]|tt|u|var|wbr",
     re.IGNORECASE,
 )
-# HTML wants the semicolon. Five names are common without; more of them would eat into words.
+# HTML requires the semicolon. Five names are often written without it; accepting more of them that
+# way would match parts of words.
 _ENTITY = re.compile(
-    r"&(?:amp;)*+"  # escaped several times over: &amp;amp;lt;
+    r"&(?:amp;)*+"  # escaped more than once: &amp;amp;lt;
     r"(#[0-9]{1,7};|#[xX][0-9a-fA-F]{1,6};|[a-zA-Z][a-zA-Z0-9]{1,31};|(?:lt|gt|amp|quot|nbsp)\b)?"
 )
-# Unicode's categories Cc (spaces excepted), Cf, Cs and Co, and the letters that draw nothing.
+# Unicode categories Cc (except whitespace), Cf, Cs and Co, and letters without a glyph.
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891"
     "\u08e2\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ud800-\uf8ff\ufeff\uffa0\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff\U000f0000-\U0010ffff]"
 )
-# A run of spaces that is not one plain space already.
+# A run of whitespace other than a single plain space.
 _SPACES = re.compile(r"(?:[^\S ]|\u2800| (?=[\s\u2800]))[\s\u2800]*+")
 
 
 def normalize_text(text: str) -> str:
-    """The text in NFC, without HTML, control, zero-width and bidi characters, spaces folded.
+    """The text in NFC, without HTML, control, zero-width and bidi characters, whitespace collapsed.
 
-    Tags of blocks such as ``<br>`` and ``<p>`` part words, inline ones such as ``<b>`` do not; a
-    ``<`` that opens no tag stays. Escaped HTML is HTML, however often it was escaped. Never raises;
-    ``normalize_text(normalize_text(text)) == normalize_text(text)``.
+    Block tags such as ``<br>`` and ``<p>`` separate words, inline tags such as ``<b>`` do not; a
+    ``<`` that does not open a tag stays. Escaped HTML counts as HTML, however often it was escaped.
+    Never raises. Idempotent: ``normalize_text(normalize_text(text)) == normalize_text(text)``.
     """
     previous = None
     while text != previous and not _PLAIN.fullmatch(text):
-        previous, text = text, _once(text)
+        previous, text = text, _normalize_once(text)
     return text
 
 
 def is_missing(text: str) -> bool:
-    """Whether a normalised text says nothing: empty, or the word that an export wrote for null."""
+    """Whether a normalized text is empty, or a word that exports write for null, such as "nan"."""
     return len(text) <= 4 and text.lower() in MISSING
 
 
-def _once(text: str) -> str:
+def _normalize_once(text: str) -> str:
     text = unicodedata.normalize("NFC", text)
     if "<" in text:
-        text = _TAG.sub(_space_of_tag, _DROPPED.sub(" ", text))
+        text = _TAG.sub(_tag_replacement, _DROPPED.sub(" ", text))
     if "&" in text:
-        text = _ENTITY.sub(_character_of_entity, text)
+        text = _ENTITY.sub(_entity_character, text)
     text = _SPACES.sub(" ", _INVISIBLE.sub("", text)).strip()
-    return unicodedata.normalize("NFC", text)  # what was apart may have met
+    return unicodedata.normalize(
+        "NFC", text
+    )  # removals may have put combining characters next to letters
 
 
-def _space_of_tag(tag: re.Match[str]) -> str:
+def _tag_replacement(tag: re.Match[str]) -> str:
     return "" if _INLINE.fullmatch(tag[1]) else " "
 
 
-def _character_of_entity(entity: re.Match[str]) -> str:
+def _entity_character(entity: re.Match[str]) -> str:
     name = entity[1]
     if name is None:
         return "&"

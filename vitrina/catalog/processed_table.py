@@ -1,7 +1,7 @@
 """The processed table: a row per listing with its text and the path of its resized image.
 
-Columns: ``title`` (str) and ``image_path`` (str, local or s3://) first, ``nm`` (int64 or str; from
-a CSV str), then whatever the catalogue carries. A CSV of another tool needs only the first two.
+``title`` and ``image_path`` come first, then ``nm``, then every other column of the catalogue. A
+table of another tool needs only the first two columns.
 """
 
 from collections.abc import Collection, Iterator
@@ -14,15 +14,24 @@ from upath import UPath
 from vitrina.errors import UserError
 from vitrina.store.files import local_read
 
-BATCH_ROWS = 5_000  # memory holds the table once and so many rows again
-REQUIRED = ("title", "image_path")
-TEXTS = ("nm", *REQUIRED, "description", "category")
+# The columns. Cleaning and resizing give these names, whatever the catalogue calls them.
+NM = "nm"  # the listing's id: int64 or str; read from a CSV, str
+TITLE = "title"
+DESCRIPTION = "description"
+CATEGORY = "category"  # carried over from the catalogue, where it has one
+IMAGE_PATH = "image_path"  # of the resized image: a local path or an s3:// address
+IMAGE_HASH = "image_hash"  # of the resized image's content; only in Parquet tables of resize
+
+REQUIRED_COLUMNS = (TITLE, IMAGE_PATH)
+TEXT_COLUMNS = (NM, TITLE, IMAGE_PATH, DESCRIPTION, CATEGORY)  # never parsed as numbers
+BATCH_ROWS = 5_000  # while a table is read, memory holds it and this many rows more
 
 
 def read_batches(path: UPath, rows: int) -> Iterator[pd.DataFrame]:
-    """The table in frames of at most ``rows`` rows, in order; memory holds one frame.
+    """The table in order, in frames of at most ``rows`` rows; memory holds one frame.
 
-    Raises UserError if the file is missing, is no CSV or Parquet, or lacks a required column.
+    Raises UserError if the file is missing, is neither CSV nor Parquet, lacks a required column, or
+    has a row without an image path.
     """
     with local_read(path) as local:
         try:
@@ -35,14 +44,14 @@ def read_batches(path: UPath, rows: int) -> Iterator[pd.DataFrame]:
                 frames = pd.read_csv(
                     local,
                     chunksize=rows,
-                    # As they stand: a product may be called None, and an id 007.
+                    # Texts are kept verbatim: a product may be called None, and an id may be 007.
                     keep_default_na=False,
-                    dtype=dict.fromkeys(TEXTS, str),
+                    dtype=dict.fromkeys(TEXT_COLUMNS, str),
                 )
-            first = 0
+            first_row = 0
             for frame in frames:
-                yield _checked(frame, path, first)
-                first += len(frame)
+                yield _normalize_frame(frame, path, first_row)
+                first_row += len(frame)
         except (ValueError, OSError) as error:
             if isinstance(error, UserError):
                 raise
@@ -50,7 +59,11 @@ def read_batches(path: UPath, rows: int) -> Iterator[pd.DataFrame]:
 
 
 def read_table(path: UPath, columns: Collection[str] | None = None) -> pd.DataFrame:
-    """The whole table, rows numbered from 0; of its columns those named that it has, or all."""
+    """The whole table, indexed from 0.
+
+    With ``columns`` only those of them that the table has. Raises UserError as ``read_batches``
+    does, and if the table has no rows.
+    """
     frames = [
         frame if columns is None else frame[[name for name in frame.columns if name in columns]]
         for frame in read_batches(path, BATCH_ROWS)
@@ -61,34 +74,36 @@ def read_table(path: UPath, columns: Collection[str] | None = None) -> pd.DataFr
 
 
 def check_table(path: UPath) -> None:
-    """Refuse a file that is no processed table, after a look at its first row."""
+    """Raise UserError if the file is not a processed table; only its first row is read."""
     next(read_batches(path, 1), None)
 
 
-def _checked(frame: pd.DataFrame, path: UPath, first: int) -> pd.DataFrame:
-    """The frame as stages expect it; ``first`` is its first row's number in the table."""
-    missing = [name for name in REQUIRED if name not in frame.columns]
+def _normalize_frame(frame: pd.DataFrame, path: UPath, first_row: int) -> pd.DataFrame:
+    """The frame with an ``nm`` column and without categoricals; UserError if it cannot be used.
+
+    ``first_row`` is the position in the table of the frame's first row.
+    """
+    missing = [name for name in REQUIRED_COLUMNS if name not in frame.columns]
     if missing:
         raise UserError(
             f"{path} has no column {missing[0]!r}; it has: {', '.join(map(str, frame.columns))}. "
             "Make it with flows/data_preprocessing.py."
         )
-    unnamed = frame["image_path"].isna() | (frame["image_path"] == "")
-    if unnamed.any():
-        row = first + int(unnamed.to_numpy().argmax())
+    no_path = frame[IMAGE_PATH].isna() | (frame[IMAGE_PATH] == "")
+    if no_path.any():
+        row = first_row + int(no_path.to_numpy().argmax())
         raise UserError(
-            f"{path} names no image in row {row} (counted from 0): image_path is empty. Make it "
+            f"{path} names no image in row {row} (counted from 0): {IMAGE_PATH} is empty. Make it "
             "with flows/data_preprocessing.py, which leaves such rows out."
         )
-    # Of pandas' categories no other value can be made, not even an empty one.
+    # A categorical column accepts no value outside its categories, not even an empty text.
     frame = frame.astype(
         {
-            name: kind.categories.dtype
-            for name, kind in frame.dtypes.items()
-            if isinstance(kind, pd.CategoricalDtype)
+            name: dtype.categories.dtype
+            for name, dtype in frame.dtypes.items()
+            if isinstance(dtype, pd.CategoricalDtype)
         }
     )
-    if "nm" not in frame.columns:
-        stems = [PurePosixPath(name).stem for name in frame["image_path"]]
-        frame = frame.assign(nm=stems)
+    if NM not in frame.columns:
+        frame = frame.assign(**{NM: [PurePosixPath(name).stem for name in frame[IMAGE_PATH]]})
     return frame

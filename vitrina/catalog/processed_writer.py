@@ -1,4 +1,7 @@
-"""The processed table on its way: a CSV for people and scripts, and Parquet for the stages."""
+"""Writing the processed table: Parquet for the stages, CSV for people and scripts.
+
+The Parquet file has one column more, the last: the hash of each row's image.
+"""
 
 import csv
 import json
@@ -15,18 +18,18 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from upath import UPath
 
-from vitrina.catalog.table_fingerprint import IMAGE_HASH, IMAGE_PATH
+from vitrina.catalog.processed_table import IMAGE_HASH, IMAGE_PATH, NM, TITLE
 from vitrina.store.content_hash import ContentHash
 from vitrina.store.files import atomic_write
 
 CSV, TABLE, REJECTED = "processed_data.csv", "processed_data.parquet", "rejected.csv"
-CARRIAGE_RETURN = r"\r\n?"  # a line's end to readers, which Python's csv does not quote
-FIRST = ["title", IMAGE_PATH, "nm"]  # and last, in the Parquet alone, IMAGE_HASH
+LEADING_COLUMNS = (TITLE, IMAGE_PATH, NM)
+CARRIAGE_RETURN = r"\r\n?"  # a line break to CSV readers, but Python's csv does not quote it
 
 
 @dataclass
-class ProcessedTable:
-    """Takes rows kept and rows rejected into three open files, and counts them."""
+class ProcessedTableWriter:
+    """Writes kept and rejected rows into three open files, counts them and hashes the kept ones."""
 
     csv: TextIO
     parquet: pq.ParquetWriter
@@ -35,31 +38,39 @@ class ProcessedTable:
     rows_kept: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
 
-    def keep(self, rows: pa.RecordBatch, image_paths: list[str], hashes: list[str]) -> None:
-        """Add rows of the cleaned table, with the paths and content hashes of their images."""
-        rows = rows.append_column(IMAGE_HASH, pa.array(hashes, pa.string()))
+    def keep(self, rows: pa.RecordBatch, image_paths: list[str], image_hashes: list[str]) -> None:
+        """Write rows of the cleaned table, with the paths and content hashes of their images."""
+        rows = rows.append_column(IMAGE_HASH, pa.array(image_hashes, pa.string()))
         rows = rows.append_column(IMAGE_PATH, pa.array(image_paths, pa.string()))
         names = self.parquet.schema.names
         rows = rows.select(names)
-        # Without paths: the same listings elsewhere are the same.
+        # Paths are not content: equal listings stored elsewhere get an equal hash.
         self.content.update(rows.select([name for name in names if name != IMAGE_PATH]))
         self.parquet.write_batch(rows)
-        _frame(rows).to_csv(self.csv, header=False, index=False, lineterminator="\n")
+        _csv_frame(rows).to_csv(self.csv, header=False, index=False, lineterminator="\n")
         self.rows_kept += rows.num_rows
 
-    def reject(self, rows: Iterable[tuple[str, str]]) -> None:
-        """Add rejected rows: nm, reason."""
+    def reject(self, rows: Iterable[tuple[str | None, str]]) -> None:
+        """Write rejected rows: nm, reason. A null nm becomes an empty one."""
         for nm, reason in rows:
-            _csv_writer(self.rejected).writerow([re.sub(CARRIAGE_RETURN, "\n", nm), reason])
-            self.reasons[reason] += 1
+            text = re.sub(CARRIAGE_RETURN, "\n", nm or "")
+            _csv_writer(self.rejected).writerow([text, str(reason)])
+            self.reasons[str(reason)] += 1
 
 
 @contextmanager
-def open_processed_writer(folder: UPath, cleaned: pa.Schema) -> Iterator[ProcessedTable]:
-    """A table to fill from rows of the cleaned one; its files are in place when the block ends."""
-    rest = [field for field in cleaned if field.name not in FIRST]
-    texts = [pa.field(name, pa.string()) for name in ("title", IMAGE_PATH, IMAGE_HASH)]
-    schema = pa.schema([*texts[:2], cleaned.field("nm"), *rest, texts[2]])
+def open_processed_writer(folder: UPath, cleaned: pa.Schema) -> Iterator[ProcessedTableWriter]:
+    """A writer of rows of the cleaned table; the files appear in the folder when the block ends."""
+    other_fields = [field for field in cleaned if field.name not in LEADING_COLUMNS]
+    schema = pa.schema(
+        [
+            pa.field(TITLE, pa.string()),
+            pa.field(IMAGE_PATH, pa.string()),
+            cleaned.field(NM),
+            *other_fields,
+            pa.field(IMAGE_HASH, pa.string()),
+        ]
+    )
     with (
         atomic_write(folder / CSV) as csv_path,
         atomic_write(folder / TABLE) as table_path,
@@ -69,25 +80,26 @@ def open_processed_writer(folder: UPath, cleaned: pa.Schema) -> Iterator[Process
         rejected_path.open("w", encoding="utf-8", newline="") as rejected,
     ):
         _csv_writer(csv_file).writerow(schema.names[:-1])
-        _csv_writer(rejected).writerow(["nm", "reason"])
-        yield ProcessedTable(csv_file, parquet, rejected)
+        _csv_writer(rejected).writerow([NM, "reason"])
+        yield ProcessedTableWriter(csv_file, parquet, rejected)
 
 
 def _csv_writer(file: TextIO) -> Any:
     return csv.writer(file, lineterminator="\n")
 
 
-def _frame(rows: pa.RecordBatch) -> pd.DataFrame:
-    """The CSV's columns. Integers with nulls stay integers; lists and structs become JSON."""
+def _csv_frame(rows: pa.RecordBatch) -> pd.DataFrame:
+    """The CSV's columns: all but the last. Integers with nulls stay integers; lists become JSON."""
     columns = {}
-    for kind, name in zip(rows.schema.types[:-1], rows.schema.names[:-1], strict=True):
+    for column_type, name in zip(rows.schema.types[:-1], rows.schema.names[:-1], strict=True):
         column = rows.column(name)
-        if pa.types.is_nested(kind):
+        if pa.types.is_nested(column_type):
             texts = (json.dumps(v, ensure_ascii=False, default=str) for v in column.to_pylist())
             columns[name] = pd.Series(list(texts))
         else:
-            whole = pa.types.is_integer(kind) or pa.types.is_boolean(kind)
-            if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            if pa.types.is_string(column_type) or pa.types.is_large_string(column_type):
                 column = pc.replace_substring_regex(column, CARRIAGE_RETURN, "\n")
-            columns[name] = column.to_pandas(types_mapper=pd.ArrowDtype if whole else None)
+            # pandas' own integers and booleans cannot be null and would turn into floats or objects
+            nullable = pa.types.is_integer(column_type) or pa.types.is_boolean(column_type)
+            columns[name] = column.to_pandas(types_mapper=pd.ArrowDtype if nullable else None)
     return pd.DataFrame(columns)

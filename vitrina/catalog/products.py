@@ -1,4 +1,4 @@
-"""Which listings are of one product: those with the same title or the same image."""
+"""Products: listings with the same title or the same image are of one product."""
 
 import hashlib
 import itertools
@@ -10,61 +10,69 @@ import pandas as pd
 from scipy.sparse import coo_array  # type: ignore[import-untyped]  # ships no types
 from scipy.sparse.csgraph import connected_components  # type: ignore[import-untyped]  # the same
 
+from vitrina.catalog.processed_table import IMAGE_HASH, IMAGE_PATH, TITLE
+
 
 def normalize_title(title: str) -> str:
-    """A title as two listings of one product share it: case, form and spaces do not count."""
+    """A title's form for comparison: differences in case, Unicode form and spaces are removed."""
     return " ".join(unicodedata.normalize("NFKC", title).casefold().split())
 
 
 def product_keys(table: pd.DataFrame) -> np.ndarray:
-    """Hashes by which rows are told to be of one product, int64 (rows, 2); 0 for an empty value.
+    """Two hashes per row, int64 (rows, 2), either of which identifies its product.
 
-    One of the normalised ``title``, one of the image: ``image_hash``, or ``image_path`` where
-    there is none. 8 bytes each, for texts of a whole table would be held in memory: among 10
-    million different ones, two agree by chance in one table of 370,000.
+    The first is of the normalized title, the second of the image: of its ``image_hash``, or of its
+    ``image_path`` where there is no hash. The hash of an empty value is 0. Hashes take 8 bytes a
+    row where the texts themselves would fill memory; among 10 million different texts, the odds
+    that any two share a hash are 1 in 370,000.
     """
-    titles = (normalize_title(title) for title in _texts(table, "title"))
-    hashes, paths = _texts(table, "image_hash"), _texts(table, "image_path")
-    images = (known or path for known, path in zip(hashes, paths, strict=True))
-    columns = [np.fromiter(map(_key, of), np.int64, len(table)) for of in (titles, images)]
+    titles = (normalize_title(title) for title in column_texts(table, TITLE))
+    hashes, paths = column_texts(table, IMAGE_HASH), column_texts(table, IMAGE_PATH)
+    images = (image_hash or path for image_hash, path in zip(hashes, paths, strict=True))
+    columns = [
+        np.fromiter(map(text_key, texts), np.int64, len(table)) for texts in (titles, images)
+    ]
     return np.stack(columns, axis=1)
 
 
 def product_groups(table: pd.DataFrame) -> np.ndarray:
-    """A label per row, int64 (rows,): equal when a chain of equal titles or images joins them."""
+    """A label per row, int64 (rows,): equal if a chain of equal titles or images links the rows."""
     return connected_rows(product_keys(table))
 
 
 def connected_rows(keys: np.ndarray) -> np.ndarray:
-    """A label per row, int64 (rows,): equal when a chain of equal keys joins them; 0 joins nothing.
+    """A label per row, int64 (rows,): equal for rows linked by a chain of equal keys.
 
-    ``keys`` are int64 (rows, columns); rows are joined by an equal key in the same column.
+    ``keys`` are int64 (rows, columns). Rows are linked by an equal key in the same column, except
+    by 0, which links nothing.
     """
     rows = len(keys)
-    # A graph of rows and of the keys they hold: those that share a key are connected by it.
-    ends, offset = [], rows
+    # A graph with a node per row and per key and an edge from each row to its keys: the rows of a
+    # connected component are linked.
+    edges, offset = [], rows
     for column in keys.T:
-        holds = np.flatnonzero(column)
-        codes, distinct = pd.factorize(column[holds])
-        ends.append(np.stack([holds, codes + offset]))
+        with_key = np.flatnonzero(column)
+        codes, distinct = pd.factorize(column[with_key])
+        edges.append(np.stack([with_key, codes + offset]))
         offset += len(distinct)
-    edges = np.concatenate(ends, axis=1)
-    graph = coo_array((np.ones(edges.shape[1], np.int8), tuple(edges)), shape=(offset, offset))
+    ends = np.concatenate(edges, axis=1)
+    graph = coo_array((np.ones(ends.shape[1], np.int8), tuple(ends)), shape=(offset, offset))
     labels: np.ndarray = connected_components(graph, directed=False)[1]
     return labels[:rows].astype(np.int64)
 
 
-def _texts(table: pd.DataFrame, column: str) -> Iterable[str]:
-    """The values one by one, empty where one is missing or the table has no such column."""
+def column_texts(table: pd.DataFrame, column: str) -> Iterable[str]:
+    """A column's values as texts; empty where a value or the whole column is missing."""
     if column not in table.columns:
         return itertools.repeat("", len(table))
     return map(str, table[column].fillna(""))
 
 
-def _key(text: str) -> int:
-    """A hash of 64 bits, signed; 0 for an empty text."""
-    return int.from_bytes(_digest(text), signed=True) if text else 0
+def text_key(text: str) -> int:
+    """A signed 64-bit hash of a text; 0 for an empty one."""
+    return int.from_bytes(text_digest(text), signed=True) if text else 0
 
 
-def _digest(text: str) -> bytes:
+def text_digest(text: str) -> bytes:
+    """An 8-byte hash of a text."""
     return hashlib.blake2b(text.encode(), digest_size=8).digest()

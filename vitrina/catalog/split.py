@@ -1,21 +1,32 @@
-"""Rows for training, validation and test, divided by product: no title or image on two sides."""
+"""Split a table by product into training, validation and test rows.
+
+No title and no image occurs in two of the parts.
+"""
 
 import numpy as np
 import pandas as pd
 
-from vitrina.catalog.products import _digest, _key, _texts, connected_rows, product_keys
+from vitrina.catalog.processed_table import NM
+from vitrina.catalog.products import (
+    column_texts,
+    connected_rows,
+    product_keys,
+    text_digest,
+    text_key,
+)
 from vitrina.errors import UserError
 
-MIN_GROUPS = 2  # a retrieval among fewer products says nothing
+MIN_GROUPS = 2  # per part: retrieval among fewer products measures nothing
 
 
 def split_rows(table: pd.DataFrame, validation: float, test: float, seed: int) -> np.ndarray:
-    """'train', 'validation' or 'test' for each row, str (rows,), whole product groups together.
+    """'train', 'validation' or 'test' for each row, str (rows,); product groups stay whole.
 
-    A group's side follows from a hash of the seed and of the group's own titles, so it depends
-    neither on the order of the rows nor on which other products come and go. Only where a hash
-    cannot serve does the rest of the table matter: a wanted part gets at least two groups, and a
-    group larger than the held-out part (an image shared by half of the shop) is trained on.
+    ``validation`` and ``test`` are fractions of the product groups. A group's part is decided by a
+    hash of the seed and of the group's own titles. So it depends neither on the order of the rows
+    nor on which other products are in the table, with two exceptions: each wanted part gets at
+    least two groups, and a group with more rows than the larger of the two held-out parts should
+    have (an image shared by half of the shop) is trained on.
 
     Raises UserError if a fraction is out of range or the table has too few products.
     """
@@ -26,45 +37,55 @@ def split_rows(table: pd.DataFrame, validation: float, test: float, seed: int) -
         )
     keys = product_keys(table)
     labels, groups = np.unique(connected_rows(keys), return_inverse=True)
-    least_validation, least_test = (MIN_GROUPS * (part > 0) for part in (validation, test))
-    needed = least_validation + least_test + MIN_GROUPS
-    if len(labels) < needed and needed > MIN_GROUPS:
+    min_groups = MIN_GROUPS * (1 + (validation > 0) + (test > 0))
+    if len(labels) < min_groups and min_groups > MIN_GROUPS:
         raise UserError(
             f"The table's {len(table)} rows are {len(labels)} different products (by title and "
-            f"image); a split into training, validation and test needs at least {needed}. "
+            f"image); a split into training, validation and test needs at least {min_groups}. "
             "Give more products, or set validation_fraction or test_fraction to 0."
         )
     sizes = np.bincount(groups, minlength=len(labels))
-    chance = _chances(table, keys[:, 0], groups, seed)
-    chance += sizes > max(validation, test) * len(table)  # the large ones go last, to training
-    order = np.argsort(chance, kind="stable")
-    n_test = max(int(np.sum(chance < test)), least_test)
-    n_test = min(n_test, len(labels) - least_validation - MIN_GROUPS) if test else 0
-    n_held = max(int(np.sum(chance < test + validation)), n_test + least_validation)
-    n_held = min(n_held, len(labels) - MIN_GROUPS) if validation else n_test
-    side = np.full(len(labels), "train", dtype="<U10")
-    side[order[:n_test]] = "test"
-    side[order[n_test:n_held]] = "validation"
-    return side[groups]
+    position = _group_positions(table, keys[:, 0], groups, seed)
+    position += sizes > max(validation, test) * len(table)  # large groups last, into training
+    n_test, n_held_out = _held_out_counts(position, validation, test)
+    order = np.argsort(position, kind="stable")
+    part = np.full(len(labels), "train", dtype="<U10")
+    part[order[:n_test]] = "test"
+    part[order[n_test:n_held_out]] = "validation"
+    return part[groups]
 
 
-def sampled(rows: np.ndarray, most: int, seed: int) -> np.ndarray:
-    """At most ``most`` of the row numbers, the same for a seed, in their order."""
-    if len(rows) <= most:
+def _held_out_counts(position: np.ndarray, validation: float, test: float) -> tuple[int, int]:
+    """How many groups are for test, and how many for test and validation together."""
+    n_groups = len(position)
+    min_validation, min_test = (MIN_GROUPS * (part > 0) for part in (validation, test))
+    n_test = max(int(np.sum(position < test)), min_test)
+    n_test = min(n_test, n_groups - min_validation - MIN_GROUPS) if test else 0
+    n_held_out = max(int(np.sum(position < test + validation)), n_test + min_validation)
+    n_held_out = min(n_held_out, n_groups - MIN_GROUPS) if validation else n_test
+    return n_test, n_held_out
+
+
+def sampled(rows: np.ndarray, limit: int, seed: int) -> np.ndarray:
+    """At most ``limit`` of the row numbers, in their order; a seed always draws the same ones."""
+    if len(rows) <= limit:
         return rows
-    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+    return np.sort(np.random.default_rng(seed).choice(rows, limit, replace=False))
 
 
-def _chances(table: pd.DataFrame, titles: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
-    """A number in [0, 1) per group, float64 (groups,), from the seed and the group's identity.
+def _group_positions(
+    table: pd.DataFrame, title_keys: np.ndarray, groups: np.ndarray, seed: int
+) -> np.ndarray:
+    """A pseudo-random number in [0, 1) per group, float64 (groups,), from the seed and its titles.
 
-    The identity is the group's smallest key of a title; a row without a title stands for itself.
+    A group is identified by the smallest of its title keys; a row without a title has a key made
+    from its ``nm``.
     """
-    own = titles.copy()
-    untitled = np.flatnonzero(own == 0)
-    names = _texts(table.iloc[untitled], "nm")
-    own[untitled] = np.fromiter((_key(f"nm {nm}") for nm in names), np.int64, len(untitled))
+    row_keys = title_keys.copy()
+    untitled = np.flatnonzero(row_keys == 0)
+    ids = column_texts(table.iloc[untitled], NM)
+    row_keys[untitled] = np.fromiter((text_key(f"nm {nm}") for nm in ids), np.int64, len(untitled))
     identity = np.full(groups.max(initial=-1) + 1, np.iinfo(np.uint64).max, dtype=np.uint64)
-    np.minimum.at(identity, groups, own.view(np.uint64))
-    chances = (int.from_bytes(_digest(f"{seed} {one}")) / 2**64 for one in identity)
-    return np.fromiter(chances, np.float64, len(identity))
+    np.minimum.at(identity, groups, row_keys.view(np.uint64))
+    fractions = (int.from_bytes(text_digest(f"{seed} {one}")) / 2**64 for one in identity)
+    return np.fromiter(fractions, np.float64, len(identity))

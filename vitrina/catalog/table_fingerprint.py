@@ -1,4 +1,4 @@
-"""What tells that a processed table, or an image that it names, is another than before."""
+"""Fingerprints of processed tables and of the images that they refer to."""
 
 import hashlib
 from collections.abc import Sequence
@@ -6,22 +6,21 @@ from collections.abc import Sequence
 import pyarrow.parquet as pq
 from upath import UPath
 
-from vitrina.catalog.processed_table import read_batches
+from vitrina.catalog.processed_table import IMAGE_HASH, IMAGE_PATH, read_batches
 from vitrina.store.content_hash import ContentHash
 from vitrina.store.files import listing, local_read
 from vitrina.store.fingerprint import file_fingerprint, fingerprint
 from vitrina.store.paths import to_path
 
 BATCH_ROWS = 5_000
-IMAGE_HASH = "image_hash"  # the column with the content hash of a row's image
-IMAGE_PATH = "image_path"
 
 
 def table_fingerprint(table: UPath) -> str:
     """A hash of the rows and of their images.
 
-    That of a Parquet table made by resize is of its content wherever it lies, the same as in
-    :class:`vitrina.results.ResizeResult`. Any other is of its file and its images' stamps.
+    A Parquet table with image hashes, as resize writes it, is hashed by content: the hash equals
+    that in :class:`vitrina.results.TableRef` wherever the table and its images are stored. Any
+    other table is hashed as a file, together with its images' modification times or ETags.
     """
     if table.suffix == ".parquet":
         with local_read(table) as local, pq.ParquetFile(local) as file:
@@ -38,17 +37,20 @@ def table_fingerprint(table: UPath) -> str:
 
 
 class ImageStamps:
-    """Where images are, and their sizes and times, or ETags on S3; each folder is listed once."""
+    """Paths of images with their sizes and modification times, or ETags on S3.
+
+    Each folder is listed once, when the first of its images is asked for.
+    """
 
     def __init__(self) -> None:
         self._folders: dict[str, dict[str, str]] = {}
 
     def of(self, paths: Sequence[str]) -> list[str]:
-        """A text for each image that is another one when the file changes or goes."""
-        return [f"{place} {self._stamp(place)}" for place in map(to_path, paths)]
+        """A text for each image that changes when its file is changed or removed."""
+        return [f"{path} {self._stamp(path)}" for path in map(to_path, paths)]
 
-    def _stamp(self, place: UPath) -> str:
-        folder = str(place.parent)
+    def _stamp(self, path: UPath) -> str:
+        folder = str(path.parent)
         if folder not in self._folders:
-            self._folders[folder] = {name: info.stamp for name, info in listing(place.parent)}
-        return self._folders[folder].get(place.name, "")
+            self._folders[folder] = {name: info.stamp for name, info in listing(path.parent)}
+        return self._folders[folder].get(path.name, "")

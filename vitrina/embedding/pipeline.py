@@ -60,9 +60,10 @@ class EmbeddingPipeline:
         Both float32 (rows, embed_dim), of unit length, as ruclip.Predictor gives them. Raises
         UserError naming an image that cannot be read.
         """
+        from vitrina.catalog.processed_table import IMAGE_PATH, TITLE
         from vitrina.embedding.embedder import Embedder
 
-        data = self.TextDataset(df["title"].fillna("").tolist(), df["image_path"].tolist())
+        data = self.TextDataset(df[TITLE].fillna("").tolist(), df[IMAGE_PATH].tolist())
         embedder = Embedder(self.model, self.device, batch_size)
         return embedder.images(data.image_paths), embedder.texts(data.texts)
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from upath import UPath
 
-from vitrina.catalog.processed_table import read_batches
+from vitrina.catalog.processed_table import IMAGE_HASH, IMAGE_PATH, NM, TITLE, read_batches
 from vitrina.errors import UserError
 from vitrina.store.fingerprint import file_fingerprint, fingerprint
 from vitrina.store.paths import to_path
@@ -51,8 +51,8 @@ def table_stats(table: UPath) -> TableStats:
     rows, width, integers = 0, 1, True
     for frame in read_batches(table, SURVEY_ROWS):
         rows += len(frame)
-        integers &= _are_integers(frame["nm"])
-        width = max(width, int(frame["nm"].astype(str).str.len().max() or 1) if len(frame) else 1)
+        integers &= _are_integers(frame[NM])
+        width = max(width, int(frame[NM].astype(str).str.len().max() or 1) if len(frame) else 1)
     return TableStats(rows, np.dtype(np.int64) if integers else np.dtype(f"<U{width}"))
 
 
@@ -86,11 +86,11 @@ def naming(table: UPath) -> Iterator[None]:
 
 def rows_of(frame: pd.DataFrame, nm_dtype: npt.DTypeLike) -> Rows:
     """The rows of a frame; an image without ``image_hash`` is hashed from its file."""
-    titles = frame["title"].fillna("").astype(str).tolist()
-    paths = frame["image_path"].astype(str).tolist()
+    titles = frame[TITLE].fillna("").astype(str).tolist()
+    paths = frame[IMAGE_PATH].astype(str).tolist()
     integers = np.issubdtype(nm_dtype, np.integer)
     return Rows(
-        nm=frame["nm"].astype("int64" if integers else str).tolist(),
+        nm=frame[NM].astype("int64" if integers else str).tolist(),
         titles=titles,
         paths=paths,
         text_keys=[fingerprint(title) for title in titles],
@@ -99,8 +99,8 @@ def rows_of(frame: pd.DataFrame, nm_dtype: npt.DTypeLike) -> Rows:
 
 
 def _image_keys(frame: pd.DataFrame, paths: Sequence[str]) -> list[str]:
-    if "image_hash" in frame.columns:
-        keys = frame["image_hash"].fillna("").astype(str).tolist()
+    if IMAGE_HASH in frame.columns:
+        keys = frame[IMAGE_HASH].fillna("").astype(str).tolist()
     else:
         keys = [""] * len(paths)
     unknown = [row for row, key in enumerate(keys) if not key]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from vitrina.catalog.processed_table import IMAGE_PATH, TITLE
 from vitrina.catalog.products import product_groups
 from vitrina.catalog.split import sampled, split_rows
 from vitrina.config import EvaluateConfig, SplitConfig
@@ -81,8 +82,8 @@ def choose_rows(table: pd.DataFrame, config: EvaluateConfig, split: SplitConfig)
 
 def _features(embedder: Embedder, table: pd.DataFrame, rows: np.ndarray) -> Features:
     chosen = table.iloc[rows]
-    text = embedder.texts(chosen["title"].fillna("").tolist())
-    return Features(text, embedder.images(chosen["image_path"].tolist()))
+    text = embedder.texts(chosen[TITLE].fillna("").tolist())
+    return Features(text, embedder.images(chosen[IMAGE_PATH].tolist()))
 
 
 def _duplicates(features: Features, group: np.ndarray, most: int) -> dict[str, float]:

@@ -14,11 +14,12 @@ import pyarrow.parquet as pq
 from upath import UPath
 
 from vitrina.catalog.arrow_memory import flat_memory
+from vitrina.catalog.processed_table import NM
 from vitrina.catalog.processed_writer import (
     CSV,
     REJECTED,
     TABLE,
-    ProcessedTable,
+    ProcessedTableWriter,
     open_processed_writer,
 )
 from vitrina.config import Parameters, ResizeConfig
@@ -62,7 +63,7 @@ def inspect_images(cleaned: CleanResult, planner: ResizePlanner) -> tuple[str, i
     stamps = hashlib.blake2b(digest_size=10)
     found = to_resize = 0
     with flat_memory():
-        for batch in _batches(cleaned.table, ["nm"]):
+        for batch in _batches(cleaned.table, [NM]):
             plan = planner.plan(_ids(batch))
             stamps.update(np.array([step.stamp for step in plan], np.uint64).tobytes())
             found += sum(step.stamp != UNSEEN for step in plan)
@@ -138,7 +139,10 @@ def resize_catalog(
 
 
 def _add(
-    batch: pa.RecordBatch, outcomes: list[ResizeOutcome], resized: UPath, processed: ProcessedTable
+    batch: pa.RecordBatch,
+    outcomes: list[ResizeOutcome],
+    resized: UPath,
+    processed: ProcessedTableWriter,
 ) -> None:
     kept = [row for row, outcome in enumerate(outcomes) if not outcome.reason]
     processed.keep(
@@ -160,4 +164,4 @@ def _schema(table: str) -> pa.Schema:
 
 
 def _ids(batch: pa.RecordBatch) -> list[str]:
-    return [str(nm) for nm in batch.column("nm").to_pylist()]
+    return [str(nm) for nm in batch.column(NM).to_pylist()]

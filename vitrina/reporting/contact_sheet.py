@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image, ImageOps
 
+from vitrina.catalog.processed_table import IMAGE_PATH, TITLE
 from vitrina.evaluation.measurement import Measurement
 from vitrina.reporting.plots import DPI, INK, PALE, to_png
 
@@ -18,7 +19,7 @@ def draw_contact_sheet(table: pd.DataFrame, measurement: Measurement) -> bytes:
     # torch and matplotlib cost seconds; help and wrong arguments answer without them
     from vitrina.images.load import read_image
 
-    paths, titles = table["image_path"], table["title"]
+    paths, titles = table[IMAGE_PATH], table[TITLE]
     rows = [
         SheetRow(
             title=str(titles.iloc[example.row]),

@@ -8,11 +8,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from vitrina.catalog.arrow_memory import flat_memory
+from vitrina.catalog.processed_table import DESCRIPTION, IMAGE_HASH, IMAGE_PATH, NM, TITLE
 from vitrina.catalog.products import connected_rows, product_keys
 from vitrina.config import TrainConfig
 
 SENTENCE_END = re.compile(r"(?<=[.!?…;])\s+|\n+")
-COLUMNS = ("title", "image_path", "nm", "image_hash")
+COLUMNS = (TITLE, IMAGE_PATH, NM, IMAGE_HASH)
 MIN_WORDS = 3  # a shorter sentence ("Хлопок.") says too little of a product
 
 
@@ -34,7 +35,7 @@ class Pairs:
 
 def columns_read(config: TrainConfig) -> tuple[str, ...]:
     """What training reads of a table; the rest would only take memory."""
-    return COLUMNS if config.text_source == "title" else (*COLUMNS, "description")
+    return COLUMNS if config.text_source == "title" else (*COLUMNS, DESCRIPTION)
 
 
 @flat_memory()
@@ -48,11 +49,11 @@ def pairs_from(table: pd.DataFrame) -> Pairs:
 
     products = product_keys(table)
     return Pairs(
-        nm=text("nm"),
-        title=text("title"),
-        description=text("description"),
-        image_path=text("image_path"),
-        image_hash=text("image_hash"),
+        nm=text(NM),
+        title=text(TITLE),
+        description=text(DESCRIPTION),
+        image_path=text(IMAGE_PATH),
+        image_hash=text(IMAGE_HASH),
         products=products,
         groups=connected_rows(products),
     )

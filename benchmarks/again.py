@@ -11,27 +11,24 @@ compared. The model is the tiny one, so embed is a small part here; imports are 
 """
 
 import tempfile
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import simplejpeg
 import tyro
-from prefect import Task
-from prefect.client.schemas.objects import State
 
 from benchmarks.photos import SIZE, photo
 from benchmarks.results import Figure, Findings, bars, keep, show
 from benchmarks.stopwatch import Timed, run_pipeline
 from tasks.clean import clean
 from tasks.embed import embed
+from tasks.orchestration.stage import StageClock
 from tasks.resize import resize
-from vitrina.config import CleanConfig, EmbedConfig, ResizeConfig
-from vitrina.images.resize_catalog import resized_folder
+from vitrina.config import CleanConfig, EmbedConfig, ResizeConfig, RunOptions
+from vitrina.images.resize_catalog import ImageFolders, resized_folder
 from vitrina.model.folder import folder_fingerprint
 from vitrina.model.tiny import make_tiny
 from vitrina.model.tokenize import TEMPLATES
@@ -42,7 +39,6 @@ from vitrina.store.paths import to_path
 DIFFERENT = 12  # images drawn; a patch of its own makes each row's another
 PATCH = 300  # pixels
 CHANGED = 0.01
-TASKS: dict[str, Task[..., Any]] = {"clean": clean, "resize": resize, "embed": embed}
 MOST = 0.05  # of the first run, for each kind of second run
 
 
@@ -95,7 +91,7 @@ class Shop:
 
 @dataclass(frozen=True)
 class Ran:
-    """Seconds of each stage, and what the last two returned."""
+    """Seconds of each stage, and the results of the last two."""
 
     seconds: dict[str, float]
     resized: ResizeResult
@@ -109,21 +105,17 @@ class Ran:
 
 def run_stages(shop: Path, model: ModelResult, output: Path) -> Ran:
     """Clean, resize and embed as the tasks do, found or made, without Prefect around them."""
-    store, images, config = Store(root=str(output)), str(shop / "images"), ResizeConfig()
-    seconds: dict[str, float] = {}
-
-    def stage(name: str, *arguments: Any) -> Any:
-        begin = time.perf_counter()
-        result = TASKS[name].fn(*arguments)
-        seconds[name] = time.perf_counter() - begin
-        return result.data if isinstance(result, State) else result
-
-    cleaned = stage("clean", str(shop / "catalog.parquet"), store, CleanConfig())
-    images = resized_folder(store.root, images, config)
-    resized = stage("resize", cleaned, images, images, store, config)
+    store, config, options = Store(root=str(output)), ResizeConfig(), RunOptions()
+    originals, clock = str(shop / "images"), StageClock()
+    catalog = str(shop / "catalog.parquet")
+    cleaned = clock.run(clean.fn, catalog, store, CleanConfig(), options).result
+    folders = ImageFolders(
+        originals=originals, resized=resized_folder(store.root, originals, config)
+    )
+    resized = clock.run(resize.fn, cleaned, folders, store, config, options).result
     settings = EmbedConfig(device="cpu")
-    embedded = stage("embed", resized.table, resized.fingerprint, model, store, settings)
-    return Ran(seconds, resized, embedded)
+    embedded = clock.run(embed.fn, resized.table, model, store, settings, options).result
+    return Ran(clock.seconds, resized, embedded)
 
 
 @dataclass(frozen=True)
@@ -157,7 +149,7 @@ def measure(folder: Path, rows: int, rounds: int) -> Rounds:
 
 def difference(one: Ran, other: Ran) -> float:
     """The largest of the vectors' differences; ids, texts and images must be the same."""
-    if one.resized.fingerprint != other.resized.fingerprint:
+    if one.resized.table.fingerprint != other.resized.table.fingerprint:
         raise RuntimeError("the processed table of changed rows is not that of a full run")
     with np.load(one.embedded.npz) as mine, np.load(other.embedded.npz) as whole:
         if not np.array_equal(mine["nm"], whole["nm"]):

@@ -27,10 +27,9 @@ from vitrina.embedding.embedder import Embedder, Templates
 from vitrina.embedding.precision import Precision
 from vitrina.embedding.shard import embed_shard, make_embedder
 from vitrina.embedding.stored import OutputNames
-from vitrina.embedding.table import embed_table
+from vitrina.embedding.table import EmbedRequest, embed_table
 from vitrina.model.model import RuCLIP
 from vitrina.model.tokenize import tokenize
-from vitrina.store.artifacts import Artifact
 from vitrina.store.paths import to_path
 
 CPU = torch.device("cpu")
@@ -208,9 +207,15 @@ def compare_rows(model: RuCLIP, table: pd.DataFrame, folder: Path, repeats: int)
     names = OutputNames("embeddings.npz", "embeddings.parquet")
 
     def ours() -> None:
-        artifact = Artifact(to_path(folder / "ours"))
-        work = partial(embed_shard, make_embedder(model, config))
-        embed_table(to_path(csv), work, artifact, names, config, "benchmark", refresh=True)
+        request = EmbedRequest(
+            table=to_path(csv),
+            folder=to_path(folder / "ours"),
+            names=names,
+            settings="benchmark",
+            shard_rows=config.shard_rows,
+            refresh=True,
+        )
+        embed_table(request, partial(map, partial(embed_shard, make_embedder(model, config))))
 
     def plain() -> None:
         baseline.embed_rows(model, titles, paths, BATCH_SIZE, folder / "plain.npz")

@@ -93,9 +93,9 @@ def clean(shop: Path, out: Path) -> None:
 def resize(shop: Path, out: Path) -> None:
     """The processed table and its images."""
     cleaned = CleanResult.model_validate_json((shop / "clean" / "result.json").read_bytes())
-    survey = ResizePlanner.make(to_path(shop / "images"), to_path(out / "images"), ResizeConfig())
-    inspect_images(cleaned, survey)
-    resize_catalog(cleaned, survey, Artifact(to_path(out)))
+    planner = ResizePlanner.make(to_path(shop / "images"), to_path(out / "images"), ResizeConfig())
+    inspect_images(cleaned, planner)
+    resize_catalog(cleaned, planner, Artifact(to_path(out)))
 
 
 def resize_again(shop: Path, _out: Path) -> None:
@@ -107,36 +107,42 @@ def embed(shop: Path, out: Path) -> None:
     """NPZ and shards."""
     from vitrina.embedding.shard import embed_shard, make_embedder
     from vitrina.embedding.stored import OutputNames
-    from vitrina.embedding.table import embed_table
+    from vitrina.embedding.table import EmbedRequest, embed_table
     from vitrina.model.model import load_folder
 
-    names, config = OutputNames("embeddings.npz", "embeddings.parquet"), EmbedConfig(device="cpu")
+    config = EmbedConfig(device="cpu")
     work = functools.partial(embed_shard, make_embedder(load_folder(shop / "tiny"), config))
-    table, artifact = to_path(processed(shop)), Artifact(to_path(out))
-    embed_table(table, work, artifact, names, config, "benchmark")
+    request = EmbedRequest(
+        table=to_path(processed(shop)),
+        folder=to_path(out),
+        names=OutputNames("embeddings.npz", "embeddings.parquet"),
+        settings="benchmark",
+        shard_rows=config.shard_rows,
+    )
+    embed_table(request, functools.partial(map, work))
 
 
 def training_index(shop: Path, out: Path) -> None:
     """A training up to the order of its first epoch, pixels reserved and none decoded."""
     from vitrina.model.model import load_folder
-    from vitrina.training.job import TrainingRequest, rows_by_side
+    from vitrina.training.checkpoints import RunFolder
+    from vitrina.training.job import rows_by_side
     from vitrina.training.loop import TrainingLoop, TrainingRun
+    from vitrina.training.train import TrainingRequest
 
     os.environ["VITRINA_CACHE"] = str(out / "cache")
     config = TrainConfig(device="cpu")
-    job = TrainingRequest(
+    request = TrainingRequest(
         table=str(processed(shop)),
         model=str(shop / "tiny"),
         folder=str(out),
-        key="benchmark",
         inputs={},
         config=config,
         project_name="benchmark",
     )
-    rows, model = rows_by_side(job), load_folder(shop / "tiny")
-    training = TrainingLoop(
-        rows["train"], rows["validation"], model, config, TrainingRun(job.place)
-    )
+    rows, model = rows_by_side(request), load_folder(shop / "tiny")
+    run = TrainingRun(RunFolder(to_path(out), request.key, request.inputs))
+    training = TrainingLoop(rows["train"], rows["validation"], model, config, run)
     training.steps.order(0)
 
 

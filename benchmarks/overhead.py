@@ -26,11 +26,10 @@ from benchmarks.stopwatch import UI, Timed, run_pipeline
 from vitrina.config import EmbedConfig
 from vitrina.embedding.shard import embed_shard, make_embedder
 from vitrina.embedding.stored import OutputNames
-from vitrina.embedding.table import embed_table
+from vitrina.embedding.table import EmbedRequest, embed_table
 from vitrina.model.model import load_folder
 from vitrina.model.tiny import make_tiny
 from vitrina.model.tokenize import TEMPLATES
-from vitrina.store.artifacts import Artifact
 from vitrina.store.paths import to_path
 
 IMAGE_SIZE = (288, 384)  # of a resized image
@@ -68,14 +67,16 @@ def make_table(folder: Path, rows: int) -> None:
 
 def embed_seconds(folder: Path, shard_rows: int) -> float:
     """Embed the folder's table into shards of so many rows."""
-    names, artifact = (
-        OutputNames("embeddings.npz", "embeddings.parquet"),
-        Artifact(to_path(folder / "out")),
+    request = EmbedRequest(
+        table=to_path(folder / "table.parquet"),
+        folder=to_path(folder / "out"),
+        names=OutputNames("embeddings.npz", "embeddings.parquet"),
+        settings="benchmark",
+        shard_rows=shard_rows,
     )
-    config, model = EmbedConfig(device="cpu", shard_rows=shard_rows), load_folder(folder / "tiny")
-    work = functools.partial(embed_shard, make_embedder(model, config))
+    embedder = make_embedder(load_folder(folder / "tiny"), EmbedConfig(device="cpu"))
     begin = time.perf_counter()
-    embed_table(to_path(folder / "table.parquet"), work, artifact, names, config, "benchmark")
+    embed_table(request, functools.partial(map, functools.partial(embed_shard, embedder)))
     seconds = time.perf_counter() - begin
     shutil.rmtree(folder / "out")
     return seconds

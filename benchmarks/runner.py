@@ -68,7 +68,7 @@ def threads_seconds(places: tuple[UPath, UPath, ResizeConfig], jobs: Jobs) -> fl
     """How long threads of this process take."""
     start = time.perf_counter()
     with ResizePool.open(*places, cores=len(os.sched_getaffinity(0))) as pool:
-        assert sum(not outcome.reason for _, outcome in pool.carry_out(jobs)) == len(jobs)
+        assert sum(not outcome.reason for _, outcome in pool.run(jobs)) == len(jobs)
     return time.perf_counter() - start
 
 

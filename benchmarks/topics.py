@@ -41,7 +41,7 @@ TOPICS = (
         },
     ),
     Topic(
-        "executor",
+        "runner",
         "Shards on Ray",
         ("--images", "24", "--sizes", "12", "--rounds", "1"),
     ),

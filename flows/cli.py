@@ -5,6 +5,7 @@
 
 import argparse
 import atexit
+import difflib
 import gc
 import io
 import logging
@@ -14,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar, cast
 
 import tyro
 import yaml
@@ -27,7 +28,8 @@ from prefect.settings import (
     PREFECT_SERVER_LOGGING_LEVEL,
     temporary_settings,
 )
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from upath import UPath
 
@@ -48,62 +50,97 @@ def parse(
 ) -> Config:
     """The model that the command line describes; exits with 2 and a short message on wrong use.
 
-    Options are written with underscores, as in the seed's scripts; hyphens work too. Of an option
-    that is given twice the last one counts. With a ``default_file`` there is ``--config``, see
-    :func:`with_config_file`.
+    Options are written with underscores, as in the seed's scripts; hyphens work too. If an option
+    is given twice, the last one counts. With a ``default_file`` there is ``--config FILE.yaml``,
+    whose values are the defaults of the options; ``default_file`` is read when neither a file nor a
+    catalogue is given.
     """
-    arguments, named = list(sys.argv[1:] if arguments is None else arguments), None
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    file = None
     if default_file:
-        arguments, named = with_config_file(arguments, default_file)
+        file, arguments = _config_file(arguments, default_file)
     message = io.StringIO()
     try:
+        default = from_file(model, file) if file else tyro.MISSING
         with redirect_stderr(message):
-            return tyro.cli(model, args=arguments, description=description, use_underscores=True)
+            return tyro.cli(
+                model,
+                args=arguments,
+                default=default,
+                description=description,
+                use_underscores=True,
+            )
+    except UserError as error:
+        refuse(str(error))
     except BrokenPipeError:  # --help | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or its last flush fails
         raise SystemExit from None
     except SystemExit as stop:
         if not stop.code:  # --help
             raise
-        also = f"; parameters were read from {named} too" if named else ""
-        refuse(_reason(stop, message.getvalue()) + also)
+        refuse(_reason(stop, message.getvalue()))
 
 
-def with_config_file(arguments: Sequence[str], default: Path) -> tuple[list[str], UPath | None]:
-    """The arguments with those of ``--config FILE.yaml`` before them, which they win over.
-
-    Beside them the file, if one is named. ``default`` is read when neither a file nor a catalogue
-    is.
-    """
+def _config_file(arguments: Sequence[str], default: Path) -> tuple[UPath | None, list[str]]:
+    """The file to read parameters from, if any, and the arguments without ``--config``."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--config")
     named, rest = parser.parse_known_args(arguments)
     if named.config is None and any(given.split("=")[0] == "--catalog" for given in rest):
-        return rest, None
-    path = to_path(named.config or default)
+        return None, rest
+    return to_path(named.config or default), rest
+
+
+def from_file(model: type[Config], path: UPath) -> Config:
+    """The model with the values of a YAML file; what the file lacks is for the options to give.
+
+    Raises UserError naming the file, and the parameter that is unknown or has a wrong value.
+    """
     try:
         content = yaml.safe_load(read_bytes(path)) or {}
-        if not isinstance(content, dict):
-            raise UserError(f"{path} holds no parameters: expected lines such as 'catalog: x'.")
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        refuse(f"{path} is not YAML: {str(error).splitlines()[0]}")
+        raise UserError(f"{path} is not YAML: {str(error).splitlines()[0]}") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path} has no parameters: expected lines such as 'catalog: x'.")
+    try:
+        return _with_values(model, content)
     except UserError as error:
-        refuse(str(error))
-    return [*options(content), *rest], path if named.config else None
+        raise UserError(f"{path}: {error}") from error
 
 
-def options(content: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """A nested mapping as command-line options: {"train": {"lr": 1}} as --train.lr 1."""
-    for name, value in content.items():
-        match value:
-            case dict():
-                yield from options(value, f"{prefix}{name}.")
-            case bool():
-                yield f"--{prefix}{'' if value else 'no_'}{name}"
-            case list():
-                yield from (f"--{prefix}{name}", *map(str, value))
-            case _:
-                yield from (f"--{prefix}{name}", str(value))
+def _with_values(model: type[Config], content: Mapping[str, Any], group: str = "") -> Config:
+    """A model of checked values, in which required fields may still be missing."""
+    fields = model.model_fields
+    for name in content:
+        if name not in fields:
+            near = difflib.get_close_matches(str(name), fields, n=1)
+            hint = f"Did you mean {group}{near[0]}?" if near else f"Known: {', '.join(fields)}."
+            raise UserError(f"there is no parameter {group}{name}. {hint}")
+    values: dict[str, Any] = {}
+    for name, field in fields.items():
+        if name in content:
+            values[name] = _value(field, content[name], f"{group}{name}")
+        elif field.is_required():
+            values[name] = tyro.MISSING
+    return cast(Config, model.model_construct(**values))  # typed as the base class
+
+
+def _value(field: FieldInfo, value: Any, name: str) -> Any:
+    """The value of a field, checked, or the values of a group."""
+    kind: Any = field.annotation
+    is_group = isinstance(kind, type) and issubclass(kind, Parameters)
+    if value is None and (is_group or field.default == ""):
+        return field.get_default(call_default_factory=True)  # a line that was left empty
+    try:
+        if not is_group:
+            return TypeAdapter(Annotated[kind, field]).validate_python(value)
+        if not isinstance(value, dict):
+            raise UserError(
+                f"{name} is a group of parameters; below it expected lines like 'a: 1'."
+            )
+        return kind.model_validate(dict(_with_values(kind, value, f"{name}.")))
+    except ValidationError as error:
+        raise UserError(f"{name}: {_message(error.errors()[0])}") from error
 
 
 def run(
@@ -119,7 +156,7 @@ def run(
     except UserError as error:
         refuse(str(error))
     except KeyboardInterrupt:
-        print("interrupted: run the same command again to go on.", file=sys.stderr)
+        print("interrupted: run the same command again to resume.", file=sys.stderr)
         raise SystemExit(130) from None
 
 
@@ -169,10 +206,13 @@ def _reason(stop: SystemExit, printed: str) -> str:
 def _wrong(group: list[str], error: ErrorDetails) -> str:
     """A refused value by its option; what does not go together, in the model's own words."""
     option = ".".join(map(str, [*group, *error["loc"]]))
-    message = error["msg"].removeprefix("Value error, ")
     if error["loc"]:
-        return f"--{option}: {message}, got {error['input']!r}"
-    return f"--{option}.*: {message}" if option else message
+        return f"--{option}: {_message(error)}, got {error['input']!r}"
+    return f"--{option}.*: {_message(error)}" if option else _message(error)
+
+
+def _message(error: ErrorDetails) -> str:
+    return error["msg"].removeprefix("Value error, ")
 
 
 def _without_frame(printed: str) -> str:

@@ -1,10 +1,10 @@
-"""Images to the pixels that ruCLIP sees."""
+"""Image files to the pixels that ruCLIP sees."""
 
 import io
 import struct
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, assert_never
 
 import numpy as np
 import numpy.typing as npt
@@ -19,28 +19,45 @@ from vitrina.images.resize_image import FORMATS, ORIENTATION, RejectedImageError
 from vitrina.store.files import local_read
 from vitrina.store.paths import to_path
 
-ResizeMode = Literal["crop", "pad", "squash"]
-DAMAGE = (OSError, EOFError, ValueError, SyntaxError, struct.error)  # what Pillow raises
-LARGE = ResizeConfig(default_image_size=(2_000, 2_000), quality=98)  # beyond any ruCLIP
+ResizeMode = Literal["shortest", "longest", "squash"]
+# Pillow raises these for damaged files, next to DecompressionBombError.
+DECODE_ERRORS = (OSError, EOFError, ValueError, SyntaxError, struct.error)
+# A box larger than any ruCLIP's input: only orientation, transparency and colours are corrected.
+FULL_SIZE = ResizeConfig(default_image_size=(2_000, 2_000), quality=98)
+
+
+def load_pixels(
+    path: str | Path | UPath, resolution: int, resize_mode: ResizeMode
+) -> npt.NDArray[np.uint8]:
+    """An image file, local or s3://, as uint8 (3, resolution, resolution) RGB.
+
+    Raises UserError naming the file if it cannot be decoded.
+    """
+    return square_image(read_image(path), resolution, resize_mode)
 
 
 def square_image(
-    image: Image.Image, resolution: int, resize_mode: ResizeMode = "crop"
+    image: Image.Image, resolution: int, resize_mode: ResizeMode = "shortest"
 ) -> npt.NDArray[np.uint8]:
     """An RGB image as uint8 (3, resolution, resolution).
 
-    ``crop`` takes the centre square, as ruclip's transform does; ``pad`` keeps the whole image
-    with white beside it; ``squash`` changes its aspect.
+    ``shortest`` crops the centre square, as ruclip's transform does; ``longest`` keeps the whole
+    image and pads it with white; ``squash`` changes its aspect ratio.
     """
-    if resize_mode == "crop":
-        image = _centre_square(image)
-    if resize_mode == "pad":
-        image = _on_white_square(image, resolution)
+    match resize_mode:
+        case "shortest":
+            image = _center_square(image)
+        case "longest":
+            image = _on_white_square(image, resolution)
+        case "squash":
+            pass
+        case _:
+            assert_never(resize_mode)
     image = image.resize((resolution, resolution), Image.Resampling.BILINEAR)
     return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
 
 
-def _centre_square(image: Image.Image) -> Image.Image:
+def _center_square(image: Image.Image) -> Image.Image:
     width, height = image.size
     side = min(width, height)
     left, top = (width - side) // 2, (height - side) // 2
@@ -57,32 +74,37 @@ def _on_white_square(image: Image.Image, resolution: int) -> Image.Image:
 
 
 def read_image(path: str | Path | UPath) -> Image.Image:
-    """The image as RGB, upright and on white; UserError naming the file if it has no image.
+    """An image file as RGB, upright, its transparent parts white.
 
-    What ``resize`` wrote, and every plain image, is decoded as ruclip's users do, by Pillow.
+    Plain images, which includes all that ``resize`` writes, are decoded by Pillow alone, as users
+    of ruclip do. Raises UserError naming the file if it cannot be decoded.
     """
-    place = path if isinstance(path, UPath) else to_path(path)
-    with local_read(place) as local:
+    upath = path if isinstance(path, UPath) else to_path(path)
+    with local_read(upath) as local:
         try:
             with Image.open(local, formats=FORMATS) as image:
                 if _is_plain(image):
                     return image.convert("RGB")
-            return Image.open(io.BytesIO(resize_image(local.read_bytes(), LARGE))).convert("RGB")
-        except (*DAMAGE, Image.DecompressionBombError) as error:
-            raise UserError(f"{place} is no readable image: {error}") from error
+            corrected = resize_image(local.read_bytes(), FULL_SIZE)
+            return Image.open(io.BytesIO(corrected)).convert("RGB")
+        except (*DECODE_ERRORS, Image.DecompressionBombError) as error:
+            raise UserError(f"{upath} is not a readable image: {error}") from error
         except RejectedImageError as error:
-            raise UserError(f"{place} is no readable image: {error.reason}") from error
+            raise UserError(f"{upath} is not a readable image: {error.reason}") from error
 
 
 def _is_plain(image: Image.Image) -> bool:
-    """Whether Pillow's own conversion to RGB shows the image as it is meant."""
+    """Whether Pillow's own conversion suffices: 8 bits, no CMYK, not rotated or transparent."""
     turned = image.getexif().get(ORIENTATION, 1) != 1
     return image.mode in ("RGB", "L", "P") and not image.has_transparency_data and not turned
 
 
 def normalize(pixels: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """float32 (batch, 3, R, R) for ``clip.encode_image`` from uint8 pixels, on their device."""
+    """uint8 pixels (batch, 3, R, R) as float32 input of ``clip.encode_image``, on their device.
+
+    ``mean`` and ``std`` are per colour channel, of values in 0..1.
+    """
     shape = (3, 1, 1)
-    centre = torch.tensor(mean, dtype=torch.float32, device=pixels.device).view(shape)
-    spread = torch.tensor(std, dtype=torch.float32, device=pixels.device).view(shape)
-    return pixels.float().div_(255).sub_(centre).div_(spread)
+    means = torch.tensor(mean, dtype=torch.float32, device=pixels.device).view(shape)
+    stds = torch.tensor(std, dtype=torch.float32, device=pixels.device).view(shape)
+    return pixels.float().div_(255).sub_(means).div_(stds)

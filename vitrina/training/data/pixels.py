@@ -1,4 +1,4 @@
-"""Images by row as uint8 pixels: from the cache, or decoded and kept there."""
+"""Pixels of the image of each row, uint8: read from the cache, or decoded and cached."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vitrina.catalog.table_fingerprint import ImageStamps
-from vitrina.images.load import ResizeMode, read_image, square_image
+from vitrina.images.load import ResizeMode, load_pixels
 from vitrina.images.pixel_cache import PixelCache, open_cache
 from vitrina.model.model import RuCLIP
 from vitrina.store.cache import user_cache
@@ -19,7 +19,7 @@ from vitrina.training.data.pairs import Pairs
 
 @dataclass(frozen=True)
 class Pixels:
-    """The image of each row, uint8 (3, resolution, resolution)."""
+    """The image of a row by its index, uint8 (3, resolution, resolution)."""
 
     paths: "pd.Series[str]"
     resolution: int
@@ -27,14 +27,12 @@ class Pixels:
     cache: PixelCache | None = None
 
     def __getitem__(self, row: int) -> Tensor:
-        kept = self.cache.get(row) if self.cache else None
-        if kept is None:
-            kept = square_image(
-                read_image(str(self.paths.iat[row])), self.resolution, self.resize_mode
-            )
+        image = self.cache.get(row) if self.cache else None
+        if image is None:
+            image = load_pixels(str(self.paths.iat[row]), self.resolution, self.resize_mode)
             if self.cache:
-                self.cache.put(row, kept)
-        return torch.from_numpy(kept)
+                self.cache.put(row, image)
+        return torch.from_numpy(image)
 
     def stack(self, rows: Sequence[int]) -> Tensor:
         """The images of these rows, uint8 (rows, 3, resolution, resolution)."""
@@ -42,26 +40,26 @@ class Pixels:
 
 
 def pixels_of(pairs: Pairs, model: RuCLIP, cache_gb: float) -> Pixels:
-    """The images of the pairs as the model sees them, with up to ``cache_gb`` kept decoded."""
+    """The images of the pairs in the model's resolution, with a cache of up to ``cache_gb``."""
     return shared_pixels([pairs], model, cache_gb)[0]
 
 
-def shared_pixels(sides: Sequence[Pairs], model: RuCLIP, cache_gb: float) -> list[Pixels]:
-    """The images of each side; all together keep up to ``cache_gb`` decoded."""
+def shared_pixels(splits: Sequence[Pairs], model: RuCLIP, cache_gb: float) -> list[Pixels]:
+    """The images of several splits, with one cache of up to ``cache_gb`` for all of them."""
     resize_mode, cache = cast(ResizeMode, model.resize_mode), None
     if cache_gb:
-        keys = itertools.chain.from_iterable(map(image_keys, sides))
+        keys = itertools.chain.from_iterable(map(image_keys, splits))
         cache = open_cache(user_cache() / "pixels", keys, model.resolution, resize_mode, cache_gb)
-    found, first = [], 0
-    for pairs in sides:
-        own = cache.part(first, first + len(pairs)) if cache else None
-        found.append(Pixels(pairs.image_path, model.resolution, resize_mode, own))
+    pixels, first = [], 0
+    for pairs in splits:
+        part = cache.part(first, first + len(pairs)) if cache else None
+        pixels.append(Pixels(pairs.image_path, model.resolution, resize_mode, part))
         first += len(pairs)
-    return found
+    return pixels
 
 
 def image_keys(pairs: Pairs) -> Iterator[str]:
-    """What each row's image is known by: its hash, or else its path and time or ETag."""
+    """The cache key of each row's image: its hash, or else its path with mtime or ETag."""
     unhashed = pairs.image_path[pairs.image_hash == ""].tolist()
     stamps = iter(ImageStamps().of(unhashed))
-    return (hashed or next(stamps) for hashed in pairs.image_hash)
+    return (image_hash or next(stamps) for image_hash in pairs.image_hash)

@@ -126,7 +126,7 @@ def training_index(shop: Path, out: Path) -> None:
     """A training up to the order of its first epoch, pixels reserved and none decoded."""
     from vitrina.model.model import load_folder
     from vitrina.training.checkpoints import RunFolder
-    from vitrina.training.job import rows_by_side
+    from vitrina.training.job import rows_by_split
     from vitrina.training.loop import TrainingLoop, TrainingRun
     from vitrina.training.train import TrainingRequest
 
@@ -140,10 +140,10 @@ def training_index(shop: Path, out: Path) -> None:
         config=config,
         project_name="benchmark",
     )
-    rows, model = rows_by_side(request), load_folder(shop / "tiny")
+    rows, model = rows_by_split(request), load_folder(shop / "tiny")
     run = TrainingRun(RunFolder(to_path(out), request.key, request.inputs))
     training = TrainingLoop(rows["train"], rows["validation"], model, config, run)
-    training.steps.order(0)
+    training.batches.order(0)
 
 
 def processed(shop: Path) -> Path:

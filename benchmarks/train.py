@@ -24,7 +24,7 @@ from benchmarks.results import Figure, Findings, bars, keep, ratios
 from vitrina.config import TrainConfig
 from vitrina.model.device import choose
 from vitrina.model.model import RuCLIP
-from vitrina.training.data.batches import Steps, loader, worker_count
+from vitrina.training.data.batches import BatchDataset, loader, worker_count
 from vitrina.training.data.pairs import pairs_from
 from vitrina.training.data.pixels import pixels_of
 from vitrina.training.distributed import World
@@ -48,7 +48,7 @@ def ours(model: RuCLIP, table: pd.DataFrame, config: TrainConfig) -> list[float]
     with tempfile.TemporaryDirectory(prefix="vitrina-bench-") as cache:
         os.environ["VITRINA_CACHE"] = cache
         pixels = pixels_of(pairs, copied, config.cache_gb)
-        steps = Steps(pairs, pixels, copied, config, World())
+        steps = BatchDataset(pairs, pixels, copied, config, World())
         learner = Learner(copied, config, len(steps), device, World())
         workers, pin = worker_count(config.num_workers, device), device.type == "cuda"
         seconds, begin = [], time.perf_counter()

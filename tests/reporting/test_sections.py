@@ -234,7 +234,7 @@ def test_the_mixes_of_base_and_fine_tuned_are_drawn(results: dict[str, object]) 
     folder = Path(results["trained"].folder)
     place = RunFolder(to_path(folder), "key", {})
     without = draw_training(results["trained"])
-    place.point(None, Progress(wise_ft_alpha=0.5, alpha_metrics=mixes))
+    place.write_state(None, Progress(wise_ft_alpha=0.5, alpha_metrics=mixes))
     image = draw_training(results["trained"])
     assert image == training_curve(RECORDS, mixes)
     widths = [Image.open(io.BytesIO(one)).width for one in (without, image)]

@@ -26,7 +26,7 @@ def draw_training(trained: TrainResult) -> bytes:
     """PNG of the loss and recall of a training, from the files in its folder."""
     folder = to_path(trained.folder)
     lines = read_bytes(folder / METRICS).decode().splitlines()
-    _, progress = RunFolder(folder, key="", inputs={}).last()
+    _, progress = RunFolder(folder, key="", inputs={}).read_state()
     return training_curve([json.loads(line) for line in lines], progress.alpha_metrics)
 
 

@@ -1,4 +1,4 @@
-"""The processes that share each batch: torch.distributed, or one process alone."""
+"""The processes that share each batch: torch.distributed, or a single process."""
 
 import os
 from collections.abc import Iterator
@@ -17,33 +17,33 @@ TIMEOUT = timedelta(hours=2)
 
 
 class LostProcessError(ConnectionError):
-    """A process of the training died; another try goes on from the last checkpoint."""
+    """A process of the training died; a retry resumes from the last checkpoint."""
 
 
 @dataclass(frozen=True)
 class World:
-    """This process among those of the training; ``World()`` is one process alone."""
+    """This process's rank among those of the training; ``World()`` is a single process."""
 
     rank: int = 0
     size: int = 1
 
     @property
     def is_main(self) -> bool:
-        """Whether this is the process that writes and tells."""
+        """Whether this is the process that writes files and reports progress."""
         return self.rank == 0
 
     def sizes(self, rows: int) -> list[int]:
-        """How many of ``rows`` each process has; they differ by one at most."""
+        """How many of ``rows`` each process gets; the counts differ by at most one."""
         return [len(part) for part in np.array_split(np.arange(rows), self.size)]
 
     def local_slice(self, rows: int) -> slice:
-        """Which of ``rows`` are this process's."""
+        """The slice of ``rows`` that this process gets."""
         sizes = self.sizes(rows)
         first = sum(sizes[: self.rank])
         return slice(first, first + sizes[self.rank])
 
     def gather(self, part: Tensor, rows: int) -> Tensor:
-        """All ``rows`` rows of which each process has its span, in order; without gradient."""
+        """All ``rows`` rows in order, from each process's :meth:`local_slice`; without gradient."""
         if self.size == 1:
             return part
         sizes = self.sizes(rows)
@@ -51,15 +51,15 @@ class World:
         padded[: len(part)] = part
         parts = [torch.empty_like(padded) for _ in sizes]
         dist.all_gather(parts, padded)
-        return torch.cat([one[:size] for one, size in zip(parts, sizes, strict=True)])
+        return torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)])
 
     def barrier(self) -> None:
-        """Go on when all processes have come here."""
+        """Wait until all processes have reached this point."""
         if self.size > 1:
             dist.barrier()
 
     def wrap(self, module: nn.Module) -> nn.Module:
-        """The module with its gradients averaged over the processes after each backward pass."""
+        """The module, wrapped to average its gradients over the processes in each backward pass."""
         if self.size == 1:
             return module
         return DistributedDataParallel(module, gradient_as_bucket_view=True)
@@ -67,8 +67,8 @@ class World:
 
 @contextmanager
 def joined() -> Iterator[World]:
-    """The world that torchrun or Ray started this process in, or this process alone."""
-    if dist.is_initialized():  # Ray has done it
+    """The world in which torchrun or Ray started this process, or a single process."""
+    if dist.is_initialized():  # by Ray
         yield World(dist.get_rank(), dist.get_world_size())
         return
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:

@@ -1,4 +1,4 @@
-"""Fine-tuning: the training from start to end, and what becomes of what goes wrong in it."""
+"""Fine-tuning from start to end: the training loop, and what is saved and raised on a failure."""
 
 import pandas as pd
 import torch
@@ -21,12 +21,16 @@ def fine_tune(
 
     Writes into the run's folder: ``ruCLIP_model_epoch{N}.pth`` after each epoch, ``bpe.model`` and
     ``config.json`` beside it, ``metrics.jsonl`` and ``ruclip/``, a ruCLIP folder of the best epoch.
-    Goes on from the folder's last checkpoint. Whatever interrupts it, the last whole step is saved.
+    Resumes from the folder's last checkpoint. Whatever interrupts it, the last complete step is
+    saved.
 
-    Raises UserError on an image that cannot be read, a loss that is no number, or no GPU memory.
+    Raises UserError if there are fewer than two rows, an image cannot be read, the loss is not
+    finite, or the GPU runs out of memory.
     """
     if len(table) < 2:
-        raise UserError(f"{len(table)} rows to train on: a contrast needs at least 2.")
+        raise UserError(
+            f"Only {len(table)} rows to train on: contrastive training needs at least 2."
+        )
     training = TrainingLoop(table, held_out, model, config, run)
     training.start()
     try:
@@ -40,14 +44,14 @@ def fine_tune(
 
 
 def out_of_memory(config: TrainConfig) -> str:
-    """What to do when a batch does not fit."""
+    """The error message when the GPU runs out of memory: what to set, with a number."""
     size = min(config.chunk_size or config.batch_size, config.batch_size)
-    kept = "The last checkpoint is kept; the same command goes on from it."
+    kept = "The last checkpoint is kept; the same command resumes from it."
     if size > 1:
         return (
             f"The GPU's memory does not hold {size} pairs at a time. Set chunk_size to "
             f"{size // 2} or less: the same gradients in less memory. gradient_checkpointing saves "
-            f"more, and time is its price. {kept}"
+            f"more, but takes more time. {kept}"
         )
     return (
         "The GPU's memory does not hold the activations of one pair. Set gradient_checkpointing, "

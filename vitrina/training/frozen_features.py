@@ -1,4 +1,4 @@
-"""Features of a tower that is not trained: computed once, reused in every epoch."""
+"""Features of a frozen tower: computed once, reused in every epoch."""
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from vitrina.training.towers import TrainingTowers
 CHUNK = 64
 
 
-class FrozenImages:
+class FrozenImageFeatures:
     """Image features of all rows, float32 (rows, dim) on the CPU: 4 × dim bytes a row."""
 
     def __init__(
@@ -20,44 +20,44 @@ class FrozenImages:
     ) -> None:
         rows = range(len(pixels.paths))
         own = rows[world.local_slice(len(rows))]
-        parts = [
+        chunks = [
             image_features(towers, pixels.stack(own[first : first + CHUNK]), device)
             for first in range(0, len(own), CHUNK)
         ]
         dim = towers.clip.text_projection.shape[1]
-        mine = torch.cat(parts) if parts else torch.empty(0, dim)
-        self.features = world.gather(mine.to(device), len(rows)).cpu()
+        features = torch.cat(chunks) if chunks else torch.empty(0, dim)
+        self.features = world.gather(features.to(device), len(rows)).cpu()
         self.world = world
 
     def of(self, batch: Batch) -> Tensor:
-        """This process's part of a batch, (part, dim)."""
+        """Features of this process's part of a batch, float32 (part, dim)."""
         return self.features[batch.rows[self.world.local_slice(len(batch.rows))]]
 
 
-class FrozenTexts:
-    """Text features by token ids; a text met before is looked up: 4 × dim bytes a text."""
+class FrozenTextFeatures:
+    """Text features by token ids, each computed at its first use: 4 × dim bytes a text."""
 
     def __init__(self, towers: TrainingTowers, device: torch.device) -> None:
         self.towers, self.device = towers, device
-        self.known: dict[tuple[int, ...], Tensor] = {}
+        self.by_ids: dict[tuple[int, ...], Tensor] = {}
 
     def of(self, batch: Batch) -> Tensor:
-        """This process's part of a batch, (part, dim)."""
-        keys = [tuple(one for one in row if one != PAD) for row in batch.ids.tolist()]
-        new = [index for index, key in enumerate(keys) if key not in self.known]
+        """Features of this process's part of a batch, float32 (part, dim)."""
+        keys = [tuple(token for token in row if token != PAD) for row in batch.ids.tolist()]
+        new = [index for index, key in enumerate(keys) if key not in self.by_ids]
         if new:
             features = text_features(self.towers, batch.ids[new], self.device)
-            self.known.update((keys[index], one) for index, one in zip(new, features, strict=True))
-        return torch.stack([self.known[key] for key in keys])
+            self.by_ids.update(zip([keys[index] for index in new], features, strict=True))
+        return torch.stack([self.by_ids[key] for key in keys])
 
 
 @torch.no_grad()
 def image_features(towers: TrainingTowers, pixels: Tensor, device: torch.device) -> Tensor:
-    """Features float32 (batch, dim) on the CPU, of uint8 pixels."""
+    """Features float32 (batch, dim) on the CPU, of uint8 pixels (batch, 3, R, R)."""
     return towers.image(pixels.to(device)).cpu()
 
 
 @torch.no_grad()
 def text_features(towers: TrainingTowers, ids: Tensor, device: torch.device) -> Tensor:
-    """Features float32 (batch, dim) on the CPU, of token ids."""
+    """Features float32 (batch, dim) on the CPU, of int64 token ids (batch, length)."""
     return towers.text(ids.to(device)).cpu()

@@ -1,9 +1,10 @@
-"""Gradients of a large contrastive batch in the memory of a small one, on one or many processes.
+"""GradCache (Gao et al. 2021): gradients of a large contrastive batch in the memory of a small one.
 
-The loss needs the features of the whole batch, but a tower needs only its own part and the gradient
-of the loss by the features (GradCache, Gao et al. 2021). So: features of every chunk; those of all
-processes side by side; the loss and its gradient by the features; then each chunk's graph is fed
-its part of that gradient. The sums are those of one pass over the whole batch.
+The loss needs the features of the whole batch, but the backward pass through a tower needs only one
+chunk and the gradient of the loss with respect to its features. So: compute the features of every
+chunk without a graph, gather those of all processes, compute the loss and its gradient with respect
+to the features, then run each chunk again and backpropagate its slice of that gradient. The result
+equals one pass over the whole batch.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +21,10 @@ Part = tuple[Tensor, Tensor]
 
 
 def chunks(pixels: Tensor, ids: Tensor, size: int) -> list[Part]:
-    """A batch in parts of at most ``size`` pairs (0: one part), texts cut to their longest."""
+    """Split a batch into parts of at most ``size`` pairs, texts cut to each part's longest.
+
+    ``size`` 0 keeps the whole batch.
+    """
     if not size or size >= len(ids):
         return [(pixels, ids)]
     parts = zip(torch.split(pixels, size), torch.split(ids, size), strict=True)
@@ -36,30 +40,32 @@ def _cut(ids: Tensor) -> Tensor:
 def backward(
     towers: nn.Module, loss: Loss, parts: Sequence[Part], rows: int, world: World
 ) -> Tensor:
-    """Add the gradient of the loss over the whole batch to the parameters; the loss, detached.
+    """Add the gradient of the loss over the whole batch to the parameters; returns the loss.
 
-    ``towers`` (wrapped by the world) gives image features, text features, each float32
-    (part, dim), and the factor of the cosines; ``parts`` are this process's chunks of the batch of
-    ``rows`` pairs. With a single part its graph is kept and nothing is computed twice.
+    ``towers`` (wrapped by the world) returns image features and text features, each float32
+    (part, dim), and the factor of the cosines. ``parts`` are this process's chunks of the batch of
+    ``rows`` pairs; the graph of a single part is kept, and nothing is computed twice. The loss, a
+    scalar, is detached.
     """
     graphs = [towers(*parts[0])] if len(parts) == 1 else []
     features = graphs or _without_graph(towers, parts)
     image, text = (
-        world.gather(torch.cat([one[side].detach() for one in features]), rows) for side in (0, 1)
+        world.gather(torch.cat([chunk[tower].detach() for chunk in features]), rows)
+        for tower in (0, 1)
     )
     leaves = [leaf.detach().requires_grad_() for leaf in (image, text, features[0][2])]
     value = loss(*leaves)
-    by_image, by_text, by_factor = torch.autograd.grad(value, leaves)
-    at = world.local_slice(rows).start
+    image_gradient, text_gradient, scale_gradient = torch.autograd.grad(value, leaves)
+    start = world.local_slice(rows).start
     for index, part in enumerate(parts):
-        last = index == len(parts) - 1
-        with nullcontext() if last else _unsynchronised(towers):
+        is_last = index == len(parts) - 1
+        with nullcontext() if is_last else _no_sync(towers):
             outputs = graphs[index] if graphs else towers(*part)
-            local_slice = slice(at, at + len(part[1]))
-            # The wrapper averages over the processes, but a sum over the batch's rows is wanted.
-            gradients = [by_image[local_slice] * world.size, by_text[local_slice] * world.size]
-            _feed(outputs, [*gradients, by_factor] if last else gradients)
-        at = local_slice.stop
+            chunk = slice(start, start + len(part[1]))
+            # The wrapper averages over the processes, but the sum over the batch is needed.
+            gradients = [image_gradient[chunk] * world.size, text_gradient[chunk] * world.size]
+            _backpropagate(outputs, [*gradients, scale_gradient] if is_last else gradients)
+        start = chunk.stop
     return value.detach()
 
 
@@ -68,15 +74,15 @@ def _without_graph(towers: nn.Module, parts: Sequence[Part]) -> list[tuple[Tenso
     return [towers(*part) for part in parts]
 
 
-def _unsynchronised(towers: nn.Module) -> "nullcontext[None]":
+def _no_sync(towers: nn.Module) -> "nullcontext[None]":
+    """Keep the gradients of this process until the last chunk."""
     if isinstance(towers, DistributedDataParallel):
-        return towers.no_sync()  # type: ignore[return-value]  # a context manager all the same
+        return towers.no_sync()  # type: ignore[return-value]  # another context manager
     return nullcontext()
 
 
-def _feed(outputs: Sequence[Tensor], gradients: Sequence[Tensor]) -> None:
-    """Give the gradients to the graphs of those outputs that have one."""
-    both = zip(outputs, gradients, strict=False)  # the factor's comes with the last part only
-    needed = [(output, gradient) for output, gradient in both if output.requires_grad]
-    graphs, by_graph = [one for one, _ in needed], [one for _, one in needed]
-    torch.autograd.backward(graphs, by_graph)
+def _backpropagate(outputs: Sequence[Tensor], gradients: Sequence[Tensor]) -> None:
+    """Run the backward pass from those outputs that need a gradient; a frozen tower's do not."""
+    pairs = zip(outputs, gradients, strict=False)  # the factor's comes with the last part only
+    needed = [(output, gradient) for output, gradient in pairs if output.requires_grad]
+    torch.autograd.backward([output for output, _ in needed], [gradient for _, gradient in needed])

@@ -1,4 +1,4 @@
-"""The work of one training process, whether it is alone or one of several."""
+"""What one training process does, whether it is the only one or one of several."""
 
 import logging
 from pathlib import Path
@@ -18,20 +18,21 @@ from vitrina.training.checkpoints import CARD, RunFolder
 from vitrina.training.data.pairs import columns_read
 from vitrina.training.distributed import joined
 from vitrina.training.fine_tune import fine_tune
-from vitrina.training.loop import TrainingRun, trained_config
+from vitrina.training.loop import TrainingRun
 from vitrina.training.model_card import model_card
 from vitrina.training.tracking import WandbTracker
 from vitrina.training.train import TrainingRequest
+from vitrina.training.trainable_model import trained_config
 
 logger = logging.getLogger(__name__)
 
 
 def run_job(request: TrainingRequest, on_step: OnProgress) -> None:
-    """Train in this process, or as one of those that torchrun or Ray started.
+    """Train in this process, alone or as one of those that torchrun or Ray started.
 
-    The outcome is in ``state.json`` of the request's folder.
+    The main process records the outcome in ``state.json`` of the request's folder.
     """
-    rows = rows_by_side(request)
+    rows = rows_by_split(request)
     counts = {name: len(part) for name, part in rows.items()}
     run_folder = RunFolder(to_path(request.folder), request.key, request.inputs)
     with joined() as world:
@@ -40,7 +41,7 @@ def run_job(request: TrainingRequest, on_step: OnProgress) -> None:
             run = TrainingRun(run_folder, world=world)
             fine_tune(rows["train"], rows["validation"], model, request.config, run)
             return
-        logger.info("train: rows of each side: %s", counts)
+        logger.info("train: rows of each split: %s", counts)
         tracker = WandbTracker(
             request.project_name, request.key, request.inputs, local_folder(run_folder)
         )
@@ -54,17 +55,17 @@ def run_job(request: TrainingRequest, on_step: OnProgress) -> None:
         write_bytes(run_folder.folder / CARD, card.encode())
 
 
-def rows_by_side(request: TrainingRequest) -> dict[str, pd.DataFrame]:
-    """The rows of the table for train, validation and test."""
+def rows_by_split(request: TrainingRequest) -> dict[str, pd.DataFrame]:
+    """The table's rows by split: ``train``, ``validation`` and ``test``."""
     config = request.config
     with flat_memory():
         table = read_table(to_path(request.table), columns_read(config))
-        side = split_rows(table, config.validation_fraction, config.test_fraction, config.seed)
-        return {name: table[side == name] for name in ("train", "validation", "test")}
+        split = split_rows(table, config.validation_fraction, config.test_fraction, config.seed)
+        return {name: table[split == name] for name in ("train", "validation", "test")}
 
 
 def local_folder(run_folder: RunFolder) -> Path:
-    """Where files that only this machine needs go: the run's folder, or the user's cache."""
+    """Where files that stay on this machine go: the run's folder, or the user's cache."""
     if is_local(run_folder.folder):
         return Path(run_folder.folder.path)
     return user_cache() / "runs" / run_folder.key

@@ -1,4 +1,4 @@
-"""The model under training: its towers, its optimiser, and what one step does to them."""
+"""The model in training: its towers and optimiser, one optimiser step, its checkpointed state."""
 
 import dataclasses
 import math
@@ -17,17 +17,19 @@ from vitrina.training.data.batches import Batch
 from vitrina.training.data.pixels import Pixels
 from vitrina.training.distributed import World
 from vitrina.training.ema import MovingAverage
-from vitrina.training.frozen_features import FrozenImages, FrozenTexts
+from vitrina.training.frozen_features import FrozenImageFeatures, FrozenTextFeatures
 from vitrina.training.loss import MAX_LOGIT_SCALE, contrastive_loss, same_product
 from vitrina.training.optimizer import adamw, set_learning_rate
 from vitrina.training.schedule import learning_rate
 from vitrina.training.towers import TrainingTowers
-
-Weights = dict[str, Tensor]
+from vitrina.training.wise_ft import Weights
 
 
 class Learner:
-    """Trains ``model.clip`` in place; what :meth:`content` holds goes on to the same weights."""
+    """Trains ``model.clip`` in place; resumed from :meth:`content`, it ends with equal weights.
+
+    ``consistent`` is False while an optimiser step is half done.
+    """
 
     def __init__(
         self, model: RuCLIP, config: TrainConfig, steps: int, device: torch.device, world: World
@@ -40,15 +42,15 @@ class Learner:
         self.shared = world.wrap(self.towers)
         self.optimizer = adamw(self.clip, config.weight_decay, config.layer_decay)
         self.average = MovingAverage(self.clip, config.ema_decay) if config.ema_decay else None
-        self.frozen_images: FrozenImages | None = None
-        self.frozen_texts: FrozenTexts | None = None
+        self.frozen_images: FrozenImageFeatures | None = None
+        self.frozen_texts: FrozenTextFeatures | None = None
 
     def compute_frozen(self, pixels: Pixels) -> None:
-        """Make the features of a frozen tower ready, those of the images all at once."""
+        """Compute a frozen image tower's features, or get ready to compute a text tower's."""
         if self.config.freeze == "image":
-            self.frozen_images = FrozenImages(self.towers, pixels, self.device, self.world)
+            self.frozen_images = FrozenImageFeatures(self.towers, pixels, self.device, self.world)
         if self.config.freeze == "text":
-            self.frozen_texts = FrozenTexts(self.towers, self.device)
+            self.frozen_texts = FrozenTextFeatures(self.towers, self.device)
 
     @property
     def rate(self) -> float:
@@ -57,18 +59,18 @@ class Learner:
 
     @property
     def logit_scale(self) -> float:
-        """The factor of the cosines."""
+        """The factor of the cosines, the exponential of the parameter ``logit_scale``."""
         return float(self.clip.logit_scale.detach().exp())
 
     def step(self, batch: Batch) -> Tensor:
-        """One optimiser step; its loss and the norm of its gradient, (2,), still on the device."""
+        """Take one optimiser step; returns loss and gradient norm, float32 (2,), on the device."""
         set_learning_rate(self.optimizer, self.rate)
         self.optimizer.zero_grad(set_to_none=True)
         loss = self._gradients(batch)
         norm = torch.nn.utils.clip_grad_norm_(
             self.clip.parameters(), self.config.max_grad_norm or math.inf
         )
-        # An interruption in here leaves some weights of this step and some of the last.
+        # An interrupt in here leaves some weights updated and others not.
         self.consistent = False
         self.optimizer.step()
         with torch.no_grad():
@@ -86,7 +88,7 @@ class Learner:
         def loss(image: Tensor, text: Tensor, factor: Tensor) -> Tensor:
             return contrastive_loss(image, text, factor, same)
 
-        # Cut before the transfer: how long a text is, is known here without waiting for the device.
+        # Cut texts before the transfer: the CPU knows their lengths without waiting for the device.
         parts = [
             (pixels.to(self.device, non_blocking=True), ids.to(self.device, non_blocking=True))
             for pixels, ids in gradcache.chunks(*self._inputs(batch), self.config.chunk_size)
@@ -94,13 +96,14 @@ class Learner:
         return gradcache.backward(self.shared, loss, parts, len(batch.rows), self.world)
 
     def _inputs(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Pixels and ids of this process's part of a batch, or the features of a frozen tower."""
         pixels = self.frozen_images.of(batch) if self.frozen_images else batch.pixels
         ids = self.frozen_texts.of(batch) if self.frozen_texts else batch.ids
         return pixels, ids
 
     @contextmanager
     def kept_weights(self) -> Iterator[None]:
-        """The model with the weights that are validated and kept: averaged ones if that is on."""
+        """The model with the weights to validate and keep: the moving average if it is on."""
         if self.average is None:
             yield
             return
@@ -108,21 +111,21 @@ class Learner:
             yield
 
     def content(self) -> dict[str, Any]:
-        """All that a checkpoint needs to go on exactly from here."""
+        """Everything that a checkpoint needs to resume exactly here."""
         with self.kept_weights():
-            found = {"model_state_dict": self.weights()}
-        found["optimizer_state_dict"] = on_cpu(self.optimizer.state_dict())
+            content: dict[str, Any] = {"model_state_dict": self.weights()}
+        content["optimizer_state_dict"] = on_cpu(self.optimizer.state_dict())
         if self.average:
-            found["live_state_dict"] = self.weights()
-        return found
+            content["live_state_dict"] = self.weights()
+        return content
 
     def weights(self) -> Weights:
-        """The model's weights as they are, on the CPU; there they are the model's own memory."""
-        found: Weights = on_cpu(self.clip.state_dict())
-        return found
+        """The live weights on the CPU; a model on the CPU shares their memory."""
+        weights: Weights = on_cpu(self.clip.state_dict())
+        return weights
 
     def restore(self, content: Mapping[str, Any]) -> None:
-        """Go on from a checkpoint's content."""
+        """Resume from a checkpoint's content."""
         kept = content["model_state_dict"]
         if self.average:
             self.average.restore(kept)

@@ -1,9 +1,9 @@
-"""The contrastive loss of CLIP, with listings of one product taken for no negatives."""
+"""CLIP's contrastive loss; listings of one product can be masked, so as not to be negatives."""
 
 import math
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - torch's own name for it
+import torch.nn.functional as F  # noqa: N812 - the conventional name
 from torch import Tensor
 
 # CLIP's bound on logit_scale: cosines are multiplied by 100 at most (Radford et al. 2021, 2.5).
@@ -13,14 +13,14 @@ MAX_LOGIT_SCALE = math.log(100)
 def contrastive_loss(
     image_features: Tensor, text_features: Tensor, logit_scale: Tensor, same: Tensor | None = None
 ) -> Tensor:
-    """InfoNCE both ways over a batch: the mean of image→text and text→image cross-entropy.
+    """InfoNCE in both directions: the mean of the image→text and text→image cross-entropies.
 
     Args:
         image_features: float (batch, dim), of unit length; row i belongs to text i.
         text_features: float (batch, dim), of unit length.
         logit_scale: float scalar that cosines are multiplied by (the exponential of CLIP's).
-        same: bool (batch, batch), symmetric; a pair i ≠ j that is true is left out of both
-            softmax denominators. None: every other row is a negative.
+        same: bool (batch, batch), symmetric; where true, i ≠ j is left out of both softmax
+            denominators. None: every other row is a negative.
 
     Returns:
         The loss in nats, a float32 scalar.
@@ -34,8 +34,8 @@ def contrastive_loss(
 
 
 def same_product(products: Tensor) -> Tensor:
-    """Which rows are listings of one product: bool (batch, batch), of int64 (batch, keys).
+    """Which rows are listings of one product: bool (batch, batch), from int64 (batch, keys).
 
-    Two rows are the same when they agree in any key: the title's, the image's.
+    Two rows are of one product if any of their keys is equal: the title's or the image's.
     """
     return (products[:, None, :] == products[None, :, :]).any(-1)

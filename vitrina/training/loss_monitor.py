@@ -1,4 +1,4 @@
-"""Watching the loss without waiting for the device at every step."""
+"""Watch the loss and the gradient without waiting for the device at every step."""
 
 import time
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from vitrina.errors import UserError
 
-SHOWN = 50  # ids in an error message
+MOST_IDS = 50  # in an error message
 
 
 class LossMonitor:
@@ -17,45 +17,45 @@ class LossMonitor:
     def __init__(self, nm: "pd.Series[str]") -> None:
         self.nm = nm
         self._rows: list[Tensor] = []
-        self._figures: list[Tensor] = []
+        self._values: list[Tensor] = []
         self._since = time.monotonic()
 
-    def add(self, rows: Tensor, figures: Tensor) -> None:
-        """Take a step's rows and its loss and gradient norm, float32 (2,) still on its device."""
+    def add(self, rows: Tensor, values: Tensor) -> None:
+        """Add a step: its rows, and its loss and gradient norm, float32 (2,), on the device."""
         self._rows.append(rows)
-        self._figures.append(figures)
+        self._values.append(values)
 
     def is_finite(self) -> bool:
-        """Whether every step since the last check has a loss and a gradient."""
-        return not self._figures or bool(torch.stack(self._figures).isfinite().all())
+        """Whether loss and gradient norm of every step since the last check are finite."""
+        return not self._values or bool(torch.stack(self._values).isfinite().all())
 
     def check(self) -> dict[str, float]:
-        """Mean loss, mean gradient norm and pairs per second since the last check.
+        """Mean loss, mean gradient norm and pairs per second since the last check; {} if no steps.
 
-        Raises UserError naming the listings of the first step without a finite loss or gradient.
+        Raises UserError naming the listings of the first step whose loss or gradient is not finite.
         """
-        if not self._figures:
+        if not self._values:
             return {}
-        figures = torch.stack(self._figures).cpu()
-        broken = (~figures.isfinite()).any(dim=1).nonzero()
+        values = torch.stack(self._values).cpu()
+        broken = (~values.isfinite()).any(dim=1).nonzero()
         if len(broken):
-            raise UserError(self._broken(int(broken[0]), figures))
+            raise UserError(self._message(int(broken[0]), values))
         seconds = time.monotonic() - self._since
         pairs = sum(map(len, self._rows))
         self.restart()
-        loss, norm = figures.mean(dim=0).tolist()
+        loss, norm = values.mean(dim=0).tolist()
         return {"loss": loss, "grad_norm": norm, "samples_per_second": pairs / seconds}
 
     def restart(self) -> None:
-        """Begin a new count now: what lay between was no training."""
-        self._rows, self._figures, self._since = [], [], time.monotonic()
+        """Drop the steps so far and count time from now."""
+        self._rows, self._values, self._since = [], [], time.monotonic()
 
-    def _broken(self, index: int, figures: Tensor) -> str:
+    def _message(self, index: int, values: Tensor) -> str:
         ids = [str(self.nm.iat[int(row)]) for row in self._rows[index]]
-        more = f" and {len(ids) - SHOWN} more" if len(ids) > SHOWN else ""
-        loss, norm = figures[index].tolist()
+        more = f" and {len(ids) - MOST_IDS} more" if len(ids) > MOST_IDS else ""
+        loss, norm = values[index].tolist()
         return (
             f"Training stopped: loss {loss}, gradient norm {norm} in the batch of nm "
-            f"{', '.join(ids[:SHOWN])}{more}. The last checkpoint is good and kept. Look at these "
-            "listings, lower lr, or set precision to float32."
+            f"{', '.join(ids[:MOST_IDS])}{more}. The last checkpoint is kept and is from before "
+            "that. Check these listings, lower lr, or set precision to float32."
         )

@@ -1,11 +1,11 @@
-"""A model card in Markdown beside the weights: what was trained on what, and what came of it."""
+"""The model card in Markdown: base, data, validation metrics, parameters and use."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from vitrina.training.checkpoints import MODEL_FOLDER, Progress
 
-FIGURES = ("recall_at_1", "recall_at_5", "recall_at_10", "median_rank", "mrr")
+METRICS = ("recall_at_1", "recall_at_5", "recall_at_10", "median_rank", "mrr")
 DIRECTIONS = {"text_to_image": "text → image", "image_to_text": "image → text"}
 
 
@@ -16,34 +16,35 @@ def model_card(
     rows: Mapping[str, int],
     progress: Progress,
 ) -> str:
-    """The card's text.
+    """The text of the card.
 
     Args:
-        base: where the model that was fine-tuned came from.
-        model_config: the content of its config.json.
-        inputs: all that decided the weights, as the checkpoints hold it.
-        rows: how many rows each side of the split has.
-        progress: that of the finished training.
+        base: path of the base model.
+        model_config: content of the fine-tuned model's config.json.
+        inputs: everything that decided the weights, as stored in the checkpoints.
+        rows: number of rows of each split.
+        progress: progress of the finished training.
     """
     shape = f"{model_config['image_resolution']} px, {model_config['embed_dim']} dimensions"
     about = [
-        f"Fine-tuned from `{base}` ({shape}; content {inputs['model']}).",
+        f"Fine-tuned from `{base}` ({shape}; fingerprint {inputs['model']}).",
         f"Data: processed table {inputs['table']}; "
-        + ", ".join(f"{count} rows for {side}" for side, count in rows.items())
-        + ", divided by product.",
+        + ", ".join(f"{count} rows for {split}" for split, count in rows.items())
+        + "; no product is in two splits.",
         f"{progress.step} steps in {progress.epoch} epochs; best: epoch {progress.best_epoch}, "
         f"`{progress.best_checkpoint}`"
         + (", training stopped early." if progress.stopped else "."),
-        f"An image is made square by `{model_config['fit']}`.",
+        f"Resize mode, which makes an image square: `{model_config['resize_mode']}`.",
     ]
     if progress.alpha_metrics:
         about.append(
-            f"`{MODEL_FOLDER}/` is {progress.wise_ft_alpha:.0%} of the best epoch and the rest of the base."
+            f"WiSE-FT: the weights in `{MODEL_FOLDER}/` are {progress.wise_ft_alpha:.0%} best "
+            f"epoch and {1 - progress.wise_ft_alpha:.0%} base."
         )
     sections = {
         "# ruCLIP fine-tuned on a product catalogue": "\n".join(f"- {line}" for line in about),
         "## Validation": _validation(progress),
-        "## Mixes of base (0) and best epoch (1)": _curve(progress),
+        "## WiSE-FT: base (0) to best epoch (1)": _alpha_metrics(progress),
         "## Parameters": _table(("parameter", "value"), sorted(inputs["parameters"].items())),
         "## Use": (
             f"`ruclip.CLIP.from_pretrained` and `ruclip.RuCLIPProcessor.from_pretrained` open "
@@ -58,23 +59,22 @@ def _validation(progress: Progress) -> str:
     if not progress.best:
         return "No rows were held out for validation."
     lines = []
-    for direction, words in DIRECTIONS.items():
-        for figure in FIGURES:
-            name = f"{direction}_{figure}"
-            before, after = (one.get(name) for one in (progress.base, progress.best))
-            lines.append((f"{words}: {figure}", _number(before), _number(after)))
+    for direction, label in DIRECTIONS.items():
+        for metric in METRICS:
+            before, after = (
+                metrics.get(f"{direction}_{metric}") for metrics in (progress.base, progress.best)
+            )
+            lines.append((f"{label}: {metric}", _number(before), _number(after)))
     return _table(("on the validation rows", "base", "fine-tuned"), lines)
 
 
-def _curve(progress: Progress) -> str:
+def _alpha_metrics(progress: Progress) -> str:
     names = ("mean_recall_at_1", "mean_recall_at_5", "mean_recall_at_10", "mean_mrr")
     lines = [
-        (wise_ft_alpha, *(_number(metrics[name]) for name in names))
-        for wise_ft_alpha, metrics in sorted(
-            progress.alpha_metrics.items(), key=lambda one: float(one[0])
-        )
+        (alpha, *(_number(progress.alpha_metrics[alpha][name]) for name in names))
+        for alpha in sorted(progress.alpha_metrics, key=float)
     ]
-    return _table(("mix", *names), lines) if lines else ""
+    return _table(("alpha", *names), lines) if lines else ""
 
 
 def _number(value: float | None) -> str:

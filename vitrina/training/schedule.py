@@ -1,4 +1,4 @@
-"""The learning rate over training, a pure function of the step."""
+"""The learning-rate schedule, a pure function of the step."""
 
 import math
 
@@ -9,10 +9,10 @@ def learning_rate(step: int, steps: int, warmup: float, peak: float) -> float:
     Args:
         step: optimiser steps taken so far, from 0.
         steps: steps of the whole training.
-        warmup: part of the steps, in [0, 1), in which the rate rises.
+        warmup: fraction of the steps, in [0, 1), in which the rate rises.
         peak: the highest rate; reached at the last step of the warm-up.
 
-    The first step already moves (rate ``peak / warm-up steps``) and the last one still does.
+    No step has a rate of zero: the first one has ``peak / warm-up steps``.
     """
     rising = round(warmup * steps)
     if step < rising:

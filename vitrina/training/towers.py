@@ -1,9 +1,9 @@
-"""The two towers in one module, as a step uses them: pixels and ids in, unit features out."""
+"""Both towers in one module for a training step: pixels and ids in, unit features out."""
 
 from typing import Literal
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - torch's own name for it
+import torch.nn.functional as F  # noqa: N812 - the conventional name
 from torch import Tensor, nn
 
 from vitrina.config import TrainConfig
@@ -16,7 +16,7 @@ Frozen = Literal["none", "image", "text"]
 
 
 class TrainingTowers(nn.Module):
-    """ruCLIP's image and text tower around one model, which is trained in place."""
+    """ruCLIP's image and text towers; they train the model in place, in the config's precision."""
 
     def __init__(self, model: RuCLIP, config: TrainConfig, device: torch.device) -> None:
         super().__init__()
@@ -31,9 +31,9 @@ class TrainingTowers(nn.Module):
 
     def image(self, pixels: Tensor) -> Tensor:
         """Features float32 (batch, dim) of unit length, of uint8 pixels (batch, 3, R, R)."""
-        normal = normalize(pixels, self.mean, self.std)
+        normalized = normalize(pixels, self.mean, self.std)
         with torch.autocast(pixels.device.type, torch.bfloat16, enabled=self.autocasts):
-            features = encode_image(self.clip, normal, recompute=self.recomputes)
+            features = encode_image(self.clip, normalized, recompute=self.recomputes)
         return F.normalize(features.float(), dim=-1)
 
     def text(self, ids: Tensor) -> Tensor:
@@ -43,9 +43,9 @@ class TrainingTowers(nn.Module):
         return F.normalize(features.float(), dim=-1)
 
     def forward(self, pixels: Tensor, ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Image features, text features and the factor of the cosines.
+        """Image features and text features, float32 (batch, dim), and the factor of the cosines.
 
-        A frozen tower's input is its features, computed before.
+        The input of a frozen tower is its features, computed earlier.
         """
         image = pixels if self.frozen == "image" else self.image(pixels)
         text = ids if self.frozen == "text" else self.text(ids)

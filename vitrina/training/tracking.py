@@ -1,4 +1,4 @@
-"""Where the figures of a training go: metrics.jsonl beside the checkpoints, and wandb."""
+"""Where a training's metrics go: metrics.jsonl beside the checkpoints, and wandb."""
 
 import json
 import logging
@@ -15,51 +15,51 @@ from vitrina.training.checkpoints import METRICS, Progress
 
 logger = logging.getLogger(__name__)
 
-
 Mode = Literal["online", "offline", "disabled"]
 MODES: tuple[Mode, ...] = ("online", "offline", "disabled")
 Record = Mapping[str, float]
 
 
 class Tracker(Protocol):
-    """Something that is told the figures of a step."""
+    """Receives the metrics of a training."""
 
     def log(self, record: Record) -> None:
-        """Take the figures of ``record['step']``."""
+        """Log the metrics of step ``record['step']``."""
 
     def finish(self) -> None:
-        """Nothing more will come."""
+        """Close the tracker; nothing is logged afterwards."""
 
 
 class NoTracker:
-    """The tracker of a training that nobody follows."""
+    """A tracker that does nothing."""
 
     def log(self, record: Record) -> None:
-        """Nothing is kept."""
+        """Do nothing."""
 
     def finish(self) -> None:
-        """Nothing is open."""
+        """Do nothing."""
 
 
 class MetricsFile:
-    """metrics.jsonl in a folder or bucket: a line per record, written whole at each flush."""
+    """metrics.jsonl in a folder or bucket: one line per record, rewritten at each flush."""
 
     def __init__(self, folder: UPath) -> None:
         self.path = folder / METRICS
         self.records: list[dict[str, float]] = []
 
     def resume(self, progress: Progress) -> None:
-        """Take up the lines of an earlier start; those of what is done again are left out."""
+        """Read the records of an earlier start, without those of steps that are taken again."""
         if self.path.fs.exists(self.path.path):
             lines = read_bytes(self.path).decode().splitlines()
             self.records = [
-                one
-                for one in map(json.loads, lines)
-                if one["step"] <= (progress.step if "loss" in one else progress.finalized_step)
+                record
+                for record in map(json.loads, lines)
+                if record["step"]
+                <= (progress.step if "loss" in record else progress.finalized_step)
             ]
 
     def log(self, record: Record) -> None:
-        """Keep a record for the next flush."""
+        """Add a record; the next flush writes it."""
         self.records.append(dict(record))
 
     def flush(self) -> None:
@@ -69,7 +69,7 @@ class MetricsFile:
 
 
 class WandbTracker:
-    """A wandb run; offline when no key is set. Its failures are logged and never end a training."""
+    """A wandb run; offline if no API key is set. Its failures are logged and end no training."""
 
     def __init__(self, project: str, key: str, config: Mapping[str, Any], folder: Path) -> None:
         self._run: Any = None
@@ -77,7 +77,7 @@ class WandbTracker:
         if mode == "disabled":
             return
         try:
-            import wandb  # seconds to import: only who tracks pays
+            import wandb  # takes seconds, and is not needed where it is disabled
 
             folder.mkdir(parents=True, exist_ok=True)
             self._run = wandb.init(
@@ -90,17 +90,17 @@ class WandbTracker:
                 settings=wandb.Settings(silent=True, console="off"),
             )
             if mode == "offline":
-                where = Path(self._run.dir).parent
-                logger.info("wandb is offline; to send this run later: wandb sync %s", where)
-        except Exception as error:  # noqa: BLE001 - whatever wandb does, the training goes on
-            logger.warning("wandb does not start, the training goes on without it: %s", error)
+                folder = Path(self._run.dir).parent
+                logger.info("wandb is offline; to upload this run later: wandb sync %s", folder)
+        except Exception as error:  # noqa: BLE001 - no failure of wandb ends a training
+            logger.warning("wandb does not start, the training continues without it: %s", error)
 
     def log(self, record: Record) -> None:
-        """Send a record."""
+        """Send a record to wandb."""
         self._safely("log", dict(record), step=int(record["step"]))
 
     def finish(self) -> None:
-        """Close the run."""
+        """Close the wandb run."""
         self._safely("finish")
         self._run = None
 
@@ -109,21 +109,21 @@ class WandbTracker:
             return
         try:
             getattr(self._run, method)(*arguments, **named)
-        except Exception as error:  # noqa: BLE001 - whatever wandb does, the training goes on
-            logger.warning("wandb failed, the training goes on without it: %s", error)
+        except Exception as error:  # noqa: BLE001 - no failure of wandb ends a training
+            logger.warning("wandb failed, the training continues without it: %s", error)
             self._run = None
 
 
 def wandb_mode() -> Mode:
-    """WANDB_MODE if it is set, else online with a key and offline without one."""
+    """WANDB_MODE if it is set, else online with an API key and offline without one."""
     chosen = os.environ.get("WANDB_MODE", "").lower()
     for mode in MODES:
         if chosen == mode:
             return mode
-    return "online" if _has_key() else "offline"
+    return "online" if _has_api_key() else "offline"
 
 
-def _has_key() -> bool:
+def _has_api_key() -> bool:
     if os.environ.get("WANDB_API_KEY"):
         return True
     host = os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai").split("://")[-1].strip("/")

@@ -1,4 +1,4 @@
-"""Recall on held-out rows while a model is being trained."""
+"""Retrieval metrics on held-out rows during training."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,29 +25,29 @@ Metrics = dict[str, float]
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Rows to validate on, and their products: rows of one group are right for each other."""
+    """Rows to validate on, and their products: rows of one group are relevant to each other."""
 
     pairs: Pairs
     groups: np.ndarray  # int64 (rows,)
 
 
 def held_out_rows(table: pd.DataFrame, rows: int, seed: int) -> HeldOut:
-    """At most ``rows`` rows of a table, the same for a seed, in the table's order.
+    """A sample of at most ``rows`` rows of a table, fixed by the seed, in the table's order.
 
-    The groups are those of the whole table, as the evaluation counts them: two rows that a third
-    one joins are one product though the third is not among them.
+    The product groups are those of the whole table, as in the evaluation: two rows that a third one
+    joins are one product even if the third is not in the sample.
     """
     chosen = sampled(np.arange(len(table)), rows, seed)
     return HeldOut(pairs_from(table.iloc[chosen]), product_groups(table)[chosen])
 
 
-def better(one: Metrics, other: Metrics) -> bool:
+def better(new: Metrics, old: Metrics) -> bool:
     """Whether one validation beats another: by mean recall, ties by mean reciprocal rank."""
-    return (one["mean_recall"], one["mean_mrr"]) > (other["mean_recall"], other["mean_mrr"])
+    return (new["mean_recall"], new["mean_mrr"]) > (old["mean_recall"], old["mean_mrr"])
 
 
 class Validation:
-    """Held-out rows, and how well their texts and images find each other."""
+    """Measures how well the texts and images of held-out rows find each other."""
 
     def __init__(self, rows: HeldOut, pixels: Pixels, model: RuCLIP, world: World) -> None:
         self.groups, self.pixels, self.world = rows.groups, pixels, world
@@ -55,27 +55,29 @@ class Validation:
         self._frozen: Tensor | None = None
 
     def run(self, towers: TrainingTowers, device: torch.device) -> Metrics:
-        """Retrieval figures of the towers as they are; each image of a product counts as right.
+        """Retrieval metrics of the towers; every image of a text's product is relevant to it.
 
-        ``mean_recall`` is the mean of recall at 1, 5 and 10 both ways. The processes share the
-        work, and each gets the figures.
+        ``mean_recall`` is the mean of recall at 1, 5 and 10 in both directions. The processes share
+        the work, and each returns all metrics.
         """
         rows = len(self.groups)
         own = range(rows)[self.world.local_slice(rows)]
-        image = self._image(towers, own, device)
-        text = torch.cat([text_features(towers, self._texts(one), device) for one in _parts(own)])
-        everything = [
-            self.world.gather(one.to(device), rows).cpu().numpy() for one in (image, text)
-        ]
-        metrics = retrieval_metrics(everything[0], everything[1], self.groups)
+        texts = [text_features(towers, self._texts(chunk), device) for chunk in _chunks(own)]
+        image, text = (
+            self.world.gather(features.to(device), rows).cpu().numpy()
+            for features in (self._image(towers, own, device), torch.cat(texts))
+        )
+        metrics = retrieval_metrics(image, text, self.groups)
         recalls = [metrics[f"mean_recall_at_{depth}"] for depth in DEPTHS]
         return {**metrics, "mean_recall": float(np.mean(recalls))}
 
     def _image(self, towers: TrainingTowers, own: range, device: torch.device) -> Tensor:
         if self._frozen is not None:
             return self._frozen
-        parts = [image_features(towers, self.pixels.stack(one), device) for one in _parts(own)]
-        features = torch.cat(parts)
+        chunks = [
+            image_features(towers, self.pixels.stack(chunk), device) for chunk in _chunks(own)
+        ]
+        features = torch.cat(chunks)
         if towers.frozen == "image":
             self._frozen = features
         return features
@@ -84,5 +86,5 @@ class Validation:
         return pad([self.ids[row] for row in rows])
 
 
-def _parts(rows: range) -> list[range]:
+def _chunks(rows: range) -> list[range]:
     return [rows[first : first + CHUNK] for first in range(0, len(rows), CHUNK)]

@@ -1,28 +1,29 @@
-"""WiSE-FT: weights between the base and the fine-tuned model (Wortsman et al. 2022).
+"""WiSE-FT: interpolate between the base and the fine-tuned weights (Wortsman et al. 2022).
 
-A mix often beats both: it keeps what the base knows of other products and most of what was learned.
+An interpolation often beats both ends: it keeps what the base knows about other products and most
+of what fine-tuning has learned.
 """
 
 from collections.abc import Callable, Mapping
-from typing import TypeVar
 
 from torch import Tensor
 
+from vitrina.training.validation import Metrics, better
+
 Weights = dict[str, Tensor]
-Metrics = TypeVar("Metrics")
 
 
 def interpolate_weights(
-    base: Mapping[str, Tensor], tuned: Mapping[str, Tensor], wise_ft_alpha: float
+    base: Mapping[str, Tensor], tuned: Mapping[str, Tensor], alpha: float
 ) -> Weights:
-    """``(1 - wise_ft_alpha) · base + wise_ft_alpha · tuned``; exactly the base at 0 and the tuned at 1."""
-    if wise_ft_alpha in (0, 1):
-        return dict(tuned if wise_ft_alpha else base)
-    return {name: value.lerp(tuned[name], wise_ft_alpha) for name, value in base.items()}
+    """``(1 - alpha) · base + alpha · tuned``; at 0 and 1 exactly the base and the tuned weights."""
+    if alpha in (0, 1):
+        return dict(tuned if alpha else base)
+    return {name: value.lerp(tuned[name], alpha) for name, value in base.items()}
 
 
 def alphas(count: int) -> list[float]:
-    """``count`` mixes up to and with 1, evenly apart, and the base's 0: best guess first."""
+    """``count`` evenly spaced values in (0, 1], from 1 down, and then 0."""
     return [index / count for index in range(count, -1, -1)]
 
 
@@ -32,8 +33,14 @@ def alpha_metrics(
     count: int,
     validate: Callable[[Weights], Metrics],
 ) -> dict[float, Metrics]:
-    """The validation of every mix, from the tuned model's to the base's."""
-    return {
-        wise_ft_alpha: validate(interpolate_weights(base, tuned, wise_ft_alpha))
-        for wise_ft_alpha in alphas(count)
-    }
+    """The validation metrics at each alpha, from the fine-tuned weights (1) to the base (0)."""
+    return {alpha: validate(interpolate_weights(base, tuned, alpha)) for alpha in alphas(count)}
+
+
+def best_alpha(metrics: Mapping[float, Metrics]) -> float:
+    """The alpha with the best validation; of equally good ones the largest."""
+    best = 1.0
+    for alpha in sorted(metrics, reverse=True):
+        if better(metrics[alpha], metrics[best]):
+            best = alpha
+    return best

@@ -1,1 +1,1 @@
-"""Training data: pairs, their pixels, and the batches they form."""
+"""Training data: image-text pairs, their pixels, and the batches they form."""

@@ -1,4 +1,4 @@
-"""Steps of training as tensors: step number in, batch out, the same in any process.
+"""The batches of a training by step number; a batch is the same in any process.
 
 Order, texts and augmentation follow from the seed, the epoch and the row. Neither the number of
 worker processes nor a restart in mid-epoch changes a batch.
@@ -23,23 +23,23 @@ from vitrina.training.data.pairs import Pairs, training_text
 from vitrina.training.data.pixels import Pixels
 from vitrina.training.distributed import World
 
-TEXT, IMAGE = 1, 2  # streams of random numbers, so that one choice does not shift the other
-MOST_WORKERS = 8
+TEXT, IMAGE = 1, 2  # separate random streams, so that one choice does not shift the other
+MAX_WORKERS = 8
 
 
 class Batch(NamedTuple):
-    """One step: tensors of this process's part of it, and what the whole of it consists of."""
+    """One step: pixels and ids of this process's part, rows and products of the whole batch."""
 
-    pixels: Tensor  # uint8 (part, 3, R, R); none (0,) when the image tower is frozen
-    ids: Tensor  # int64 (part, longest)
-    rows: Tensor  # int64 (batch,): which of the pairs, those of all processes
-    products: Tensor  # int64 (batch, 2): by what two rows are one product
+    pixels: Tensor  # uint8 (part, 3, R, R); empty, (0,), if the image tower is frozen
+    ids: Tensor  # int64 (part, longest text)
+    rows: Tensor  # int64 (batch,): indices of the pairs
+    products: Tensor  # int64 (batch, 2): keys of title and image; an equal one is the same product
 
 
-class Steps(Dataset[Batch]):
+class BatchDataset(Dataset[Batch]):
     """The batches of all epochs by global step, from 0.
 
-    It can be sent to other processes; each then has its own copy of the texts, and reads images
+    It can be pickled to worker processes; each has its own copy of the texts, and all read images
     from the same cache.
     """
 
@@ -98,15 +98,15 @@ class Steps(Dataset[Batch]):
 def loader(
     dataset: Dataset[Batch], steps: Sequence[int], workers: int, *, pin: bool = False
 ) -> Iterable[Batch]:
-    """The batches of these steps in order, made ahead by worker processes when there are any.
+    """The batches of these steps in order, prefetched by worker processes if there are any.
 
-    The workers come from a server that has no other threads. Forked from this process they would
-    inherit whatever lock one of its threads (Prefect's, the S3 client's) holds at that instant.
+    The workers are forked from a server process without threads. Forked from this process, they
+    would inherit any lock that one of its threads (Prefect's, the S3 client's) holds just then.
     """
     context = None
     if workers:
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([__name__])  # torch is imported once, not by each worker
+        context.set_forkserver_preload([__name__])  # imports torch once, not in each worker
     return DataLoader(
         dataset,
         batch_size=None,  # a step is a batch already
@@ -118,7 +118,7 @@ def loader(
 
 
 def worker_count(num_workers: int, device: torch.device) -> int:
-    """Loading processes: as asked, or one per core beside a GPU and none beside a busy CPU."""
+    """Loader processes: ``num_workers``, or at -1 one per core with a GPU and none on a CPU."""
     if num_workers >= 0:
         return num_workers
-    return min(MOST_WORKERS, cpu_count()) if device.type == "cuda" else 0
+    return min(MAX_WORKERS, cpu_count()) if device.type == "cuda" else 0

@@ -1,4 +1,4 @@
-"""Rows of the processed table as training pairs: an image, and the text it is to be drawn to."""
+"""Rows of the processed table as training pairs of an image and a text."""
 
 import re
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from vitrina.config import TrainConfig
 
 SENTENCE_END = re.compile(r"(?<=[.!?…;])\s+|\n+")
 COLUMNS = (TITLE, IMAGE_PATH, NM, IMAGE_HASH)
-MIN_WORDS = 3  # a shorter sentence ("Хлопок.") says too little of a product
+MIN_WORDS = 3  # a shorter sentence ("Хлопок.") says too little about a product
 
 
 @dataclass(frozen=True)
@@ -26,15 +26,15 @@ class Pairs:
     description: "pd.Series[str]"
     image_path: "pd.Series[str]"
     image_hash: "pd.Series[str]"  # empty where the table has none
-    products: npt.NDArray[np.int64]  # (rows, 2): product_keys
-    groups: npt.NDArray[np.int64]  # (rows,): equal when a chain of titles or images joins them
+    products: npt.NDArray[np.int64]  # (rows, 2): from product_keys
+    groups: npt.NDArray[np.int64]  # (rows,): equal if a chain of equal titles or images joins them
 
     def __len__(self) -> int:
         return len(self.nm)
 
 
 def columns_read(config: TrainConfig) -> tuple[str, ...]:
-    """What training reads of a table; the rest would only take memory."""
+    """The columns that training reads; others would only take memory."""
     return COLUMNS if config.text_source == "title" else (*COLUMNS, DESCRIPTION)
 
 
@@ -60,7 +60,7 @@ def pairs_from(table: pd.DataFrame) -> Pairs:
 
 
 def sentences(description: str) -> list[str]:
-    """The sentences of a description that say something; the whole of it if none does."""
+    """The sentences of at least ``MIN_WORDS`` words; the whole description if there are none."""
     parts = [part.strip() for part in SENTENCE_END.split(description)]
     return [part for part in parts if len(part.split()) >= MIN_WORDS] or [description]
 
@@ -68,10 +68,10 @@ def sentences(description: str) -> list[str]:
 def training_text(
     title: str, description: str, config: TrainConfig, random: np.random.Generator
 ) -> str:
-    """The text of a pair in one epoch, by ``config.text_source``; the title if there is no more."""
+    """A pair's text in one epoch, by ``config.text_source``; without a description the title."""
     if config.text_source == "title" or not description.strip():
         return title
     if config.text_source == "both" and random.random() >= config.description_share:
         return title
-    found = sentences(description)
-    return found[int(random.integers(len(found)))]
+    candidates = sentences(description)
+    return candidates[int(random.integers(len(candidates)))]

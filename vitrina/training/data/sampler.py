@@ -1,4 +1,4 @@
-"""Which rows make which step: a pure function of seed, epoch and step; nothing is to be saved."""
+"""Which rows form which batch: a pure function of seed, epoch and step, so no state to save."""
 
 import math
 
@@ -9,7 +9,7 @@ Indices = npt.NDArray[np.int64]
 
 
 def steps_per_epoch(rows: int, batch_size: int) -> int:
-    """Steps in which every row is seen once."""
+    """Steps in which every row is used once."""
     return math.ceil(rows / batch_size)
 
 
@@ -19,10 +19,10 @@ def shuffled(rows: int, seed: int, epoch: int) -> Indices:
 
 
 def spread(groups: Indices, seed: int, epoch: int) -> Indices:
-    """The rows in a random order in which those of one group stand far apart, int64 (rows,).
+    """The rows in a random order that puts those of one group far apart, int64 (rows,).
 
-    The members of a group of n are put evenly, n-th parts of the epoch apart, from a random start;
-    a group fits in batches without meeting itself while n is well below the number of batches.
+    The n members of a group are spaced evenly over the epoch, from a random start, so no batch has
+    two of them as long as n is well below the number of batches.
     """
     random = np.random.default_rng((seed, epoch))
     order = random.permutation(len(groups))
@@ -34,6 +34,6 @@ def spread(groups: Indices, seed: int, epoch: int) -> Indices:
 
 
 def batch(order: Indices, step: int, steps: int) -> Indices:
-    """The rows of one step of an epoch; batches differ by one row at most, so none is tiny."""
+    """The rows of one step of an epoch; batch sizes differ by at most one, so none is tiny."""
     rows = len(order)
     return order[step * rows // steps : (step + 1) * rows // steps]

@@ -1,1 +1,1 @@
-"""Starting the processes of a training."""
+"""Start the processes of a training: this one, torchrun's or Ray's workers."""

@@ -1,4 +1,4 @@
-"""Start a training: in this process, on several of this machine, or on Ray's workers."""
+"""Start a training in this process, in several processes of this machine, or on Ray workers."""
 
 import logging
 import os
@@ -19,27 +19,27 @@ logger = logging.getLogger(__name__)
 
 
 def launch(request: TrainingRequest, on_step: OnProgress = no_progress) -> None:
-    """Run the job to its end; what makes it fail is raised here.
+    """Run the training to its end; its error is raised here.
 
-    ``config.processes`` processes share each batch: on this machine as torchrun starts them, or
-    as workers of the Ray cluster that this process is connected to. One alone tells ``on_step`` its
-    steps; several have a bar of their own.
+    ``config.processes`` processes share each batch: started by torchrun on this machine, or as
+    workers of the Ray cluster. A single process, this one, calls ``on_step``; several show a
+    progress bar of their own.
     """
     if request.config.processes == 1:
         run_job(request, on_step)
     elif request.config.launcher == "ray":
         ray_workers.launch(request)
     else:
-        launch_here(request)
+        launch_torchrun(request)
 
 
-def launch_here(request: TrainingRequest) -> None:
-    """Run the job in ``config.processes`` processes of this machine.
+def launch_torchrun(request: TrainingRequest) -> None:
+    """Run the training in ``config.processes`` processes of this machine.
 
-    Raises UserError as a process does, and LostProcessError when one dies of something else.
+    Raises UserError if a process does, and LostProcessError if one ends in any other way.
     """
     with tempfile.TemporaryDirectory(prefix="vitrina-") as scratch:
-        file, error = Path(scratch) / "job.json", Path(scratch) / "error.txt"
+        file, error = Path(scratch) / "request.json", Path(scratch) / "error.txt"
         file.write_text(request.model_dump_json(), encoding="utf-8")
         cores = max(1, cpu_count() // request.config.processes)
         command = [
@@ -54,12 +54,12 @@ def launch_here(request: TrainingRequest) -> None:
             raise UserError(error.read_text(encoding="utf-8"))
         if code:
             raise LostProcessError(
-                f"A process of the training ended with exit code {code}; see its log."
+                f"A training process ended with exit code {code}; its log says why."
             )
 
 
 def _wait(process: "subprocess.Popen[bytes]") -> int:
-    """The exit code; if we are interrupted, the processes save what they have and end with us."""
+    """The exit code. At an interrupt the processes are told to save and end, and waited for."""
     try:
         return process.wait()
     except BaseException:

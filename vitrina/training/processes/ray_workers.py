@@ -1,4 +1,4 @@
-"""A training on the workers of a Ray cluster, with the code that torchrun runs."""
+"""A training on the workers of a Ray cluster, with the same code as under torchrun."""
 
 import tempfile
 
@@ -11,10 +11,10 @@ from vitrina.training.train import TrainingRequest
 
 
 def launch(request: TrainingRequest) -> None:
-    """Run the job on ``config.processes`` Ray workers, one GPU each where there are any.
+    """Run the training on ``config.processes`` Ray workers, with a GPU each if the cluster has any.
 
-    Ray must be installed (the extra ``ray``); the job's places must be reachable from its workers.
-    Raises UserError as a worker does, LostProcessError for whatever else ends one.
+    Needs the extra ``ray``; the workers must be able to reach the request's paths. Raises UserError
+    if a worker does, and LostProcessError if one ends in any other way.
     """
     import ray
     from ray.train import RunConfig, ScalingConfig, WorkerGroupError
@@ -25,11 +25,11 @@ def launch(request: TrainingRequest) -> None:
             ray.init(address_of(), **OPTIONS)
     with tempfile.TemporaryDirectory(prefix="vitrina-ray-") as scratch:
         trainer = TorchTrainer(
-            _work,
-            train_loop_config={"job": request.model_dump_json()},
+            _run_worker,
+            train_loop_config={"request": request.model_dump_json()},
             scaling_config=ScalingConfig(
                 num_workers=request.config.processes,
-                use_gpu=request.config.device != "cpu" and _gpus(),
+                use_gpu=request.config.device != "cpu" and _has_gpus(),
             ),
             torch_config=TorchConfig(timeout_s=int(TIMEOUT.total_seconds())),
             run_config=RunConfig(storage_path=scratch),
@@ -43,13 +43,13 @@ def launch(request: TrainingRequest) -> None:
             raise LostProcessError(f"A Ray worker of the training failed: {error}") from error
 
 
-def _work(config: dict[str, str]) -> None:
+def _run_worker(config: dict[str, str]) -> None:
     with terminal_bar("train", "step") as bar:
-        run_job(TrainingRequest.model_validate_json(config["job"]), bar)
+        run_job(TrainingRequest.model_validate_json(config["request"]), bar)
 
 
-def _gpus() -> bool:
+def _has_gpus() -> bool:
     import ray
 
-    resources = ray.cluster_resources()  # type: ignore[no-untyped-call]  # ray leaves it untyped
+    resources = ray.cluster_resources()  # type: ignore[no-untyped-call]  # Ray does not type it
     return bool(resources.get("GPU"))

@@ -1,9 +1,10 @@
-"""The entry of a process that torchrun starts: ``torchrun … -m vitrina.training.processes.torchrun JOB.json``.
+"""The entry point of a process that torchrun starts, with the path of a JSON TrainingRequest.
 
-On one machine :mod:`vitrina.training.processes.launch` does it. On several, the same command runs on each, with
-the job's places on S3 or a shared disk::
+:mod:`vitrina.training.processes.launch` runs it on one machine. For several machines, run the same
+command on each, with the request's paths on S3 or a shared disk::
 
-    torchrun --nnodes 2 --nproc-per-node 8 --rdzv-backend c10d --rdzv-endpoint HOST:29500         -m vitrina.training.processes.torchrun s3://bucket/job.json
+    torchrun --nnodes 2 --nproc-per-node 8 --rdzv-backend c10d --rdzv-endpoint HOST:29500 \\
+        -m vitrina.training.processes.torchrun s3://bucket/request.json
 """
 
 import logging
@@ -24,10 +25,10 @@ ERROR_FILE = "VITRINA_ERROR_FILE"
 
 
 def main(arguments: list[str]) -> None:
-    """Run the job of the file named by the only argument."""
+    """Run the training whose request is in the file named by the only argument."""
     is_main = os.environ.get("RANK", "0") == "0"
     logging.basicConfig(level=logging.INFO if is_main else logging.WARNING)
-    # These processes are ours alone: ended from outside, they save before they go.
+    # At SIGTERM the training saves its last step before this process ends.
     signal.signal(signal.SIGTERM, _stop)
     try:
         request = TrainingRequest.model_validate_json(read_bytes(to_path(arguments[0])))

@@ -1,0 +1,21 @@
+"""The copy of the base model that is trained, and the configuration that goes with its weights."""
+
+import copy
+import dataclasses
+from typing import Any
+
+from vitrina.config import TrainConfig
+from vitrina.model.model import RuCLIP
+
+
+def trainable_copy(model: RuCLIP, config: TrainConfig) -> RuCLIP:
+    """A copy of the base model with weights of its own and the configuration to be saved."""
+    return dataclasses.replace(
+        model, clip=copy.deepcopy(model.clip), config=trained_config(model, config)
+    )
+
+
+def trained_config(model: RuCLIP, config: TrainConfig) -> dict[str, Any]:
+    """The content of the fine-tuned model's config.json: the base's, with the resize mode used."""
+    resize_mode = model.resize_mode if config.resize_mode == "model" else config.resize_mode
+    return {**model.config, "resize_mode": resize_mode}

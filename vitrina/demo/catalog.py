@@ -10,24 +10,25 @@ from random import Random
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from vitrina.catalog.processed_table import CATEGORY, DESCRIPTION, NM, TITLE
 from vitrina.demo.drawing import draw_image
-from vitrina.demo.flaws import FLAWS, image_file, plant, soiled_text
+from vitrina.demo.flaws import FLAWS, flawed_text, image_file, plan_flaws
 from vitrina.demo.words import Listing, as_pasted, draw_listing
 from vitrina.errors import UserError
 
 BATCH = 1_000  # rows held in memory, and in one row group
-THREADS = 2  # Pillow lets another draw meanwhile; more than two wait for Python itself
-MOST_PRODUCTS = 2**26  # ids repeat beyond
-RESOLD = 0.06  # of the rows: an earlier row's listing, offered and photographed once more
-PASTED_TITLES, PASTED_DESCRIPTIONS = 0.05, 0.15  # that arrive with HTML and the like
+THREADS = 2  # Pillow releases the GIL while it draws; a third thread would only wait for it
+MAX_PRODUCTS = 2**26  # beyond it, ids repeat
+RESOLD = 0.06  # share of rows that offer an earlier row's goods again, with another photo
+PASTED_TITLES, PASTED_DESCRIPTIONS = 0.05, 0.15  # shares of texts with HTML and the like
 
 SCHEMA = pa.schema(
     {
-        "nm": pa.int64(),
-        "title": pa.string(),
-        "description": pa.string(),
+        NM: pa.int64(),
+        TITLE: pa.string(),
+        DESCRIPTION: pa.string(),
         "brend": pa.string(),
-        "category": pa.string(),
+        CATEGORY: pa.string(),
         "sub_category": pa.string(),
         "price": pa.int64(),
         "kind": pa.string(),
@@ -39,40 +40,38 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class DemoFacts:
-    """What was drawn, and what cleaning and resizing must find in it."""
+    """What was drawn, and what cleaning and resizing must reject of it."""
 
     rows: int
-    flaws: dict[str, int]  # rows by planted flaw
+    flaws: dict[str, int]  # rows by flaw
     rejected: dict[str, int]  # rows by reason of rejection
 
     @property
     def rows_kept(self) -> int:
-        """Rows that have a text and an image in the end."""
+        """Rows that cleaning and resizing keep."""
         return self.rows - sum(self.rejected.values())
 
 
 @dataclass(frozen=True)
 class Shop:
-    """Every row of a catalogue, each a function of the seed and its number alone."""
+    """The rows of a catalogue; each depends only on the seed, its number and the flaws."""
 
     seed: int
     flaws: dict[int, str]
 
     def original(self, row: int) -> int:
-        """The row itself; for one that repeats an id, the closest flawless row before it."""
+        """The row itself; for one that repeats an id, the closest row before it without a flaw."""
         if self.flaws.get(row) == "repeated_id":
-            return next(
-                reuse_from for reuse_from in range(row - 1, -1, -1) if reuse_from not in self.flaws
-            )
+            return next(earlier for earlier in range(row - 1, -1, -1) if earlier not in self.flaws)
         return row
 
     def nm(self, row: int) -> int:
-        """The id: of eight digits, in no order, unique."""
+        """The id: eight digits, in no order, unique."""
         start = Random(f"{self.seed}/nm").getrandbits(26)
-        return 10_000_000 + (start + self.original(row) * 40_503_177) % MOST_PRODUCTS
+        return 10_000_000 + (start + self.original(row) * 40_503_177) % MAX_PRODUCTS
 
     def listing(self, row: int) -> Listing:
-        """What is sold: now and then the same as in a row shortly before."""
+        """What the row offers; sometimes the same as one of the 50 rows before it."""
         rng = Random(f"{self.seed}/{self.original(row)}/offer")
         source = self.original(row)
         if rng.random() < RESOLD:
@@ -89,11 +88,11 @@ class Shop:
         if rng.random() < PASTED_DESCRIPTIONS:
             description = as_pasted(description, rng)
         return {
-            "nm": self.nm(row),
-            "title": soiled_text(title, "title", flaw),
-            "description": soiled_text(description, "description", flaw),
+            NM: None if flaw == "null_id" else self.nm(row),
+            TITLE: flawed_text(title, TITLE, flaw),
+            DESCRIPTION: flawed_text(description, DESCRIPTION, flaw),
             "brend": goods.brand,
-            "category": goods.kind.category,
+            CATEGORY: goods.kind.category,
             "sub_category": goods.kind.sub_category,
             "price": rng.randrange(goods.kind.price[0], goods.kind.price[1] + 1, 100),
             "kind": goods.kind.noun,
@@ -102,7 +101,7 @@ class Shop:
         }
 
     def save_image(self, row: int, folder: Path) -> None:
-        """Put the row's image file into the folder; a row that repeats an id has none to add."""
+        """Write the row's image file into the folder; nothing for a row that repeats an id."""
         flaw, goods = self.flaws.get(row), self.listing(row).goods
         if flaw == "repeated_id":
             return
@@ -111,20 +110,22 @@ class Shop:
         content = image_file(image, flaw, quality=rng.randint(80, 92))
         path = folder / f"{self.nm(row)}.jpg"
         if content is None:
-            path.unlink(missing_ok=True)  # of an earlier catalogue in this folder
+            path.unlink(missing_ok=True)  # drawn into this folder for another catalogue
         else:
             path.write_bytes(content)
 
 
-def draw_catalog(folder: Path, products: int = 400, seed: int = 0, dirt: float = 0.05) -> DemoFacts:
-    """Draw ``catalog.parquet`` and ``images/<nm>.jpg`` into a folder: from a seed, always the same.
+def draw_catalog(
+    folder: Path, products: int = 400, seed: int = 0, flaw_share: float = 0.05
+) -> DemoFacts:
+    """Draw ``catalog.parquet`` and ``images/<nm>.jpg``; equal arguments give equal files.
 
-    The table: nm (int64), title, description, brend, category, sub_category, price (roubles), and
-    the visible kind, colour, pattern. ``dirt`` is the share of rows with a planted flaw. Memory
-    does not grow with ``products``. Raises UserError for a number out of range.
+    The table has a row per product: nm (int64), title, description, brend, category, sub_category,
+    price (roubles), and what is seen: kind, colour, pattern. ``flaw_share`` of the rows have a
+    flaw. Memory does not grow with ``products``. Raises UserError for an argument out of range.
     """
-    _check(products, dirt)
-    shop = Shop(seed, plant(products, dirt, seed))
+    _check(products, flaw_share)
+    shop = Shop(seed, plan_flaws(products, flaw_share, seed))
     images = folder / "images"
     images.mkdir(parents=True, exist_ok=True)
     with (
@@ -135,20 +136,20 @@ def draw_catalog(folder: Path, products: int = 400, seed: int = 0, dirt: float =
             records = [shop.record(row) for row in rows]
             writer.write_table(pa.Table.from_pylist(records, SCHEMA))
             for _ in pool.map(lambda row: shop.save_image(row, images), rows):
-                pass  # a failure is raised here
+                pass  # raises what failed in a thread
     flaws = Counter(shop.flaws.values())
     rejected: Counter[str] = Counter()
     for flaw, count in flaws.items():
         if reason := FLAWS[flaw]:
-            rejected[reason] += count
+            rejected[reason.value] += count
     return DemoFacts(products, dict(flaws), dict(rejected))
 
 
-def _check(products: int, dirt: float) -> None:
-    if not 1 <= products <= MOST_PRODUCTS:
-        raise UserError(f"products is {products}; give 1 to {MOST_PRODUCTS}.")
-    if not 0 <= dirt <= 1:
-        raise UserError(f"dirt is {dirt}; give a share of the rows, 0 to 1.")
+def _check(products: int, flaw_share: float) -> None:
+    if not 1 <= products <= MAX_PRODUCTS:
+        raise UserError(f"products is {products}; give 1 to {MAX_PRODUCTS}.")
+    if not 0 <= flaw_share <= 1:
+        raise UserError(f"flaw_share is {flaw_share}; give a share of the rows, 0 to 1.")
 
 
 def _batches(products: int) -> Iterator[range]:

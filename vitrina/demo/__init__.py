@@ -1,1 +1,1 @@
-"""The demo catalogue, drawn by a program."""
+"""The demo catalogue: a made-up shop whose listings and images are drawn from a seed."""

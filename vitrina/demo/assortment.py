@@ -1,4 +1,4 @@
-"""What the demo shop sells: kinds of goods, their words, sizes and prices; colours and patterns."""
+"""What the demo shop sells: kinds of goods with words, sizes and prices; colours and patterns."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,18 +9,18 @@ RGB = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of goods. Adjectives stand in the masculine; ``words.agree`` inflects them."""
+    """A kind of goods. Its adjectives are masculine; ``words.agree`` inflects them."""
 
     noun: str
     gender: Gender
     category: str
     sub_category: str
     materials: tuple[tuple[str, str], ...]  # adjective, noun
-    measure: str  # what the sizes measure
+    measure: str  # what a size is: Объём, Высота, Размер
     sizes: tuple[str, ...]
     price: tuple[int, int]  # roubles
-    praise: tuple[str, ...]  # sentences for the description
-    epithet: str = ""  # a part of the name: часы настенные
+    praise: tuple[str, ...]  # sentences of descriptions
+    epithet: str = ""  # an adjective that belongs to the name: часы настенные
 
 
 CLOTHES_SIZES = ("42", "44", "46", "48", "50")
@@ -210,7 +210,7 @@ COLOURS: dict[str, RGB] = {
     "чёрный": (42, 42, 47),
 }
 
-PLAIN = "однотонный"  # an adjective; the other patterns are phrases that do not inflect
+PLAIN = "однотонный"  # an adjective, inflected; the other patterns are fixed phrases
 PATTERNS: tuple[str, ...] = (PLAIN, "в полоску", "в горошек", "в клетку", "со звёздами")
 
 BRANDS: tuple[str, ...] = (

@@ -1,4 +1,4 @@
-"""A product photo, near enough: the goods on a shop's background, their shadow, a little grain."""
+"""Drawing a product photo: goods with a shadow on a background, and a little grain."""
 
 from functools import cache
 from random import Random
@@ -7,11 +7,13 @@ import numpy as np
 from PIL import Image, ImageChops, ImageFilter
 
 from vitrina.demo.assortment import RGB
-from vitrina.demo.colours import BLACK, WHITE, from_hls, towards
+from vitrina.demo.colours import BLACK, WHITE, blend, from_hls
 from vitrina.demo.goods import draw_goods
 
-SIDES = ((80, 160, 20), (160, 300, 50), (300, 480, 24), (480, 900, 6))  # from, to, weight
-ASPECTS = (1.0, 1.0, 1.0, 3 / 4, 3 / 4, 4 / 3)  # width to height
+# Ranges of the longer side: from and to in pixels, weight.
+SIDES = ((80, 160, 20), (160, 300, 50), (300, 480, 24), (480, 900, 6))
+ASPECTS = (1.0, 1.0, 1.0, 3 / 4, 3 / 4, 4 / 3)  # width / height
+# Backgrounds and their weights.
 SCENES = (
     ("white", 50),
     ("grey", 10),
@@ -19,24 +21,24 @@ SCENES = (
     ("gradient", 10),
     ("table", 10),
     ("shelf", 10),
-)  # what is behind the goods, weight
-TALLEST = 1.15  # times the width: goods in a portrait may lose their ends to a centre crop
+)
+MAX_HEIGHT = 1.15  # of goods, in widths of the image: a centre crop of a portrait cuts little off
 BOARDS: tuple[RGB, ...] = ((205, 170, 130), (176, 140, 104), (226, 205, 178), (214, 214, 216))
-GRAIN = 1024  # pixels, more than the largest image by enough to choose a place in it
+GRAIN = 1024  # pixels a side: larger than any image, so that each takes a random window
 SHADOW: RGB = (60, 55, 60)
-SHADOW_SCALE = 8  # a blur needs no detail
+SHADOW_SCALE = 8  # the shadow is blurred at an eighth of the size, where no detail is lost
 
 
 def draw_image(kind: str, colour: str, pattern: str, rng: Random) -> Image.Image:
-    """An RGB image, 80 to 900 pixels long; equal arguments and state of ``rng``, equal pixels."""
+    """An RGB image, its longer side 80 to 900 pixels; a function of the arguments and ``rng``."""
     width, height = _size(rng)
     canvas = _background(rng, width, height)
-    room = (width, min(height, round(width * TALLEST)))
-    goods, cut = draw_goods(kind, colour, pattern, rng, room)
+    max_size = (width, min(height, round(width * MAX_HEIGHT)))
+    goods, mask = draw_goods(kind, colour, pattern, rng, max_size)
     left = round((width - goods.width) * rng.uniform(0.43, 0.57))
     top = round((height - goods.height) * rng.uniform(0.43, 0.57))
-    canvas.paste(SHADOW, mask=_shadow(cut, left, top, canvas.size))
-    canvas.paste(goods, (left, top), cut)
+    canvas.paste(SHADOW, mask=_shadow(mask, left, top, canvas.size))
+    canvas.paste(goods, (left, top), mask)
     return _grained(canvas, rng)
 
 
@@ -47,7 +49,7 @@ def _size(rng: Random) -> tuple[int, int]:
 
 
 def _background(rng: Random, width: int, height: int) -> Image.Image:
-    """Plain white, grey, a tint or a gradient; or a wall above a table or a shelf."""
+    """White, grey, a tint, a gradient, or a wall above a table or a shelf."""
     scene = rng.choices(*zip(*SCENES, strict=True))[0]
     if scene == "white":
         return Image.new("RGB", (width, height), WHITE)
@@ -56,7 +58,7 @@ def _background(rng: Random, width: int, height: int) -> Image.Image:
     wall = from_hls(rng.random(), rng.uniform(0.88, 0.94), rng.uniform(0.15, 0.4))
     if scene == "tint":
         return Image.new("RGB", (width, height), wall)
-    canvas = _gradient(towards(wall, WHITE, 0.6), towards(wall, (90, 90, 95), 0.15), width, height)
+    canvas = _gradient(blend(wall, WHITE, 0.6), blend(wall, (90, 90, 95), 0.15), width, height)
     if scene != "gradient":
         _board(canvas, rng, thin=scene == "shelf")
     return canvas
@@ -74,20 +76,21 @@ def _board(canvas: Image.Image, rng: Random, thin: bool) -> None:
     if thin:
         lip = edge + max(round(height * 0.05), 3)
         canvas.paste(wood, (0, edge, width, lip))
-        canvas.paste(towards(wood, BLACK, 0.25), (0, lip, width, lip + max(height // 60, 1)))
+        canvas.paste(blend(wood, BLACK, 0.25), (0, lip, width, lip + max(height // 60, 1)))
     else:
-        canvas.paste(_gradient(wood, towards(wood, BLACK, 0.12), width, height - edge), (0, edge))
+        canvas.paste(_gradient(wood, blend(wood, BLACK, 0.12), width, height - edge), (0, edge))
 
 
-def _shadow(cut: Image.Image, left: int, top: int, size: tuple[int, int]) -> Image.Image:
-    """A soft mask (L) of the goods' outline, a little below and to the right of it."""
+def _shadow(goods_mask: Image.Image, left: int, top: int, size: tuple[int, int]) -> Image.Image:
+    """A soft mask (mode L) of the goods' outline, shifted a little down and to the right."""
     small, shape = (
         (max(width // SHADOW_SCALE, 1), max(height // SHADOW_SCALE, 1))
-        for width, height in (size, cut.size)
+        for width, height in (size, goods_mask.size)
     )
     drop = min(small) / 40
     mask = Image.new("L", small)
-    dark = cut.resize(shape, Image.Resampling.BOX).point([value * 2 // 5 for value in range(256)])
+    opacity = [value * 2 // 5 for value in range(256)]
+    dark = goods_mask.resize(shape, Image.Resampling.BOX).point(opacity)
     mask.paste(dark, (round(left / SHADOW_SCALE + drop), round(top / SHADOW_SCALE + drop)))
     blurred = mask.filter(ImageFilter.GaussianBlur(max(drop, 0.6)))
     return blurred.resize(size, Image.Resampling.BILINEAR)
@@ -101,6 +104,6 @@ def _grained(image: Image.Image, rng: Random) -> Image.Image:
 
 @cache
 def _grain() -> Image.Image:
-    """Sensor noise around 128, drawn once: every image takes a window of it."""
+    """Sensor noise around 128, drawn once; every image takes a window of it."""
     noise = np.random.default_rng(0).standard_normal((GRAIN, GRAIN, 3), dtype=np.float32)
     return Image.fromarray((128.5 + 3 * noise).clip(0, 255).astype(np.uint8))

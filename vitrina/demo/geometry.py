@@ -1,4 +1,4 @@
-"""Outlines are polygons, float64 of shape (points, 2), in a square from -1 to 1, y downwards."""
+"""Outlines of shapes: polygons, float64 (points, 2), in a square from -1 to 1 with y downwards."""
 
 from collections.abc import Sequence
 
@@ -10,26 +10,26 @@ Point = tuple[float, float]
 
 
 def polygon(*points: Point) -> Outline:
-    """Straight lines from point to point."""
+    """The polygon with these corners."""
     return np.array(points, dtype=np.float64)
 
 
 def ellipse(x: float, y: float, rx: float, ry: float, corners: int = 40) -> Outline:
-    """A whole ellipse around (x, y)."""
+    """An ellipse with centre (x, y) and radii rx and ry, as a polygon of ``corners`` points."""
     return _arc_points(x, y, rx, ry, 0, 360, corners)
 
 
 def arc(
     x: float, y: float, rx: float, ry: float, start: float, stop: float, width: float
 ) -> Outline:
-    """A band along an ellipse from one angle to another; degrees, 0 right, 90 down."""
+    """A band along an ellipse between two angles in degrees: 0 is right, 90 is down."""
     outer = _arc_points(x, y, rx + width / 2, ry + width / 2, start, stop, 28)
     inner = _arc_points(x, y, rx - width / 2, ry - width / 2, start, stop, 28)
     return np.concatenate([outer, inner[::-1]])
 
 
 def half_disc(x: float, y: float, rx: float, ry: float) -> Outline:
-    """The upper half of an ellipse around (x, y)."""
+    """The upper half of an ellipse with centre (x, y)."""
     return _arc_points(x, y, rx, ry, 180, 360, 28)
 
 
@@ -47,7 +47,7 @@ def box(left: float, top: float, right: float, bottom: float, radius: float = 0.
 
 
 def line(start: Point, stop: Point, width: float) -> Outline:
-    """A straight bar."""
+    """A straight bar of this width between two points."""
     a, b = np.array(start), np.array(stop)
     along = (b - a) / np.hypot(*(b - a))
     across = np.array([-along[1], along[0]]) * width / 2
@@ -55,7 +55,7 @@ def line(start: Point, stop: Point, width: float) -> Outline:
 
 
 def smooth(points: Sequence[Point], closed: bool = True, steps: int = 7) -> Outline:
-    """A Catmull-Rom curve through the points."""
+    """A uniform Catmull-Rom spline through the points, with ``steps`` points per segment."""
     knots = np.array(points, dtype=np.float64)
     if closed:
         knots = np.concatenate([knots[-1:], knots, knots[:2]])
@@ -71,18 +71,18 @@ def smooth(points: Sequence[Point], closed: bool = True, steps: int = 7) -> Outl
 
 
 def symmetric(profile: Outline) -> Outline:
-    """The shape whose right half, from top to bottom, is the profile."""
+    """The mirror-symmetric shape whose right half, from top to bottom, is the profile."""
     return np.concatenate([profile, profile[::-1] * (-1, 1)])
 
 
 def moved(outline: Outline, x: float, y: float) -> Outline:
-    """The outline, x to the right and y down."""
+    """The outline shifted by x to the right and by y downwards."""
     shifted: Outline = outline + np.array([x, y])
     return shifted
 
 
 def star(size: float) -> Outline:
-    """A star with five points around (0, 0)."""
+    """A five-pointed star with centre (0, 0)."""
     angles = np.deg2rad(np.arange(10) * 36 - 90)
     radii = np.where(np.arange(10) % 2 == 0, size, size * 0.45)
     return np.stack([radii * np.cos(angles), radii * np.sin(angles)], axis=1)

@@ -1,4 +1,4 @@
-"""Goods for the home: outlines with their paint, in the order of painting."""
+"""Goods for the home as painted parts, from back to front; the random generator varies them."""
 
 from random import Random
 
@@ -7,7 +7,7 @@ from vitrina.demo.parts import GLOW, INK, LEAF, METAL, WOOD, Part
 
 
 def mug(rng: Random) -> list[Part]:
-    """Кружка: a body that may taper, a handle on the right."""
+    """Кружка: a body that may taper, with a handle on the right."""
     bottom, height = rng.uniform(0.46, 0.62), rng.uniform(0.58, 0.75)
     body = symmetric(
         polygon((0.62, -height), (bottom + 0.04, height - 0.1), (bottom - 0.06, height))
@@ -21,7 +21,7 @@ def mug(rng: Random) -> list[Part]:
 
 
 def teapot(rng: Random) -> list[Part]:
-    """Чайник: a round body between spout and handle, a lid with a knob."""
+    """Чайник: a round body between spout and handle, and a lid with a knob."""
     rx, ry = rng.uniform(0.56, 0.64), rng.uniform(0.48, 0.6)
     spout = smooth([(-0.45, 0.3), (-0.8, 0.0), (-0.98, -0.3), (-0.84, -0.34), (-0.45, -0.1)])
     return [
@@ -35,7 +35,7 @@ def teapot(rng: Random) -> list[Part]:
 
 
 def vase(rng: Random) -> list[Part]:
-    """Ваза: a turned body; some hold a twig."""
+    """Ваза: a curved body; some hold a twig."""
     neck, belly, at = rng.uniform(0.16, 0.3), rng.uniform(0.44, 0.6), rng.uniform(0.05, 0.4)
     profile = smooth(
         [(neck + 0.1, -0.7), (neck, -0.45), (belly, at), (0.34, 0.85), (0.3, 0.95)], closed=False
@@ -56,7 +56,7 @@ def vase(rng: Random) -> list[Part]:
 
 
 def lamp(rng: Random) -> list[Part]:
-    """Лампа: a shade on a stem of wood or metal."""
+    """Лампа: a shade on a wooden or metal stem."""
     top, bottom, foot = rng.uniform(0.25, 0.5), rng.uniform(0.66, 0.8), rng.uniform(0.3, 0.42)
     stand = rng.choice((WOOD, METAL))
     return [
@@ -69,7 +69,7 @@ def lamp(rng: Random) -> list[Part]:
 
 
 def pillow(rng: Random) -> list[Part]:
-    """Подушка: a square with drawn-out corners, or a long one."""
+    """Подушка: square or oblong, with drawn-out corners."""
     x, pinch = rng.choice((0.85, 0.85, 0.98)), rng.uniform(0.07, 0.14)
     y = 0.85 if x < 0.9 else 0.66
     corners = ((-x, -y), (x, -y), (x, y), (-x, y))
@@ -79,7 +79,7 @@ def pillow(rng: Random) -> list[Part]:
 
 
 def chair(rng: Random) -> list[Part]:
-    """Стул: a soft back and seat on legs of wood."""
+    """Стул: an upholstered back and seat on wooden legs."""
     wide, radius = rng.uniform(0.5, 0.6), rng.uniform(0.06, 0.22)
     return [
         Part(line((-wide + 0.1, 0.2), (-wide - 0.02, 1.05), 0.09), WOOD),
@@ -93,7 +93,7 @@ def chair(rng: Random) -> list[Part]:
 
 
 def clock(rng: Random) -> list[Part]:
-    """Часы: a face with marks and hands in a dark rim."""
+    """Часы: a face with marks and hands, in a dark rim."""
     minute, hour = rng.uniform(-150, -30), rng.uniform(0, 120)
     hands = [
         Part(arc(0, 0, r / 2, r / 2, angle - w, angle + w, r), "print")

@@ -1,4 +1,4 @@
-"""What images of goods are made of: painted outlines."""
+"""The parts that drawings of goods consist of: painted outlines."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,8 +6,8 @@ from typing import Literal
 from vitrina.demo.assortment import RGB
 from vitrina.demo.geometry import Outline
 
-# fabric carries the pattern; plain, dark and light are the product's colour without it; print is
-# the pattern's own colour.
+# fabric has the pattern; plain, dark and light are shades of the product's colour without it; print
+# is the pattern's own colour.
 Paint = Literal["fabric", "plain", "dark", "light", "print"] | RGB
 
 WOOD: RGB = (188, 142, 96)

@@ -1,4 +1,4 @@
-"""Patterns of fabric: where the second colour lies, as an 8-bit mask."""
+"""Fabric patterns: masks of where the second colour is printed."""
 
 from collections.abc import Callable, Iterator
 from random import Random
@@ -8,31 +8,34 @@ from PIL import Image, ImageChops, ImageDraw
 
 from vitrina.demo.geometry import Outline, ellipse, line, moved, star
 
-Place = Callable[[Outline], list[float]]  # from the goods' coordinates to flat x, y in pixels
-REACH = 1.5  # beyond the goods on every side, whatever their turn
+# Maps an outline in the goods' coordinates to pixels: x, y, x, y, ...
+ToPixels = Callable[[Outline], list[float]]
+REACH = 1.5  # half the side of the printed square: covers the goods at any rotation
 SOLID, HALF = 255, 130
 
 
-def print_mask(pattern: str, rng: Random, size: tuple[int, int], place: Place) -> Image.Image:
-    """How much of the second colour each pixel takes, 0 to 255, in mode L.
+def print_mask(
+    pattern: str, rng: Random, size: tuple[int, int], to_pixels: ToPixels
+) -> Image.Image:
+    """How much of the second colour each pixel takes: an image of mode L, 0 to 255.
 
-    Motifs are large enough to be told apart when the goods are 50 pixels wide.
+    Motifs are large enough to be distinguished when the goods are 50 pixels wide.
     """
     mask = Image.new("L", size)
     if pattern == "в клетку":
         period, phase = rng.uniform(0.4, 0.5), rng.random()
-        across = _filled(mask.copy(), _bars(period, 0.5, phase, upright=False), place, HALF)
-        down = _filled(mask, _bars(period, 0.5, phase, upright=True), place, HALF)
+        across = _filled(mask.copy(), _bars(period, 0.5, phase, upright=False), to_pixels, HALF)
+        down = _filled(mask, _bars(period, 0.5, phase, upright=True), to_pixels, HALF)
         return ImageChops.add(across, down)
-    return _filled(mask, _motifs(pattern, rng), place, SOLID)
+    return _filled(mask, _motifs(pattern, rng), to_pixels, SOLID)
 
 
 def _filled(
-    mask: Image.Image, outlines: Iterator[Outline], place: Place, value: int
+    mask: Image.Image, outlines: Iterator[Outline], to_pixels: ToPixels, value: int
 ) -> Image.Image:
     draw = ImageDraw.Draw(mask)
     for outline in outlines:
-        draw.polygon(place(outline), fill=value)
+        draw.polygon(to_pixels(outline), fill=value)
     return mask
 
 
@@ -45,19 +48,19 @@ def _motifs(pattern: str, rng: Random) -> Iterator[Outline]:
     elif pattern == "со звёздами":
         yield from _scattered(rng, 0.76, star(0.34))
     else:
-        raise ValueError(f"no pattern {pattern!r}")
+        raise ValueError(f"There is no pattern {pattern!r}.")
 
 
-def _bars(period: float, part: float, phase: float, upright: bool) -> Iterator[Outline]:
+def _bars(period: float, filled: float, phase: float, upright: bool) -> Iterator[Outline]:
     for at in np.arange(-REACH + phase * period, REACH, period):
         start, stop = (-REACH, at), (REACH, at)
         if upright:
             start, stop = start[::-1], stop[::-1]
-        yield line(start, stop, period * part)
+        yield line(start, stop, period * filled)
 
 
 def _scattered(rng: Random, period: float, motif: Outline) -> Iterator[Outline]:
-    """The motif on a grid whose every other row is shifted by half a step."""
+    """The motif on a grid, every second row shifted by half a period."""
     period, x0, y0 = period * rng.uniform(0.95, 1.05), rng.random(), rng.random()
     for row, y in enumerate(np.arange(-REACH + y0 * period, REACH, period * 0.87)):
         for x in np.arange(-REACH + (x0 + row % 2 / 2) * period, REACH, period):

@@ -1,4 +1,4 @@
-"""How each kind of goods looks."""
+"""The function that draws each kind of goods."""
 
 from collections.abc import Callable
 from random import Random

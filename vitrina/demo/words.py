@@ -1,4 +1,4 @@
-"""The demo's Russian: titles and descriptions of goods, their adjectives agreeing."""
+"""The demo's Russian: titles and descriptions of goods, with adjectives that agree."""
 
 import unicodedata
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from random import Random
 from vitrina.demo.assortment import BRANDS, COLOURS, KINDS, PATTERNS, PLAIN, Gender, Kind
 
 GENDERS: tuple[Gender, ...] = ("masculine", "feminine", "neuter", "plural")
-BRAND_AHEAD = 0.1  # of the titles: as marketplaces put it, brand / title
+BRAND_FIRST = 0.1  # share of titles written "brand / title", as marketplaces do
 COMMON_REMARKS = (
     "Хороший подарок на любой праздник.",
     "Цвет на фотографии может немного отличаться.",
@@ -17,7 +17,7 @@ COMMON_REMARKS = (
 
 
 def agree(adjective: str, gender: Gender) -> str:
-    """A masculine nominative adjective in another gender or in the plural: синий -> синяя."""
+    """A nominative adjective, given in the masculine, in this gender or number: синий -> синяя."""
     stem, ending = adjective[:-2], adjective[-2:]
     if ending == "ий" and stem[-1] == "н":
         endings = ("ий", "яя", "ее", "ие")
@@ -30,7 +30,7 @@ def agree(adjective: str, gender: Gender) -> str:
 
 @dataclass(frozen=True)
 class Goods:
-    """What is sold, and the phrases that name it."""
+    """An article for sale, and phrases that name it."""
 
     kind: Kind
     colour: str
@@ -40,26 +40,26 @@ class Goods:
     size: str
 
     def agreeing(self, adjective: str) -> str:
-        """The adjective in the gender of the goods."""
+        """The adjective in the gender of the noun; an empty one stays empty."""
         return agree(adjective, self.kind.gender) if adjective else ""
 
     @property
     def hue(self) -> str:
-        """The colour's adjective: красная."""
+        """The colour as an adjective that agrees: красная."""
         return self.agreeing(self.colour)
 
     @property
     def print(self) -> str:
-        """The pattern's words: в горошек, or однотонная."""
+        """The words for the pattern: в горошек, or однотонная."""
         return self.agreeing(PLAIN) if self.pattern == PLAIN else self.pattern
 
     @property
     def name(self) -> str:
-        """The noun ahead: часы настенные."""
+        """The noun followed by its epithet: часы настенные."""
         return f"{self.kind.noun} {self.agreeing(self.kind.epithet)}".strip()
 
-    def after(self, *adjectives: str) -> str:
-        """The noun behind its adjectives, the pattern in its place: красная кружка в горошек."""
+    def described(self, *adjectives: str) -> str:
+        """The noun after adjectives, with epithet and pattern: красная кружка в горошек."""
         noun = f"{self.agreeing(self.kind.epithet)} {self.kind.noun}".strip()
         named = f"{self.print} {noun}" if self.pattern == PLAIN else f"{noun} {self.print}"
         return " ".join([*adjectives, named])
@@ -67,7 +67,7 @@ class Goods:
 
 @dataclass(frozen=True)
 class Listing:
-    """Goods and what is written about them."""
+    """Goods with their title and description."""
 
     goods: Goods
     title: str
@@ -75,7 +75,7 @@ class Listing:
 
 
 def draw_listing(rng: Random) -> Listing:
-    """A listing at random: every visible attribute (kind, colour, pattern) stands in its title."""
+    """A random listing. Its title names what is seen: kind, colour and pattern."""
     kind = rng.choice(KINDS)
     goods = Goods(
         kind,
@@ -95,25 +95,25 @@ def _title(rng: Random, goods: Goods) -> str:
     title = rng.choice(
         (
             f"{name} {hue} {print_}",
-            goods.after(hue),
-            goods.after(hue, stuff),
+            goods.described(hue),
+            goods.described(hue, stuff),
             f"{name} {stuff} {hue} {print_}, {size}",
             f"{name} «{goods.brand}» {hue} {print_}, {size}",
             f"{name} {print_}, {hue}, {size}",
             f"{name} {print_}, цвет {goods.colour}, {size}",
         )
     )
-    ahead = goods.brand not in title and rng.random() < BRAND_AHEAD
-    return f"{goods.brand} / {_large(title)}" if ahead else _large(title)
+    brand_first = goods.brand not in title and rng.random() < BRAND_FIRST
+    return f"{goods.brand} / {_capitalized(title)}" if brand_first else _capitalized(title)
 
 
 def _description(rng: Random, goods: Goods) -> str:
     kind = goods.kind
     opening = rng.choice(
         (
-            f"{_large(goods.after(goods.hue))} от бренда «{goods.brand}».",
-            f"{_large(goods.name)} {goods.print}. Цвет: {goods.colour}.",
-            f"Новинка: {goods.after(goods.hue)}.",
+            f"{_capitalized(goods.described(goods.hue))} от бренда «{goods.brand}».",
+            f"{_capitalized(goods.name)} {goods.print}. Цвет: {goods.colour}.",
+            f"Новинка: {goods.described(goods.hue)}.",
             f"Материал: {goods.material[1]}.",
             f"{kind.measure}: {goods.size}.",
         )
@@ -122,15 +122,15 @@ def _description(rng: Random, goods: Goods) -> str:
     return " ".join([opening, *remarks[: rng.randint(0, 2)]])
 
 
-def _large(text: str) -> str:
-    """The text with its first letter large."""
+def _capitalized(text: str) -> str:
+    """The text with its first letter in upper case."""
     return text[:1].upper() + text[1:]
 
 
 def as_pasted(text: str, rng: Random) -> str:
-    """The text as sellers paste it: HTML, entities, invisible characters, decomposed letters.
+    """The text as sellers paste it: with HTML, entities, invisible or decomposed characters.
 
-    Cleaning gives the text back.
+    Cleaning restores the text.
     """
     way = rng.randrange(5)
     if way == 0:

@@ -1,4 +1,4 @@
-"""Goods to wear and carry, and a ball: outlines with their paint, in the order of painting."""
+"""Goods to wear or carry, and a ball, as painted parts, from back to front."""
 
 from random import Random
 
@@ -18,7 +18,7 @@ from vitrina.demo.parts import INK, METAL, RUBBER, WOOD, Paint, Part
 
 
 def dress(rng: Random) -> list[Part]:
-    """Платье: straps or short sleeves, a belt, a wide skirt."""
+    """Платье: straps or short sleeves, a belt and a wide skirt."""
     hem, waist, length = rng.uniform(0.6, 0.8), rng.uniform(0.26, 0.32), rng.uniform(0.85, 1.05)
     sleeve = rng.choice(((0.34, -0.72), (0.62, -0.5)))
     side = polygon((0.12, -0.8), (0.3, -0.98), sleeve, (0.36, -0.5), (waist, -0.12))
@@ -32,7 +32,7 @@ def dress(rng: Random) -> list[Part]:
 
 
 def tshirt(rng: Random) -> list[Part]:
-    """Футболка: sleeves at an angle, a round neck."""
+    """Футболка: angled sleeves and a round neck."""
     wide, length = rng.uniform(0.48, 0.58), rng.uniform(0.8, 0.98)
     side = polygon((0.22, -0.82), (wide - 0.05, -0.76), (0.98, -0.32), (0.74, -0.06), (wide, -0.24))
     hem = polygon((wide, length), (0, length + 0.03))
@@ -43,7 +43,7 @@ def tshirt(rng: Random) -> list[Part]:
 
 
 def hat(rng: Random) -> list[Part]:
-    """Шапка: a knitted dome, a turned-up brim with ribs, a pompom."""
+    """Шапка: a knitted dome, a ribbed turned-up brim and a pompom."""
     height, brim = rng.uniform(0.85, 1.05), rng.uniform(0.3, 0.42)
     ribs = [
         Part(line((x / 10, 0.42), (x / 10, 0.38 + brim), 0.025), "plain") for x in range(-7, 8, 2)
@@ -57,7 +57,7 @@ def hat(rng: Random) -> list[Part]:
 
 
 def sneakers(rng: Random) -> list[Part]:
-    """Кроссовки: two shoes from the side, the far one a little up."""
+    """Кроссовки: two shoes from the side, the far one a little higher."""
     sole, collar = rng.uniform(0.12, 0.18), rng.uniform(-0.5, -0.36)
     return [*_shoe(0.14, -0.3, sole, collar), *_shoe(-0.1, 0.26, sole, collar)]
 
@@ -82,7 +82,7 @@ def _shoe(x: float, y: float, sole: float, collar: float) -> list[Part]:
 
 
 def bag(rng: Random) -> list[Part]:
-    """Сумка: a wide body under a bow of a handle, a clasp."""
+    """Сумка: a wide body with a curved handle and a clasp."""
     top, bottom, height = rng.uniform(0.6, 0.8), rng.uniform(0.72, 0.9), rng.uniform(0.35, 0.5)
     return [
         Part(arc(0, -0.2, 0.4, height, 180, 360, 0.09), "dark"),
@@ -93,7 +93,7 @@ def bag(rng: Random) -> list[Part]:
 
 
 def backpack(rng: Random) -> list[Part]:
-    """Рюкзак: a tall rounded body with a pocket, straps at the sides."""
+    """Рюкзак: a tall rounded body with a pocket and straps at the sides."""
     wide, pocket = rng.uniform(0.56, 0.66), rng.uniform(0.24, 0.36)
     return [
         Part(arc(0, -0.86, 0.18, 0.18, 180, 360, 0.08), "dark"),
@@ -107,7 +107,7 @@ def backpack(rng: Random) -> list[Part]:
 
 
 def umbrella(rng: Random) -> list[Part]:
-    """Зонт: an open canopy with scallops, a crook for a handle."""
+    """Зонт: an open canopy with scallops and a crook handle."""
     height, scallops = rng.uniform(0.75, 0.95), rng.choice((4, 5))
     width = 2.0 / scallops
     stick = rng.choice((WOOD, INK, METAL))
@@ -140,7 +140,7 @@ def umbrella(rng: Random) -> list[Part]:
 
 
 def ball(rng: Random) -> list[Part]:
-    """Мяч: a disc with curved seams and a gleam."""
+    """Мяч: a disc with curved seams and a highlight."""
     seam, size = rng.uniform(0.45, 0.7), 0.95
     return [
         Part(ellipse(0, 0, size, size), "fabric"),

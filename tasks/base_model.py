@@ -11,10 +11,10 @@ from vitrina.config import RefreshOption
 from vitrina.model.folder import FILES, folder_fingerprint
 from vitrina.model.source import (
     TINY,
+    available_model,
     cache_folder,
     find_model,
     listing_texts,
-    model_at_hand,
     open_checkpoint,
 )
 from vitrina.results import ModelResult, TableRef
@@ -65,7 +65,7 @@ def prepare_checkpoint(
 
     # Only the configuration and the tokenizer of the base can be used.
     beside = [to_path(checkpoint).parent / "bpe.model"]
-    if found := model_at_hand(base, cache_folder()):
+    if found := available_model(base, cache_folder()):
         beside += [found / "config.json", found / "bpe.model"]
     inputs = {
         "checkpoint": file_fingerprint(to_path(checkpoint)),

@@ -1,1 +1,1 @@
-"""Vectors of texts and images, one by one and of whole tables."""
+"""Embed texts and images: in memory, and whole tables into files."""

@@ -1,4 +1,4 @@
-"""Texts and images to unit vectors: the values of ruclip.Predictor, faster."""
+"""Embed texts and images as unit vectors: the values of ruclip.Predictor, in less time."""
 
 import functools
 import math
@@ -24,13 +24,13 @@ from vitrina.model.tokenize import TEMPLATES
 Vectors = npt.NDArray[np.float32]
 Templates = Literal["ruclip", "single"]
 
-# On a CPU a pass is cut so that its activations stay in the cache.
+# On a CPU, batches are so small that their activations stay in the cache.
 CPU_IMAGES = 4
 CPU_TOKENS = 512
 
 
 class Embedder:
-    """Embeds with one model, which is left as it is."""
+    """Embeds texts and images with one model, which it does not change."""
 
     def __init__(
         self,
@@ -43,35 +43,36 @@ class Embedder:
         find_batch_size: bool = False,
         compiled: bool = False,
     ) -> None:
-        """``batch_size`` is the most images in one pass, or texts as long as they may be.
+        """Keep the options, one parameter each; towers are made on first use.
 
-        With ``find_batch_size`` a GPU tries more, as long as it gets faster. ``compiled`` puts
-        the model through torch.compile, which takes minutes at the first pass.
+        ``batch_size`` is the maximum number of images, or of texts of full length, in a batch.
+        With ``find_batch_size`` a GPU is given larger ones for as long as it gets faster.
+        ``compiled`` uses torch.compile, which takes minutes at the first batch.
         """
         self.model = model
         self.device = device
         self.templates = TEMPLATES if templates == "ruclip" else TEMPLATES[:1]
         self._given_batch_size = batch_size
         self._find_batch_size = find_batch_size and device.type == "cuda"
-        self._in_streams = device.type == "cpu"
+        self._uses_streams = device.type == "cpu"
         self._precision: Precision = precision
         self._compiled = compiled
 
     @functools.cached_property
     def towers(self) -> InferenceTowers:
-        """The model for inference, made when first needed."""
+        """The model's towers for inference on the device, made on first use."""
         return make_inference_towers(
             self.model.clip, self.device, self._precision, compiled=self._compiled
         )
 
     @property
     def arithmetic(self) -> str:
-        """The device and precision that vectors are computed with."""
+        """The device and the precision that vectors are computed in, such as ``cpu float32``."""
         return f"{self.device.type} {self.towers.precision}"
 
     @functools.cached_property
     def batch_size(self) -> int:
-        """Images in one pass: as given, or found by trying."""
+        """Maximum number of images in a batch: as given, or the fastest, measured on first use."""
         if not self._find_batch_size:
             return self._given_batch_size
         side = self.model.resolution
@@ -83,9 +84,9 @@ class Embedder:
         return fastest_batch_size(run, self._given_batch_size)
 
     def texts(self, texts: Sequence[str]) -> Vectors:
-        """Vectors float32 (texts, embed_dim) of unit length; equal texts are embedded once.
+        """Unit vectors float32 (texts, embed_dim); equal texts are embedded once.
 
-        The mean over the templates is taken before the normalisation, as ruclip.Predictor does.
+        Vectors are averaged over the templates before they are normalized, as in ruclip.Predictor.
         """
         cleaned = [text.lower().strip() for text in texts]
         row_of = {text: row for row, text in enumerate(dict.fromkeys(cleaned))}
@@ -97,9 +98,9 @@ class Embedder:
         return distinct[[row_of[text] for text in cleaned]]
 
     def images(self, paths: Sequence[str | UPath]) -> Vectors:
-        """Vectors float32 (paths, embed_dim) of unit length of image files, local or s3://.
+        """Unit vectors float32 (paths, embed_dim) of image files, local or s3://.
 
-        Raises UserError naming the file that cannot be read.
+        Raises UserError naming a file that cannot be read.
         """
         if not paths:
             return np.zeros((0, self.model.embed_dim), dtype=np.float32)
@@ -107,45 +108,45 @@ class Embedder:
         return vectors
 
     def _embed_texts(self, texts: Sequence[str]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Numbers of texts and their vectors in one template, not normalised."""
+        """Batches of one template each: indices of texts, and their vectors, not normalized."""
         towers = self.towers
         budget = self.batch_size * self.model.context_length
-        if self._in_streams:
+        if self._uses_streams:
             budget = min(budget, CPU_TOKENS)
         batches = list(text_batches(self.model, texts, self.templates, budget))
         with torch.inference_mode():
             prefixes = {
                 prefix: towers.prefix(prefix) if prefix else None
-                for prefix in {one.prefix for one in batches}
+                for prefix in {batch.prefix for batch in batches}
             }
 
-        def work(one: TextBatch) -> tuple[Tensor, Tensor]:
-            ids = one.ids.to(self.device, non_blocking=True)
-            vectors = towers.text(ids, prefixes[one.prefix])
-            return torch.tensor(one.texts, device=self.device), vectors.float()
+        def embed(batch: TextBatch) -> tuple[Tensor, Tensor]:
+            ids = batch.ids.to(self.device, non_blocking=True)
+            vectors = towers.text(ids, prefixes[batch.prefix])
+            return torch.tensor(batch.texts, device=self.device), vectors.float()
 
-        return in_streams(work, batches) if self._in_streams else one_by_one(work, batches)
+        return in_streams(embed, batches) if self._uses_streams else one_by_one(embed, batches)
 
     def _embed_images(self, paths: Sequence[str | UPath]) -> Iterator[Tensor]:
-        """Unit vectors on the device, pass by pass."""
+        """Unit vectors float32 on the device, batch by batch."""
         towers = self.towers
-        if self._in_streams:
+        if self._uses_streams:
             share = math.ceil(len(paths) / torch.get_num_threads())
             size = min(self.batch_size, CPU_IMAGES, share)
             return in_streams(
-                lambda some: self._embed_pixels(towers, [self._pixels(path) for path in some]),
+                lambda batch: self._embed_pixels(towers, [self._pixels(path) for path in batch]),
                 batched(paths, size),
             )
         loaded = prefetched(self._pixels, paths, self.batch_size, cpu_count())
         return one_by_one(functools.partial(self._embed_pixels, towers), loaded)
 
     def _pixels(self, path: str | UPath) -> Tensor:
-        """uint8 (3, R, R)."""
+        """The square image as uint8 (3, R, R)."""
         resize_mode = cast(ResizeMode, self.model.resize_mode)
         return torch.from_numpy(square_image(read_image(path), self.model.resolution, resize_mode))
 
     def _embed_pixels(self, towers: InferenceTowers, images: Sequence[Tensor]) -> Tensor:
-        """Unit vectors float32 on the device; the pixels go there as bytes."""
+        """Unit vectors float32 on the device; the pixels are sent to it as uint8."""
         pixels = torch.stack(list(images))
         if self.device.type == "cuda":
             pixels = pixels.pin_memory().to(self.device, non_blocking=True)

@@ -1,8 +1,8 @@
-"""Many items through a model in passes: streams of one thread each on a CPU, one stream on a GPU.
+"""Run a model over many items: one single-threaded stream per core on a CPU, one stream on a GPU.
 
-A pass that uses all cores waits for the slowest of them at every layer, and no core decodes
-images meanwhile. As many independent streams as cores, each loading and computing on its own
-core, leave none idle.
+A batch computed by all cores waits for the slowest of them at every layer, and no core decodes
+images meanwhile. Independent streams, each loading and computing on a core of its own, leave none
+idle.
 """
 
 from collections import deque
@@ -18,13 +18,12 @@ Result = TypeVar("Result")
 
 
 def batched(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
-    """The items in runs of ``size``."""
+    """The items in lists of at most ``size``."""
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def in_streams(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
-    """``work`` of each item, in order, without gradients, one item per core at a time."""
-
+    """``work(item)`` for each item, in order and without gradients; a stream per core."""
     streams = min(torch.get_num_threads(), len(items))
     if streams <= 1:
         yield from one_by_one(work, items)
@@ -39,7 +38,7 @@ def in_streams(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterato
 
 
 def one_by_one(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """``work`` of each item, in order, without gradients."""
+    """``work(item)`` for each item, in order and without gradients."""
     for item in items:
         with torch.inference_mode():
             result = work(item)
@@ -49,7 +48,10 @@ def one_by_one(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterato
 def prefetched(
     load: Callable[[Item], Result], items: Iterable[Item], size: int, threads: int
 ) -> Iterator[list[Result]]:
-    """``load`` of each item in threads, in order, in lists of ``size``; the next list is begun."""
+    """``load(item)`` for each item, in order, in lists of ``size``.
+
+    Threads load the next list while one is used.
+    """
     with ThreadPoolExecutor(threads, "load") as pool:
         loaded = in_order(pool, load, items, ahead=2 * size)
         while batch := list(islice(loaded, size)):
@@ -59,7 +61,7 @@ def prefetched(
 def in_order(
     pool: ThreadPoolExecutor, work: Callable[[Item], Result], items: Iterable[Item], ahead: int
 ) -> Iterator[Result]:
-    """Results in the order of the items; at most ``ahead`` wait, so that memory stays flat."""
+    """``work(item)`` for each item, in order; at most ``ahead`` results are kept in memory."""
     waiting: deque[Future[Result]] = deque()
     try:
         for item in items:

@@ -1,4 +1,4 @@
-"""Embedding from Python: a model once, then table after table."""
+"""Embed tables from Python: load a model once, then embed any number of tables."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 class TextDataset:
-    """Pairs of a text and the path of its image, in order.
+    """Pairs of a text and its image's path: a map-style dataset for torch's DataLoader.
 
-    Has what torch's DataLoader asks of a map-style data set, and needs no torch.
+    Raises ValueError if there are not as many texts as paths.
     """
 
     def __init__(self, texts: Sequence[str], image_paths: Sequence[str]) -> None:
@@ -31,7 +31,7 @@ class TextDataset:
 
 
 class EmbeddingPipeline:
-    """Embeds tables with ruCLIP or a fine-tuned checkpoint of it."""
+    """Embeds tables with a ruCLIP model or a fine-tuned checkpoint of one."""
 
     TextDataset = TextDataset
 
@@ -41,12 +41,12 @@ class EmbeddingPipeline:
         fine_tuned_model_path: str | None = None,
         device: Literal["auto", "cpu", "cuda"] | None = None,
     ) -> None:
-        """Load the model: a name, or a local or s3:// folder; with the weights of a ``.pth``.
+        """Load the model of a name, or of a local or s3:// folder, or its fine-tuned ``.pth``.
 
-        Without ``device`` a GPU is taken if there is one. Raises UserError if there is no such
-        model, or the checkpoint does not fit it.
+        Without ``device`` a GPU is used if there is one. Raises UserError if there is no such
+        model, or the checkpoint has another architecture.
         """
-        # torch costs seconds; help and wrong arguments answer without it
+        # torch takes seconds to import; help and wrong arguments answer without it
         from vitrina.model.device import choose
 
         self.model = _load(base_model_name, fine_tuned_model_path)
@@ -55,9 +55,9 @@ class EmbeddingPipeline:
     def get_embeddings(
         self, df: "pd.DataFrame", batch_size: int = 32
     ) -> tuple["npt.NDArray[np.float32]", "npt.NDArray[np.float32]"]:
-        """The image and the text vectors of the columns ``image_path`` and ``title``.
+        """The image and text vectors of the columns ``image_path`` and ``title``, in this order.
 
-        Both float32 (rows, embed_dim), of unit length, as ruclip.Predictor gives them. Raises
+        Both are float32 (rows, embed_dim) of unit length, equal to ruclip.Predictor's. Raises
         UserError naming an image that cannot be read.
         """
         from vitrina.catalog.processed_table import IMAGE_PATH, TITLE
@@ -69,7 +69,7 @@ class EmbeddingPipeline:
 
 
 def _load(source: str, checkpoint: str | None) -> "RuCLIP":
-    # vitrina.model.source brings Prefect, which nothing else in this package needs
+    # torch takes seconds to import; help and wrong arguments answer without it
     from vitrina.model.model import load_folder
     from vitrina.model.source import cache_folder, find_model, local_model, open_checkpoint
 

@@ -1,4 +1,4 @@
-"""The towers that embed, in the numbers that the device computes fastest without losing values."""
+"""The towers for inference, in the fastest precision that keeps the model's vectors."""
 
 import logging
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from torch import Tensor
 from vitrina.errors import UserError
 from vitrina.model.hardware import has_native_bfloat16
 from vitrina.model.inference_towers import ComputeTarget, ImageTower, Prefix, TextTower
-from vitrina.model.linear_layers import Int8Linear, Kind, OneDnnLinear, TorchLinear
+from vitrina.model.linear_layers import Int8Linear, LinearKind, OneDnnLinear, TorchLinear
 from vitrina.model.model import ruclip
 from vitrina.model.tokenize import BOS, EOS
 
@@ -20,14 +20,18 @@ logger = logging.getLogger(__name__)
 
 Precision = Literal["auto", "float32", "bfloat16", "int8"]
 
-# A half-precision model that turns a vector further than this is not taken by itself.
-LEAST_COSINE = 0.999
-PROBES = 8
+# auto computes in bfloat16 only if all probes' vectors keep a cosine above this to float32.
+MIN_COSINE = 0.999
+PROBES = 8  # random images, and as many texts
 
 
 @dataclass(frozen=True)
 class InferenceTowers:
-    """The model's two halves; see :class:`ImageTower` and :class:`TextTower`."""
+    """The image and the text tower for inference, without gradients.
+
+    See :class:`ImageTower` and :class:`TextTower`; training uses
+    :class:`vitrina.training.towers.TrainingTowers`.
+    """
 
     image: Callable[[Tensor], Tensor]
     text: Callable[[Tensor, Prefix | None], Tensor]
@@ -44,8 +48,8 @@ def make_inference_towers(
 ) -> InferenceTowers:
     """The towers of a model on a device.
 
-    ``auto`` is float32 on a CPU; on a GPU it is bfloat16 if the model keeps its vectors in it.
-    Raises UserError for int8 on a GPU.
+    ``auto`` is float32 on a CPU; on a GPU with native bfloat16 it is bfloat16 if that keeps the
+    model's vectors. ``compiled`` uses torch.compile. Raises UserError for int8 on a GPU.
     """
     if precision == "int8" and device.type != "cpu":
         raise UserError("precision 'int8' is for CPUs. Use 'auto' or 'bfloat16' on a GPU.")
@@ -55,20 +59,20 @@ def make_inference_towers(
     if device.type == "cpu" or not has_native_bfloat16():
         return exact
     half = _towers(clip, device, "bfloat16", compiled)
-    cosine = least_cosine(half, exact, clip, device)
-    kept = cosine > LEAST_COSINE
+    cosine = lowest_cosine(half, exact, clip, device)
+    keeps = cosine > MIN_COSINE
     logger.info(
-        "bfloat16 keeps a cosine of %.5f to float32: computing in %s.",
+        "The lowest cosine of bfloat16 to float32 vectors is %.5f: computing in %s.",
         cosine,
-        "bfloat16" if kept else "float32",
+        "bfloat16" if keeps else "float32",
     )
-    return half if kept else exact
+    return half if keeps else exact
 
 
-def least_cosine(
+def lowest_cosine(
     one: InferenceTowers, other: InferenceTowers, clip: ruclip.CLIP, device: torch.device
 ) -> float:
-    """The least cosine between two towers' vectors of equal random images and texts."""
+    """The lowest cosine between both towers' vectors of the same random images and texts."""
     generator = torch.Generator().manual_seed(0)
     side = clip.visual.input_resolution
     pixels = torch.randn(PROBES, 3, side, side, generator=generator).to(device)
@@ -98,8 +102,8 @@ def _towers(
     )
 
 
-def _kind(device: torch.device, precision: Precision, compiled: bool) -> Kind:
+def _kind(device: torch.device, precision: Precision, compiled: bool) -> LinearKind:
     if precision == "int8":
         return Int8Linear()
-    packs = device.type == "cpu" and precision == "float32" and torch.backends.mkldnn.enabled
-    return OneDnnLinear() if packs and not compiled else TorchLinear()
+    has_onednn = device.type == "cpu" and precision == "float32" and torch.backends.mkldnn.enabled
+    return OneDnnLinear() if has_onednn and not compiled else TorchLinear()

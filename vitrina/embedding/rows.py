@@ -1,4 +1,4 @@
-"""The rows of a processed table as embedding needs them."""
+"""Read the rows of a processed table in shards, with the keys that decide their vectors."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,41 +15,41 @@ from vitrina.errors import UserError
 from vitrina.store.fingerprint import file_fingerprint, fingerprint
 from vitrina.store.paths import to_path
 
-SURVEY_ROWS = 5_000
-INTEGER = r"0|-?[1-9]\d{0,17}"
-HASHING_THREADS = 16  # a file on S3 is a request of some 20 ms
+STATS_BATCH_ROWS = 5_000
+INTEGER = r"0|-?[1-9]\d{0,17}"  # fits int64 and keeps its text: no leading zeros
+HASHING_THREADS = 16  # each file on S3 takes a request of some 20 ms
 
 
 @dataclass(frozen=True)
 class Rows:
-    """A run of rows: which they are, and what decides their vectors."""
+    """Consecutive rows of a table, and the keys that decide their vectors."""
 
     nm: Sequence[int] | Sequence[str]
     titles: Sequence[str]
     paths: Sequence[str]
-    text_keys: Sequence[str]  # hash of the title
-    image_keys: Sequence[str]  # hash of the image's content
+    text_keys: Sequence[str]  # hashes of the titles
+    image_keys: Sequence[str]  # hashes of the images' content
 
     def __len__(self) -> int:
         return len(self.nm)
 
     def fingerprint(self, settings: str) -> str:
-        """Of all that decides the content of these rows' shard."""
+        """A hash of everything that decides the content of these rows' shard."""
         return fingerprint(settings, self.nm, self.text_keys, self.image_keys)
 
 
 @dataclass(frozen=True)
 class TableStats:
-    """How many rows a table has, and the type that holds every ``nm``."""
+    """The number of rows of a table, and the dtype that holds every ``nm``."""
 
     rows: int
     nm_dtype: np.dtype[np.int64] | np.dtype[np.str_]
 
 
 def table_stats(table: UPath) -> TableStats:
-    """Read the table through once; a CSV says only so how long it is and what its ids are."""
+    """Read the whole table once: a CSV does not state its length and the type of its ids."""
     rows, width, integers = 0, 1, True
-    for frame in read_batches(table, SURVEY_ROWS):
+    for frame in read_batches(table, STATS_BATCH_ROWS):
         rows += len(frame)
         integers &= _are_integers(frame[NM])
         width = max(width, int(frame[NM].astype(str).str.len().max() or 1) if len(frame) else 1)
@@ -57,35 +57,38 @@ def table_stats(table: UPath) -> TableStats:
 
 
 def _are_integers(nm: "pd.Series[int] | pd.Series[str]") -> bool:
-    """Whether ids are integers, or texts that come back the same from being read as such."""
+    """Whether ids are integers, or texts that int64 represents without loss."""
     return pd.api.types.is_integer_dtype(nm) or bool(nm.astype(str).str.fullmatch(INTEGER).all())
 
 
 def table_rows(table: UPath, size: int, stats: TableStats) -> Iterator[Rows]:
-    """The table in runs of at most ``size`` rows; one empty run if it has none."""
+    """The rows in groups of at most ``size``; a single empty group if the table has none.
+
+    Raises UserError naming the table if an image without a hash cannot be read.
+    """
     if not stats.rows:
         yield Rows([], [], [], [], [])
     for frame in read_batches(table, size):
         if len(frame):
-            with naming(table):
+            with naming_table(table):
                 rows = rows_of(frame, stats.nm_dtype)
             yield rows
 
 
 @contextmanager
-def naming(table: UPath) -> Iterator[None]:
-    """Say of an image that cannot be read which table names it and what to do."""
+def naming_table(table: UPath) -> Iterator[None]:
+    """Add the table and the remedy to the UserError of an image that cannot be read."""
     try:
         yield
     except UserError as error:
         raise UserError(
-            f"{error} {table} names this image: put it back, or make the table again with "
-            "flows/data_preprocessing.py, which leaves such rows out."
+            f"{error} {table} lists this image: restore it, or make the table again with "
+            "flows/data_preprocessing.py, which leaves out such rows."
         ) from error
 
 
 def rows_of(frame: pd.DataFrame, nm_dtype: npt.DTypeLike) -> Rows:
-    """The rows of a frame; an image without ``image_hash`` is hashed from its file."""
+    """The rows of a frame; images without ``image_hash`` are hashed from their files."""
     titles = frame[TITLE].fillna("").astype(str).tolist()
     paths = frame[IMAGE_PATH].astype(str).tolist()
     integers = np.issubdtype(nm_dtype, np.integer)
@@ -99,13 +102,14 @@ def rows_of(frame: pd.DataFrame, nm_dtype: npt.DTypeLike) -> Rows:
 
 
 def _image_keys(frame: pd.DataFrame, paths: Sequence[str]) -> list[str]:
+    """``image_hash`` where the table has it, else the hash of the file."""
     if IMAGE_HASH in frame.columns:
         keys = frame[IMAGE_HASH].fillna("").astype(str).tolist()
     else:
         keys = [""] * len(paths)
-    unknown = [row for row, key in enumerate(keys) if not key]
+    missing = [row for row, key in enumerate(keys) if not key]
     with ThreadPoolExecutor(HASHING_THREADS) as pool:
-        found = pool.map(lambda row: file_fingerprint(to_path(paths[row])), unknown)
-        for row, key in zip(unknown, found, strict=True):
+        hashes = pool.map(lambda row: file_fingerprint(to_path(paths[row])), missing)
+        for row, key in zip(missing, hashes, strict=True):
             keys[row] = key
     return keys

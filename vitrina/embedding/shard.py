@@ -1,4 +1,4 @@
-"""A shard of an embedding: from its rows to its file, in this process or in any other."""
+"""Embed one shard of a table into its file, in this process or in a worker."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from upath import UPath
 
 from vitrina.config import EmbedConfig
 from vitrina.embedding.reuse import Column, ReuseIndex
-from vitrina.embedding.rows import Rows, naming
+from vitrina.embedding.rows import Rows, naming_table
 from vitrina.embedding.shard_file import Vectors, write_shard
 from vitrina.execution.shard_map import ShardMap
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shard:
-    """The file to write, the rows in it, their table, and where known vectors lie."""
+    """The file to write, its rows, their table, and the index of vectors to reuse."""
 
     path: UPath
     rows: Rows
@@ -29,35 +29,35 @@ class Shard:
     known: Mapping[Column, ReuseIndex]
 
     def detached(self) -> "Shard":
-        """With only what its own rows need of the known vectors' places, so that it can travel."""
+        """A small picklable copy with only the index entries that its rows need."""
         keys: dict[Column, Sequence[str]] = {
             "text": self.rows.text_keys,
             "img": self.rows.image_keys,
         }
-        return replace(self, known={name: self.known[name].part(keys[name]) for name in keys})
+        return replace(self, known={name: self.known[name].subset(keys[name]) for name in keys})
 
 
 class ShardResult(NamedTuple):
-    """How many rows a finished shard has, and for how many something was computed."""
+    """The rows of a finished shard, and those for which a vector was computed."""
 
     rows: int
     computed: int
 
 
 EmbedShards = Callable[[Iterable[Shard]], Iterator[ShardResult]]
-"""Embeds and writes shards; gives the result of each, in their order."""
+"""Embeds and writes shards, and yields their results in the same order."""
 
 
 def map_detached(
     map_shards: ShardMap, work: Callable[[Shard], ShardResult], shards: Iterable[Shard]
 ) -> Iterator[ShardResult]:
-    """``map_shards`` where shards travel: each is sent :meth:`Shard.detached`."""
+    """``map_shards`` for workers in other processes: each shard is sent :meth:`Shard.detached`."""
     return map_shards(work, (shard.detached() for shard in shards))
 
 
 def embed_shard(embedder: "Embedder", shard: Shard) -> ShardResult:
-    """Write the shard. Raises UserError naming an image that cannot be read, and its table."""
-    with naming(shard.table):
+    """Embed and write a shard. Raises UserError naming an image that cannot be read."""
+    with naming_table(shard.table):
         text, img, computed = embed_rows(shard.rows, embedder, shard.known)
     write_shard(shard.path, shard.rows, text, img, embedder.arithmetic)
     return ShardResult(len(shard.rows), computed)
@@ -66,7 +66,7 @@ def embed_shard(embedder: "Embedder", shard: Shard) -> ShardResult:
 def embed_shard_anywhere(
     folder: str, model_fingerprint: str, config: EmbedConfig, shard: Shard
 ) -> ShardResult:
-    """:func:`embed_shard` where no embedder is at hand: a process loads the model once."""
+    """:func:`embed_shard` in a worker: each process loads the model once and keeps it."""
     return embed_shard(_embedder(folder, model_fingerprint, config), shard)
 
 
@@ -77,7 +77,7 @@ def _embedder(folder: str, _model_fingerprint: str, config: EmbedConfig) -> "Emb
 
 def load_embedder(folder: str, config: EmbedConfig) -> "Embedder":
     """The embedder of a ruCLIP folder, local or on S3."""
-    # torch costs seconds; a stored embedding answers without it
+    # torch takes seconds to import; a stored embedding is found without it
     from vitrina.model.model import load_folder
     from vitrina.model.source import local_model
 
@@ -85,8 +85,11 @@ def load_embedder(folder: str, config: EmbedConfig) -> "Embedder":
 
 
 def make_embedder(model: "RuCLIP", config: EmbedConfig) -> "Embedder":
-    """The embedder that the parameters describe."""
-    # torch costs seconds; help and wrong arguments answer without it
+    """An embedder with these parameters.
+
+    Raises UserError if ``cuda`` is asked for and there is no GPU.
+    """
+    # torch takes seconds to import; help and wrong arguments answer without it
     from vitrina.embedding.embedder import Embedder
     from vitrina.model.device import choose
 
@@ -104,13 +107,13 @@ def make_embedder(model: "RuCLIP", config: EmbedConfig) -> "Embedder":
 def embed_rows(
     rows: Rows, embedder: "Embedder", known: Mapping[Column, ReuseIndex]
 ) -> tuple[Vectors, Vectors, int]:
-    """The rows' text and image vectors, and for how many rows something was computed.
+    """Text and image vectors of the rows, and the number of rows for which any was computed.
 
-    A vector is computed once for equal keys, and not at all for a known one.
+    Known vectors are reused; of rows with equal keys, only one is computed.
     """
     dim = embedder.model.embed_dim
-    text, has_text = known["text"].take(rows.text_keys, dim)
-    img, has_img = known["img"].take(rows.image_keys, dim)
+    text, has_text = known["text"].lookup(rows.text_keys, dim)
+    img, has_img = known["img"].lookup(rows.image_keys, dim)
     _fill(text, has_text, rows.text_keys, rows.titles, embedder.texts)
     _fill(img, has_img, rows.image_keys, rows.paths, embedder.images)
     return text, img, int((~(has_text & has_img)).sum())
@@ -123,10 +126,10 @@ def _fill(
     values: Sequence[str],
     compute: Callable[[Sequence[str]], Vectors],
 ) -> None:
-    """Put the vectors of the unknown rows in place, computing each key's once."""
+    """Fill in the rows that are not known; ``compute`` is called with one value of each key."""
     missing = np.flatnonzero(~known).tolist()
-    first = {keys[row]: row for row in reversed(missing)}
-    order = {key: number for number, key in enumerate(first)}
-    if first:
-        made = compute([values[row] for row in first.values()])
-        vectors[missing] = made[[order[keys[row]] for row in missing]]
+    first_row = {keys[row]: row for row in reversed(missing)}
+    position = {key: number for number, key in enumerate(first_row)}
+    if missing:
+        computed = compute([values[row] for row in first_row.values()])
+        vectors[missing] = computed[[position[keys[row]] for row in missing]]

@@ -1,4 +1,4 @@
-"""The Parquet shards of an embedding: nm beside the vectors and what they were computed of."""
+"""Read and write the Parquet shards of an embedding: ids, vectors and the keys of their inputs."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,19 +12,18 @@ from vitrina.store.paths import as_user_error
 
 Vectors = npt.NDArray[np.float32]
 
-
-ARITHMETIC = b"vitrina.arithmetic"
+ARITHMETIC = b"vitrina.arithmetic"  # key in the schema's metadata
 
 
 def write_shard(path: UPath, rows: Rows, text: Vectors, img: Vectors, arithmetic: str) -> None:
-    """Write one shard whole; ``text`` and ``img`` are float32 (rows, embed_dim).
+    """Write one shard atomically; ``text`` and ``img`` are float32 (rows, embed_dim).
 
-    ``arithmetic`` names the device and precision that the vectors were computed with.
+    ``arithmetic`` is the device and precision that the vectors were computed in.
     """
-    numbers = pa.string() if any(isinstance(nm, str) for nm in rows.nm) else pa.int64()
+    nm_type = pa.string() if any(isinstance(nm, str) for nm in rows.nm) else pa.int64()
     table = pa.table(
         {
-            "nm": pa.array(rows.nm, numbers),
+            "nm": pa.array(rows.nm, nm_type),
             "text": _fixed_lists(text),
             "img": _fixed_lists(img),
             "text_key": pa.array(rows.text_keys, pa.string()),
@@ -37,25 +36,25 @@ def write_shard(path: UPath, rows: Rows, text: Vectors, img: Vectors, arithmetic
 
 
 def read_column(path: UPath, column: str) -> list[int] | list[str]:
-    """nm or the keys of a shard."""
+    """The column ``nm``, ``text_key`` or ``image_key`` of a shard."""
     values: list[int] | list[str] = _read(path, column).to_pylist()
     return values
 
 
 def read_vectors(path: UPath, column: str) -> Vectors:
-    """The vectors of a shard, float32 (rows, embed_dim)."""
+    """The column ``text`` or ``img`` of a shard, float32 (rows, embed_dim)."""
     array = _read(path, column)
     vectors: Vectors = array.values.to_numpy().reshape(len(array), array.type.list_size)
     return vectors
 
 
 def vector_size(path: UPath) -> int:
-    """Length of the vectors of a shard."""
+    """Number of values in each vector of a shard."""
     return int(_schema(path).field("text").type.list_size)
 
 
 def read_arithmetic(path: UPath) -> str:
-    """The device and precision that the vectors of a shard were computed with."""
+    """The device and precision that the vectors of a shard were computed in."""
     metadata: dict[bytes, bytes] = _schema(path).metadata or {}
     return metadata.get(ARITHMETIC, b"unknown").decode()
 

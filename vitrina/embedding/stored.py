@@ -1,4 +1,4 @@
-"""Finished embeddings: where they are, what made them, and which can be reused."""
+"""Finished embeddings in a store: their file names, their settings, and which can be reused."""
 
 import logging
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ CODE = "vitrina.embedding.table:embed_table"
 
 @dataclass(frozen=True)
 class OutputNames:
-    """The names of the outputs in their folder."""
+    """The names of the NPZ and of the shards' folder."""
 
     npz: str
     shards: str
 
     @staticmethod
     def of(store: Store) -> "OutputNames":
-        """``X.npz`` and ``X.parquet/`` beside ``X.manifest.json``; X is embeddings if keyed."""
+        """``X.npz`` and ``X.parquet`` for ``X.manifest.json``; in a keyed store X is embeddings."""
         stem = "embeddings" if store.keyed else store.manifest_name.removesuffix(".manifest.json")
         return OutputNames(f"{stem}.npz", f"{stem}.parquet")
 
@@ -37,9 +37,10 @@ class OutputNames:
 def vector_settings(
     model_fingerprint: str, config: EmbedConfig, arithmetic: str | None = None
 ) -> str:
-    """Hash of everything that decides the vector of a given text or image.
+    """A hash of everything that decides the vector of a given text or image.
 
-    ``arithmetic`` is this machine's unless given.
+    ``arithmetic`` is by default that of this machine,
+    :func:`vitrina.model.hardware.embedding_arithmetic`.
     """
     version = code_version("vitrina.embedding.shard:embed_shard_anywhere")
     arithmetic = arithmetic or embedding_arithmetic(config)
@@ -54,26 +55,26 @@ class Embedding(NamedTuple):
 
     @property
     def shards(self) -> list[UPath]:
-        """Its Parquet shards."""
+        """The paths of its Parquet shards."""
         names = (name for name in self.manifest.files if name.endswith(".parquet"))
         return [self.artifact.path / name for name in names]
 
 
 def latest_embedding(store: Store, settings: str) -> Embedding | None:
-    """The latest finished embedding of the store with these settings."""
-    found = []
+    """The latest finished embedding in the store with these settings, or None."""
+    candidates = []
     for key in _keys(store):
         artifact = store.artifact(STAGE, key)
         manifest = artifact.manifest()
         if manifest and manifest.parameters.get("settings") == settings:
-            found.append(Embedding(artifact, manifest))
-    return max(found, key=lambda one: one.manifest.created, default=None)
+            candidates.append(Embedding(artifact, manifest))
+    return max(candidates, key=lambda embedding: embedding.manifest.created, default=None)
 
 
 def named_embedding(path: UPath, settings: str) -> Embedding | None:
-    """The embedding whose manifest this is; None if it has other settings.
+    """The embedding of a manifest, or None, with a warning, if its settings are different.
 
-    Raises UserError if the file is no manifest of finished embeddings.
+    Raises UserError if the file is not the manifest of a finished embedding.
     """
     artifact = Artifact(path.parent, path.name)
     manifest = artifact.manifest()
@@ -83,13 +84,14 @@ def named_embedding(path: UPath, settings: str) -> Embedding | None:
         )
     if manifest.parameters.get("settings") == settings:
         return Embedding(artifact, manifest)
-    logger.warning("embed: %s has another model or other settings: nothing is reused", path)
+    logger.warning("embed: %s has another model or other settings, so nothing is reused", path)
     return None
 
 
 def _keys(store: Store) -> list[str]:
+    """The keys of all embeddings in the store."""
     if not store.keyed:
-        return [""]  # the root is the one artifact, whatever its key
+        return [""]  # its root is the only artifact, whatever the key
     ending = f"/{store.manifest_name}"
     names = [name for name, _ in listing(store.path / STAGE)]
     keys = [name.removesuffix(ending) for name in names if name.endswith(ending)]

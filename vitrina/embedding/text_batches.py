@@ -1,4 +1,4 @@
-"""Which texts go through the model together: sorted by length, each pass a budget of tokens."""
+"""Batches of texts: sorted by length, each within a budget of tokens."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,35 +11,36 @@ from vitrina.model.tokenize import pad, tokenize
 
 @dataclass(frozen=True)
 class TextBatch:
-    """Rows of one template that go through the model together."""
+    """Texts in one template that go through the model together."""
 
-    prefix: tuple[int, ...]  # token ids that all rows begin with, bos first
-    texts: tuple[int, ...]  # which texts they are
-    ids: Tensor  # int64 (batch, length): their tokens after the prefix, eos last, padded
+    prefix: tuple[int, ...]  # ids that all texts begin with, bos first; may be empty
+    texts: tuple[int, ...]  # indices of the texts
+    ids: Tensor  # int64 (batch, length): the ids after the prefix, eos last, padded
 
 
 def text_batches(
     model: RuCLIP, texts: Sequence[str], templates: Sequence[str], token_budget: int
 ) -> Iterator[TextBatch]:
-    """The passes that embed every text in every template, at most ``token_budget`` ids each.
+    """Batches that together hold every text in every template, with at most ``token_budget`` ids.
 
-    The words of a template before the text give the same tokens in each row, as ruCLIP's BPE never
-    merges across words; a row that should differ goes without a prefix.
+    A single text longer than the budget is a batch of its own. The words of a template before the
+    text give the same ids in every row, because ruCLIP's BPE never merges across words; a row that
+    does differ is put into a batch without a prefix.
     """
     for template in templates:
         prefix = tuple(tokenize(model.tokenizer, [template.format("")])[0][:-1])
         rows = tokenize(model.tokenizer, [template.format(text) for text in texts])
-        begins = [tuple(row[: len(prefix)]) == prefix for row in rows]
-        for start in (prefix, ()):
-            chosen = [number for number in range(len(rows)) if begins[number] == bool(start)]
-            chosen.sort(key=lambda number: len(rows[number]))
-            ids = [rows[number][len(start) :] for number in chosen]
-            for span in _spans([len(row) for row in ids], token_budget):
-                yield TextBatch(start, tuple(chosen[span]), pad(ids[span]))
+        has_prefix = [tuple(row[: len(prefix)]) == prefix for row in rows]
+        for shared in (prefix, ()):
+            chosen = [index for index in range(len(rows)) if has_prefix[index] == bool(shared)]
+            chosen.sort(key=lambda index: len(rows[index]))
+            ids = [rows[index][len(shared) :] for index in chosen]
+            for batch in _batch_slices([len(row) for row in ids], token_budget):
+                yield TextBatch(shared, tuple(chosen[batch]), pad(ids[batch]))
 
 
-def _spans(lengths: Sequence[int], token_budget: int) -> Iterator[slice]:
-    """Runs of rows, sorted by length, that fit the budget when padded to their longest."""
+def _batch_slices(lengths: Sequence[int], token_budget: int) -> Iterator[slice]:
+    """Slices of rows, sorted by length, within the budget when padded to their longest row."""
     start = 0
     for end in range(1, len(lengths) + 1):
         if end == len(lengths) or (end + 1 - start) * lengths[end] > token_budget:

@@ -1,1 +1,1 @@
-"""ruCLIP: finding, loading and saving it, its tokenizer and its two towers."""
+"""ruCLIP: find, load and save a model; its tokenizer and its two towers."""

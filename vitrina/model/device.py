@@ -1,4 +1,4 @@
-"""Where to compute."""
+"""The torch device that computes."""
 
 import logging
 from typing import Literal
@@ -11,15 +11,18 @@ logger = logging.getLogger(__name__)
 
 
 def choose(device: Literal["auto", "cpu", "cuda"]) -> torch.device:
-    """The torch device for a parameter; UserError when a GPU is asked for and there is none."""
-    present = torch.cuda.is_available()
-    if device == "cuda" and not present:
+    """The torch device of the parameter ``device``; ``auto`` prefers a GPU.
+
+    Raises UserError if ``cuda`` is asked for and torch finds no GPU.
+    """
+    has_gpu = torch.cuda.is_available()
+    if device == "cuda" and not has_gpu:
         raise UserError(
             "device is 'cuda', but torch finds no GPU here "
             f"(torch {torch.__version__}). Use 'auto' or 'cpu', or install a CUDA build of torch."
         )
     if device == "auto":
-        device = "cuda" if present else "cpu"
-        if not present:
+        device = "cuda" if has_gpu else "cpu"
+        if not has_gpu:
             logger.info("No GPU found: computing on the CPU.")
     return torch.device(device)

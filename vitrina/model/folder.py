@@ -1,4 +1,4 @@
-"""A ruCLIP folder by its files, local or on S3; knows nothing of what is in them."""
+"""The three files of a ruCLIP folder, local or on S3, and the fingerprint of their content."""
 
 from upath import UPath
 
@@ -9,10 +9,10 @@ FILES = ("config.json", "bpe.model", "pytorch_model.bin")
 
 
 def missing_files(folder: UPath) -> list[str]:
-    """Which of a ruCLIP folder's three files are not there."""
+    """The names of the three files that the folder lacks."""
     return [name for name in FILES if not is_file(folder / name)]
 
 
 def folder_fingerprint(folder: UPath) -> str:
-    """Hash of the content of a ruCLIP folder's three files; UserError if one is missing."""
+    """A hash of the content of the three files. Raises UserError if one is missing."""
     return fingerprint(*(file_fingerprint(folder / name) for name in FILES))

@@ -1,7 +1,12 @@
-"""ruCLIP's two towers, the same function of the same weights as the package's, in less work.
+"""The forward pass of training: ruCLIP's two towers as functions, through which gradients flow.
 
-Measured against ``ruclip.CLIP`` (docs/training.md): batch-first layout without copies, QuickGELU as
-one SiLU, and the last block for the single token that is read. Gradients flow to the weights.
+The values are those of ``ruclip.CLIP`` for less work (measured in docs/training.md): batch-first
+layout without copies, QuickGELU as one SiLU, and the last block only for the token that is read.
+
+Inference has an implementation of its own, :mod:`vitrina.model.inference_towers`: it overwrites
+activations in place, packs or quantizes weights and computes text prefixes once, none of which
+autograd allows. These functions read the parameters of the model itself, keep what the backward
+pass needs, and can recompute it (gradient checkpointing).
 """
 
 from collections.abc import Sequence
@@ -12,85 +17,89 @@ import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from vitrina.model.linear_layers import QUICK_GELU
 from vitrina.model.model import ruclip
 
 Block: TypeAlias = ruclip.model.ResidualAttentionBlock
-QUICK_GELU = 1.702  # x · sigmoid(1.702 x), Hendrycks and Gimpel 2016
 
 
 def encode_image(clip: ruclip.CLIP, pixels: Tensor, *, recompute: bool = False) -> Tensor:
-    """Image embeddings (batch, dim), not normalised, of normalised pixels (batch, 3, R, R).
+    """Image embeddings (batch, dim), not normalized, of normalized pixels (batch, 3, R, R).
 
     ``recompute`` keeps only each block's input for the backward pass (gradient checkpointing).
     """
     tower = clip.visual
     patches = tower.conv1(pixels).flatten(2).transpose(1, 2)
-    start = tower.class_embedding.to(patches.dtype).expand(len(patches), 1, -1)
-    x = tower.ln_pre(torch.cat([start, patches], dim=1) + tower.positional_embedding)
-    x = _stack(list(tower.transformer.resblocks), x, None, None, recompute)
+    class_token = tower.class_embedding.to(patches.dtype).expand(len(patches), 1, -1)
+    x = tower.ln_pre(torch.cat([class_token, patches], dim=1) + tower.positional_embedding)
+    x = _blocks(list(tower.transformer.resblocks), x, None, None, recompute)
     embedding: Tensor = tower.ln_post(x) @ tower.proj
     return embedding
 
 
 def encode_text(clip: ruclip.CLIP, ids: Tensor, *, recompute: bool = False) -> Tensor:
-    """Text embeddings (batch, dim), not normalised, of int64 ids (batch, length).
+    """Text embeddings (batch, dim), not normalized, of int64 ids (batch, length).
 
     Equals ``clip.encode_text`` of the ids padded to ``context_length``: attention is causal and
-    only the first eos of a row is read, so what follows it changes nothing.
+    only the first eos of a row is read, so the ids after it change nothing.
     """
     length = ids.shape[1]
     eos = (ids == clip.eos_id).int().argmax(dim=1)
     x = clip.token_embedding(ids) + clip.positional_embedding[:length]
-    seen = torch.ones((length, length), dtype=torch.bool, device=ids.device).tril()
-    x = _stack(list(clip.transformer.resblocks), x, seen, eos, recompute)
+    mask = torch.ones((length, length), dtype=torch.bool, device=ids.device).tril()
+    x = _blocks(list(clip.transformer.resblocks), x, mask, eos, recompute)
     embedding: Tensor = clip.ln_final(x) @ clip.text_projection
     return embedding
 
 
-def _stack(
-    blocks: Sequence[Block], x: Tensor, seen: Tensor | None, at: Tensor | None, recompute: bool
+def _blocks(
+    blocks: Sequence[Block],
+    x: Tensor,
+    mask: Tensor | None,
+    position: Tensor | None,
+    recompute: bool,
 ) -> Tensor:
-    """All blocks over (batch, length, width); the output (batch, width) at one token of each row.
+    """All blocks over ``x`` (batch, length, width); returns one token of each row: (batch, width).
 
-    ``seen``: bool (length, length), which token attends to which; ``at``: int64 (batch,), the token
-    that is read, the first by default.
+    ``mask``: bool (length, length), which token attends to which; ``position``: int64 (batch,), the
+    token that is returned, by default the first.
     """
     for block in blocks[:-1]:
         if recompute and torch.is_grad_enabled():
-            x = checkpoint(_block, block, x, seen, use_reentrant=False)
+            x = checkpoint(_block, block, x, mask, use_reentrant=False)
         else:
-            x = _block(block, x, seen)
-    return _read(blocks[-1], x, seen, at)
+            x = _block(block, x, mask)
+    return _last_block(blocks[-1], x, mask, position)
 
 
-def _block(block: Block, x: Tensor, seen: Tensor | None) -> Tensor:
+def _block(block: Block, x: Tensor, mask: Tensor | None) -> Tensor:
     """One pre-norm block over all tokens."""
     attention, batch, length = block.attn, x.shape[0], x.shape[1]
-    joint = F.linear(block.ln_1(x), attention.in_proj_weight, attention.in_proj_bias)
-    joint = joint.view(batch, length, 3, attention.num_heads, -1).permute(2, 0, 3, 1, 4)
-    found = F.scaled_dot_product_attention(joint[0], joint[1], joint[2], attn_mask=seen)
-    x = x + attention.out_proj(found.transpose(1, 2).reshape(x.shape))
+    qkv = F.linear(block.ln_1(x), attention.in_proj_weight, attention.in_proj_bias)
+    query, key, value = qkv.view(batch, length, 3, attention.num_heads, -1).permute(2, 0, 3, 1, 4)
+    attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+    x = x + attention.out_proj(attended.transpose(1, 2).reshape(x.shape))
     return x + _mlp(block, block.ln_2(x))
 
 
-def _read(block: Block, x: Tensor, seen: Tensor | None, at: Tensor | None) -> Tensor:
-    """The last block, for the token that is read alone: (batch, width)."""
+def _last_block(block: Block, x: Tensor, mask: Tensor | None, position: Tensor | None) -> Tensor:
+    """The last block, only for the token of each row that is read: (batch, width)."""
     attention, (batch, length, width) = block.attn, x.shape
-    if at is None:
-        at = torch.zeros(batch, dtype=torch.long, device=x.device)
+    if position is None:
+        position = torch.zeros(batch, dtype=torch.long, device=x.device)
     rows = torch.arange(batch, device=x.device)
     normed = block.ln_1(x)
     weight, bias = attention.in_proj_weight, attention.in_proj_bias
-    query = F.linear(normed[rows, at], weight[:width], bias[:width])
-    joint = F.linear(normed, weight[width:], bias[width:])
-    keys, values = joint.view(batch, length, 2, attention.num_heads, -1).permute(2, 0, 3, 1, 4)
-    found = F.scaled_dot_product_attention(
+    query = F.linear(normed[rows, position], weight[:width], bias[:width])
+    key_value = F.linear(normed, weight[width:], bias[width:])
+    key, value = key_value.view(batch, length, 2, attention.num_heads, -1).permute(2, 0, 3, 1, 4)
+    attended = F.scaled_dot_product_attention(
         query.view(batch, attention.num_heads, 1, -1),
-        keys,
-        values,
-        attn_mask=None if seen is None else seen[at][:, None, None, :],
+        key,
+        value,
+        attn_mask=None if mask is None else mask[position][:, None, None, :],
     )
-    token: Tensor = x[rows, at] + attention.out_proj(found.reshape(batch, width))
+    token: Tensor = x[rows, position] + attention.out_proj(attended.reshape(batch, width))
     return token + _mlp(block, block.ln_2(token))
 
 

@@ -1,9 +1,11 @@
-"""The arithmetic that this machine computes with: which device, and which precision on it.
+"""The arithmetic that results are computed in: the device, and the precision on it.
 
-It is part of every key of vectors, weights and metrics, so that those of different arithmetic are
-never taken for each other. Without a GPU the answer needs no torch, which takes seconds to import.
+It is part of the key of vectors, weights and metrics, so that results of different arithmetic are
+never mistaken for each other. Where torch is built for CPUs, nothing here imports it: that takes
+seconds, and a stored result is found without.
 """
 
+import ctypes
 import functools
 import importlib.util
 import runpy
@@ -13,44 +15,62 @@ from typing import Literal
 from vitrina.config import EmbedConfig, EvaluateConfig, TrainConfig
 
 Device = Literal["auto", "cpu", "cuda"]
-NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
+NVIDIA_DRIVER = "libcuda.so.1"
+ON_WORKERS = "on each worker"  # what auto comes to is not known on this machine
 
 
 def device_type(device: Device) -> Literal["cpu", "cuda"]:
-    """The device that a parameter stands for on this machine."""
+    """The type of the device that a parameter means on this machine."""
     if device != "auto":
         return device
     return "cuda" if has_gpu() else "cpu"
 
 
 def embedding_arithmetic(config: EmbedConfig | EvaluateConfig) -> str:
-    """Device and precision of vectors, such as ``cpu float32``."""
+    """Device and precision of vectors, such as ``cpu float32``.
+
+    ``cuda auto`` stands for bfloat16 or float32, whichever the model's own vectors allow on this
+    GPU (:func:`vitrina.embedding.precision.make_inference_towers`). Without a GPU here, the
+    precision on ``cuda`` is up to the workers of a cluster.
+    """
     device = device_type(config.device)
     precision = config.precision if isinstance(config, EmbedConfig) else "auto"
     if precision != "auto":
         return f"{device} {precision}"
-    if device == "cuda" and has_native_bfloat16():
-        return "cuda auto, bfloat16 or float32"  # which one follows from the model's own vectors
-    return f"{device} float32"
+    if device == "cuda" and not has_gpu():
+        return f"cuda auto {ON_WORKERS}"
+    return f"{device} auto" if _prefers_bfloat16(device) else f"{device} float32"
 
 
 def training_arithmetic(config: TrainConfig) -> str:
-    """Device and precision of a training, such as ``cuda bfloat16``."""
+    """Device and precision of a training, such as ``cuda bfloat16``.
+
+    Without a GPU here, what ``auto`` means is up to the workers of a cluster.
+    """
+    on_ray = config.processes > 1 and config.launcher == "ray"
+    if config.device == "auto" and on_ray and not has_gpu():
+        return f"auto {config.precision} {ON_WORKERS}"
+    if config.device == "cuda" and config.precision == "auto" and not has_gpu():
+        return f"cuda auto {ON_WORKERS}"
     return f"{device_type(config.device)} {training_precision(config)}"
 
 
 def training_precision(config: TrainConfig) -> Literal["float32", "bfloat16"]:
-    """The precision that a training computes with."""
+    """The precision that a training computes with on this machine."""
     if config.precision != "auto":
         return config.precision
-    is_faster = device_type(config.device) == "cuda" and has_native_bfloat16()
-    return "bfloat16" if is_faster else "float32"
+    return "bfloat16" if _prefers_bfloat16(device_type(config.device)) else "float32"
+
+
+def _prefers_bfloat16(device: str) -> bool:
+    """Whether ``auto`` tries bfloat16: on a CPU or emulated, it is slower than float32."""
+    return device == "cuda" and has_native_bfloat16()
 
 
 @functools.cache
 def has_gpu() -> bool:
-    """Whether torch can compute on a GPU here."""
-    if not _built_with_cuda() or not NVIDIA_DRIVER.exists():
+    """Whether torch can compute on a GPU of this machine."""
+    if not _may_have_gpu():
         return False
     import torch
 
@@ -59,15 +79,28 @@ def has_gpu() -> bool:
 
 @functools.cache
 def has_native_bfloat16() -> bool:
-    """Whether the GPU computes in bfloat16 itself; older ones only emulate it, slowly."""
+    """Whether the GPU computes in bfloat16 itself; older ones emulate it, slowly."""
+    if not has_gpu():
+        return False
     import torch
 
-    return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.cuda.is_bf16_supported(including_emulation=False)
 
 
-def _built_with_cuda() -> bool:
+def _may_have_gpu() -> bool:
+    """Whether torch is worth asking: it is built for GPUs, and their driver is installed."""
     spec = importlib.util.find_spec("torch")
     if spec is None or spec.origin is None:
         return False
-    version = runpy.run_path(str(Path(spec.origin).with_name("version.py")))
-    return version.get("cuda") is not None or version.get("hip") is not None
+    built_for = runpy.run_path(str(Path(spec.origin).with_name("version.py")))
+    if built_for.get("hip") is not None:  # AMD
+        return True
+    return built_for.get("cuda") is not None and _loads(NVIDIA_DRIVER)
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True

@@ -1,6 +1,6 @@
-"""The published ruCLIP models over HTTPS: resumed, checked for size, published whole.
+"""Download the published ruCLIP models over HTTPS: resumable, size-checked, atomic.
 
-The package's own download asks for an organisation that was renamed since, so it is not used.
+The package's own download is not used: it asks for an organization that has been renamed since.
 """
 
 import fcntl
@@ -22,7 +22,7 @@ from vitrina.store.paths import as_user_error
 logger = logging.getLogger(__name__)
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
-ORGANISATION = "ai-forever"
+ORGANIZATION = "ai-forever"
 OTHER_SOURCES = (
     "Other sources of a model: a local folder, an s3:// folder, tiny (a small untrained one), "
     "or a mirror of the hub (HF_ENDPOINT)."
@@ -31,31 +31,34 @@ OTHER_SOURCES = (
 
 @dataclass(frozen=True)
 class Hub:
-    """Where models are downloaded from, and how patiently."""
+    """Where models are downloaded from, and how often a download is retried."""
 
     endpoint: str = DEFAULT_ENDPOINT
     token: str | None = field(default=None, repr=False)
-    tries: int = 4
-    first_wait: float = 1.0
-    timeout: float = 30.0
+    tries: int = 4  # without progress; a download that advances goes on
+    first_wait: float = 1.0  # seconds before the first retry; doubled for each further one
+    timeout: float = 30.0  # seconds without an answer
 
     @classmethod
     def from_environment(cls) -> "Hub":
-        """The hub that HF_ENDPOINT and HF_TOKEN name."""
+        """The hub of HF_ENDPOINT, by default the public one, with the token of HF_TOKEN.
+
+        Raises UserError if HF_ENDPOINT is no http(s) address.
+        """
         endpoint = os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT
         if not endpoint.startswith(("https://", "http://")):
-            raise UserError(f"HF_ENDPOINT must begin with https:// or http://, found {endpoint!r}.")
+            raise UserError(f"HF_ENDPOINT must start with https:// or http://, found {endpoint!r}.")
         return cls(endpoint.rstrip("/"), os.environ.get("HF_TOKEN") or None)
 
     def url(self, name: str, file: str) -> str:
-        """Address of one file of a model."""
-        return f"{self.endpoint}/{ORGANISATION}/{name}/resolve/main/{file}"
+        """The address of one file of a model."""
+        return f"{self.endpoint}/{ORGANIZATION}/{name}/resolve/main/{file}"
 
 
 def download(name: str, cache: Path, hub: Hub) -> Path:
-    """The folder ``cache/name`` with the model's three files, downloaded unless they are there.
+    """The folder ``cache/name`` with the model's three files; downloads those that are missing.
 
-    A killed download goes on where it stopped; of several processes one downloads and the others
+    A killed download resumes where it stopped. Of several processes, one downloads and the others
     wait for it. Raises UserError if the hub cannot be reached or refuses.
     """
     folder = cache / name
@@ -73,11 +76,11 @@ def download(name: str, cache: Path, hub: Hub) -> Path:
 
 
 def _wait_for(lock: IO[str], name: str) -> None:
-    """Hold the lock until it is closed; the system frees the lock of a process that dies."""
+    """Take the lock, which closing the file releases; so does the end of the process."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        logger.info("Another process downloads %s; waiting for it.", name)
+        logger.info("Another process is downloading %s; waiting for it.", name)
         fcntl.flock(lock, fcntl.LOCK_EX)
 
 
@@ -90,7 +93,10 @@ def _client(hub: Hub) -> httpx.Client:
 
 
 def _fetch(client: httpx.Client, hub: Hub, url: str, target: Path) -> None:
-    """Download one file beside ``target``, then put it there whole."""
+    """Download into a temporary file beside ``target``, then rename it.
+
+    Raises UserError after ``hub.tries`` failures in a row without progress, or a permanent one.
+    """
     part = target.with_name(f"{target.name}.part")
     failures = 0
     while True:
@@ -100,39 +106,39 @@ def _fetch(client: httpx.Client, hub: Hub, url: str, target: Path) -> None:
             break
         except httpx.HTTPError as error:
             failures = 1 if _size(part) > before else failures + 1
-            if failures >= hub.tries or not _passes(error):
+            if failures >= hub.tries or not _is_transient(error):
                 raise UserError(
                     f"{url} cannot be downloaded: {_reason(error, hub)}. {OTHER_SOURCES}"
                 ) from error
             wait = hub.first_wait * 2 ** (failures - 1)
-            logger.warning("%s: %s; again in %.0f s.", url, _reason(error, hub), wait)
+            logger.warning("%s: %s; retrying in %.0f s.", url, _reason(error, hub), wait)
             time.sleep(wait)
     part.replace(target)
-    _tag(part).unlink(missing_ok=True)
+    _etag_file(part).unlink(missing_ok=True)
 
 
 def _receive(client: httpx.Client, url: str, part: Path) -> None:
-    """Append to ``part`` what it lacks of the file at ``url``."""
+    """Download the file at ``url`` into ``part``, or the rest if its beginning is there."""
     with client.stream("GET", url, headers=_resume_headers(part)) as response:
         if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
             if response.headers.get("Content-Range") == f"bytes */{_size(part)}":
-                return  # stopped between the last byte and its publication
+                return  # complete: stopped between the last byte and the rename
             part.unlink()
-            raise httpx.ReadError("the file has changed since its download began")
+            raise httpx.ReadError("the file has changed since the download began")
         response.raise_for_status()
         resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
         start = _size(part) if resumed else 0
         length = response.headers.get("Content-Length")
         total = None if length is None else start + int(length)
         with part.open("ab" if resumed else "wb") as file:
-            _tag(part).write_text(response.headers.get("ETag", ""))
+            _etag_file(part).write_text(response.headers.get("ETag", ""))
             with _progress(part.stem, start, total) as bar:
-                # As it comes: a chunk that httpx gathers is lost when the line breaks.
+                # Unbuffered: bytes in httpx's buffer are lost when the connection breaks.
                 for chunk in response.iter_raw():
                     file.write(chunk)
                     bar.update(len(chunk))
     if total is not None and _size(part) != total:
-        raise httpx.ReadError(f"{_size(part)} of {total} bytes arrived")
+        raise httpx.ReadError(f"received {_size(part)} of {total} bytes")
 
 
 def _progress(name: str, start: int, total: int | None) -> "tqdm[NoReturn]":
@@ -147,14 +153,14 @@ def _progress(name: str, start: int, total: int | None) -> "tqdm[NoReturn]":
 
 
 def _resume_headers(part: Path) -> dict[str, str]:
-    """Ask for the rest, provided that the file is still the one whose beginning is here."""
-    etag = _tag(part).read_text() if _tag(part).is_file() else ""
+    """Headers that ask for the rest if the file is still the one that ``part`` is of."""
+    etag = _etag_file(part).read_text() if _etag_file(part).is_file() else ""
     if not _size(part) or not etag or etag.startswith("W/"):
         return {}
     return {"Range": f"bytes={_size(part)}-", "If-Range": etag}
 
 
-def _tag(part: Path) -> Path:
+def _etag_file(part: Path) -> Path:
     return part.with_name(f"{part.name}.etag")
 
 
@@ -162,7 +168,8 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0
 
 
-def _passes(error: httpx.HTTPError) -> bool:
+def _is_transient(error: httpx.HTTPError) -> bool:
+    """Whether a retry may succeed."""
     if isinstance(error, httpx.HTTPStatusError):
         status = error.response.status_code
         return status >= 500 or status == httpx.codes.TOO_MANY_REQUESTS
@@ -173,5 +180,5 @@ def _reason(error: httpx.HTTPError, hub: Hub) -> str:
     if not isinstance(error, httpx.HTTPStatusError):
         return f"{type(error).__name__}, {error}"
     if error.response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-        return "HF_TOKEN is refused" if hub.token else "it wants an access token in HF_TOKEN"
+        return "HF_TOKEN is refused" if hub.token else "it needs an access token in HF_TOKEN"
     return f"{error.response.status_code} {error.response.reason_phrase}"

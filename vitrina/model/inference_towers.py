@@ -1,9 +1,12 @@
-"""ruCLIP's two towers for inference alone: the package's values in less time.
+"""The forward pass of inference: ruCLIP's two towers without gradients, in place.
 
-The weights are those of the given model, not copies, unless device, dtype or a faster layout asks
-for one. What saves time against ``clip.encode_image`` and ``clip.encode_text``: no transposition to
-(length, batch, width), activations in place, the last layer computed only where it is read, and the
-tokens that all texts begin with computed once.
+The values are those of ``clip.encode_image`` and ``clip.encode_text``, in less time: no transpose
+to (length, batch, width), activations in place, the last layer computed only for the token that is
+read, and the tokens that all texts begin with computed once. Weights are shared with the given
+model, and copied only for another device, another dtype or a faster layout.
+
+Training has an implementation of its own, :mod:`vitrina.model.forward`: autograd forbids the
+in-place updates, and gradients need the model's own parameters instead of packed copies.
 """
 
 from dataclasses import dataclass
@@ -12,36 +15,37 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from torch import Tensor, nn
 
-from vitrina.model.linear_layers import Kind, Layer
+from vitrina.model.linear_layers import Layer, LinearKind
 from vitrina.model.model import ruclip
 
-Keys = tuple[Tensor, Tensor]  # keys and values, each (batch or 1, heads, length, width of a head)
+# Keys and values of the tokens, each (batch or 1, heads, length, width of a head).
+KeysValues = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
 class ComputeTarget:
-    """Where a tower computes, in which type, and with which kind of linear layer."""
+    """Device, dtype and kind of linear layer that a tower computes with."""
 
     device: torch.device
     dtype: torch.dtype
-    kind: Kind
+    kind: LinearKind
 
     def tensor(self, value: Tensor) -> Tensor:
-        """The weight there; the very same memory when it is there already."""
+        """The weight on the device in the dtype; the same memory if it already is."""
         return value.detach().to(self.device, self.dtype)
 
     def linear(self, weight: Tensor, bias: Tensor | None) -> Layer:
-        """A layer of this weight (out, in) and bias (out,)."""
+        """A layer with this weight (out, in) and bias (out,)."""
         return self.kind.linear(self.tensor(weight), None if bias is None else self.tensor(bias))
 
     def mlp(self, fc: nn.Linear, proj: nn.Linear) -> Layer:
-        """ruCLIP's two layers and the activation between them."""
+        """The MLP of a block, made of its two layers."""
         first = self.tensor(fc.weight), self.tensor(fc.bias)
         return self.kind.mlp(first, (self.tensor(proj.weight), self.tensor(proj.bias)))
 
 
 class LayerNorm:
-    """Layer normalisation over the last axis."""
+    """Layer normalization over the last axis."""
 
     def __init__(self, norm: nn.LayerNorm, target: ComputeTarget) -> None:
         self.shape, self.eps = list(norm.normalized_shape), norm.eps
@@ -65,27 +69,27 @@ class Block:
         self.out = target.linear(attention.out_proj.weight, attention.out_proj.bias)
         self.mlp = target.mlp(mlp.c_fc, mlp.c_proj)
 
-    def keys(self, normed: Tensor) -> Keys:
-        """Keys and values of the positions of ``normed`` (batch, length, width)."""
+    def keys_values(self, normed: Tensor) -> KeysValues:
+        """Keys and values of the tokens ``normed`` (batch, length, width)."""
         batch, length, _ = normed.shape
         pair = self.key_value(normed).view(batch, length, 2, self.heads, -1)
         key, value = pair.permute(2, 0, 3, 1, 4)
         return key, value
 
-    def attend(self, normed: Tensor, keys: Keys, mask: Tensor | None) -> Tensor:
-        """What the positions of ``normed`` (batch, length, width) read at the keys' positions."""
+    def attend(self, normed: Tensor, keys_values: KeysValues, mask: Tensor | None) -> Tensor:
+        """The attention of the tokens ``normed`` (batch, length, width) to other tokens."""
         batch, length, width = normed.shape
         query = self.query(normed).view(batch, length, self.heads, -1).transpose(1, 2)
-        read = F.scaled_dot_product_attention(query, *keys, attn_mask=mask)
-        return self.out(read.transpose(1, 2).reshape(batch, length, width))
+        attended = F.scaled_dot_product_attention(query, *keys_values, attn_mask=mask)
+        return self.out(attended.transpose(1, 2).reshape(batch, length, width))
 
-    def feed(self, x: Tensor) -> Tensor:
-        """``x`` plus the mlp of ``x``, in the memory of ``x``."""
+    def add_mlp(self, x: Tensor) -> Tensor:
+        """``x`` plus its MLP, written into ``x``."""
         return x.add_(self.mlp(self.ln_2(x)))
 
 
 class ImageTower:
-    """``clip.encode_image`` of normalised pixels (batch, 3, R, R): (batch, embed_dim)."""
+    """``clip.encode_image``: normalized pixels (batch, 3, R, R) to (batch, embed_dim)."""
 
     def __init__(self, clip: ruclip.CLIP, target: ComputeTarget) -> None:
         visual = clip.visual
@@ -100,19 +104,19 @@ class ImageTower:
 
     def __call__(self, pixels: Tensor) -> Tensor:
         x = self.embed(self._patches(pixels.to(self.positions.dtype)))
-        first = self.class_embedding.expand(len(x), 1, -1)
-        x = self.ln_pre(torch.cat([first, x], dim=1).add_(self.positions))
+        class_token = self.class_embedding.expand(len(x), 1, -1)
+        x = self.ln_pre(torch.cat([class_token, x], dim=1).add_(self.positions))
         for block in self.blocks[:-1]:
             normed = block.ln_1(x)
-            x = block.feed(x.add_(block.attend(normed, block.keys(normed), None)))
+            x = block.add_mlp(x.add_(block.attend(normed, block.keys_values(normed), None)))
         last = self.blocks[-1]
         normed = last.ln_1(x)
-        seen = last.attend(normed[:, :1], last.keys(normed), None)
-        x = last.feed(x[:, :1] + seen)
+        attended = last.attend(normed[:, :1], last.keys_values(normed), None)
+        x = last.add_mlp(x[:, :1] + attended)
         return self.ln_post(x[:, 0]) @ self.projection
 
     def _patches(self, pixels: Tensor) -> Tensor:
-        """The convolution's patches as rows: (batch, patches, 3 * patch * patch)."""
+        """The patches of the convolution as rows: (batch, patches, 3 * patch * patch)."""
         batch, side = len(pixels), self.patch
         rows = pixels.unfold(2, side, side).unfold(3, side, side)
         return rows.permute(0, 2, 3, 1, 4, 5).reshape(batch, -1, 3 * side * side)
@@ -120,10 +124,10 @@ class ImageTower:
 
 @dataclass(frozen=True)
 class Prefix:
-    """Tokens that several texts begin with, computed: the keys of each layer."""
+    """Tokens that several texts begin with: their number, and their keys and values per layer."""
 
     length: int
-    keys: tuple[Keys, ...]
+    layers: tuple[KeysValues, ...]
 
 
 class TextTower:
@@ -138,20 +142,20 @@ class TextTower:
         self.projection = target.tensor(clip.text_projection)
 
     def prefix(self, ids: tuple[int, ...]) -> Prefix:
-        """The state after the token ids that texts begin with, bos first; attention is causal."""
+        """Compute the token ids that texts begin with, bos first; attention is causal."""
         x = self._embed(torch.tensor([ids], device=self.positions.device), 0)
         mask = self._causal(len(ids), 0)
-        keys = []
+        layers = []
         for block in self.blocks:
             normed = block.ln_1(x)
-            keys.append(block.keys(normed))
-            x = block.feed(x.add_(block.attend(normed, keys[-1], mask)))
-        return Prefix(len(ids), tuple(keys))
+            layers.append(block.keys_values(normed))
+            x = block.add_mlp(x.add_(block.attend(normed, layers[-1], mask)))
+        return Prefix(len(ids), tuple(layers))
 
     def __call__(self, ids: Tensor, prefix: Prefix | None = None) -> Tensor:
-        """Embeddings (batch, embed_dim), not normalised, of int64 ids (batch, length) padded right.
+        """Embeddings (batch, embed_dim), not normalized, of int64 ids (batch, length).
 
-        The ids of a row are those after ``prefix`` and end with eos.
+        A row holds the ids after ``prefix``, ends with eos and is padded on the right.
         """
         before = prefix.length if prefix else 0
         x = self._embed(ids, before)
@@ -160,29 +164,30 @@ class TextTower:
         eos = (ids == self.eos_id).int().argmax(dim=1)
         for layer, block in enumerate(self.blocks):
             normed = block.ln_1(x)
-            keys = block.keys(normed)
+            keys_values = block.keys_values(normed)
             if prefix:
-                keys = _joined(prefix.keys[layer], keys)
+                keys_values = _concatenated(prefix.layers[layer], keys_values)
             if layer < len(self.blocks) - 1:
-                x = block.feed(x.add_(block.attend(normed, keys, mask)))
-        last = normed[rows, eos].unsqueeze(1)
-        seen = block.attend(last, keys, mask[eos].view(len(ids), 1, 1, -1))
-        x = block.feed(x[rows, eos].unsqueeze(1).add_(seen))
+                x = block.add_mlp(x.add_(block.attend(normed, keys_values, mask)))
+        token = normed[rows, eos].unsqueeze(1)
+        attended = block.attend(token, keys_values, mask[eos].view(len(ids), 1, 1, -1))
+        x = block.add_mlp(x[rows, eos].unsqueeze(1).add_(attended))
         return self.ln_final(x[:, 0]) @ self.projection
 
     def _embed(self, ids: Tensor, start: int) -> Tensor:
         return F.embedding(ids, self.tokens).add_(self.positions[start : start + ids.shape[1]])
 
     def _causal(self, length: int, before: int) -> Tensor:
-        """Whether each of ``length`` positions sees each of ``before + length``."""
+        """bool (length, before + length): which of all tokens each of the last ``length`` sees."""
         shape = (length, before + length)
         return torch.ones(shape, dtype=torch.bool, device=self.positions.device).tril_(before)
 
 
-def _joined(first: Keys, then: Keys) -> Keys:
-    batch = len(then[0])
+def _concatenated(prefix: KeysValues, rest: KeysValues) -> KeysValues:
+    """The keys and values of a prefix before those of each row's own tokens."""
+    batch = len(rest[0])
     key, value = (
         torch.cat([one.expand(batch, -1, -1, -1), other], dim=2)
-        for one, other in zip(first, then, strict=True)
+        for one, other in zip(prefix, rest, strict=True)
     )
     return key, value

@@ -1,7 +1,7 @@
-"""The kinds of linear layer that inference chooses between, for the speed of the machine at hand.
+"""Implementations of the linear layers for inference; which is fastest depends on the machine.
 
-A weight is (out, in), a bias (out,); a layer maps (..., in) to (..., out). A mlp is two
-layers with ruCLIP's activation x * sigmoid(1.702 x) between them.
+A weight is (out, in), a bias (out,); a layer maps (..., in) to (..., out). An MLP is two layers
+with ruCLIP's activation QuickGELU between them.
 """
 
 import warnings
@@ -14,10 +14,10 @@ from torch import Tensor
 
 Layer = Callable[[Tensor], Tensor]
 
-QUICK_GELU = 1.702  # ruclip.model.QuickGELU
+QUICK_GELU = 1.702  # x · sigmoid(1.702 x), Hendrycks and Gimpel 2016; ruclip.model.QuickGELU
 
 
-class Kind(Protocol):
+class LinearKind(Protocol):
     """How linear layers are computed."""
 
     def linear(self, weight: Tensor, bias: Tensor | None) -> Layer:
@@ -25,32 +25,32 @@ class Kind(Protocol):
         ...
 
     def mlp(self, fc: tuple[Tensor, Tensor], proj: tuple[Tensor, Tensor]) -> Layer:
-        """Layer, activation, layer, of the two layers' weights and biases."""
+        """An MLP; ``fc`` and ``proj`` are the weight and bias of its two layers."""
         ...
 
 
 def quick_gelu_(x: Tensor) -> Tensor:
-    """x * sigmoid(1.702 x), in place with one temporary."""
+    """QuickGELU in place, with one temporary tensor."""
     return x.mul_(torch.mul(x, QUICK_GELU).sigmoid_())
 
 
 class TorchLinear:
-    """On the given weights themselves: no copy, any device, any dtype."""
+    """torch's own layers: the given weights without a copy, on any device, in any dtype."""
 
     def linear(self, weight: Tensor, bias: Tensor | None) -> Layer:
         """F.linear."""
         return lambda x: F.linear(x, weight, bias)
 
     def mlp(self, fc: tuple[Tensor, Tensor], proj: tuple[Tensor, Tensor]) -> Layer:
-        """F.linear twice, the activation in place."""
+        """F.linear twice, with the activation in place."""
         return lambda x: F.linear(quick_gelu_(F.linear(x, *fc)), *proj)
 
 
 class OneDnnLinear:
-    """float32 on a CPU, on a copy of the weights in the layout that oneDNN prefers."""
+    """float32 on a CPU, with a copy of the weights in oneDNN's own layout."""
 
     def linear(self, weight: Tensor, bias: Tensor | None, activation: str = "none") -> Layer:
-        """oneDNN's product, with its activation computed while the result is in the cache."""
+        """oneDNN's product, fused with the activation."""
         layout = torch.ops.mkldnn._reorder_linear_weight(weight)
 
         def layer(x: Tensor) -> Tensor:
@@ -60,25 +60,25 @@ class OneDnnLinear:
         return layer
 
     def mlp(self, fc: tuple[Tensor, Tensor], proj: tuple[Tensor, Tensor]) -> Layer:
-        """Two layers; as oneDNN has x * sigmoid(x) only, the weights carry the factor 1.702."""
+        """oneDNN has only x * sigmoid(x), so the factor 1.702 goes into the weights."""
         first = self.linear(fc[0] * QUICK_GELU, fc[1] * QUICK_GELU, "swish")
         second = self.linear(proj[0] / QUICK_GELU, proj[1])
         return lambda x: second(first(x))
 
 
 class Int8Linear:
-    """int8 weights, a scale per output; the input is quantised by its range in each call."""
+    """int8 weights with a scale per output; inputs are quantized by their range in each call."""
 
     def linear(self, weight: Tensor, bias: Tensor | None) -> Layer:
-        """torch's dynamically quantised layer."""
+        """torch's dynamically quantized layer."""
         scale = (weight.abs().amax(dim=1) / 127).clamp_min(1e-12).double()
         zero = torch.zeros(len(weight), dtype=torch.long)
         with warnings.catch_warnings():
-            # torch announces the removal of these tensors; the release is pinned.
+            # torch deprecates quantized tensors; its release is pinned in constraints.txt.
             warnings.filterwarnings("ignore", message="torch.quantize_per_tensor")
-            quantised = torch.quantize_per_channel(weight.float(), scale, zero, 0, torch.qint8)
-        layout = torch.ops.quantized.linear_prepack(quantised, bias)
-        # Without VNNI the products are summed in 16 bits, which 7-bit inputs do not overflow.
+            quantized = torch.quantize_per_channel(weight.float(), scale, zero, 0, torch.qint8)
+        layout = torch.ops.quantized.linear_prepack(quantized, bias)
+        # Without VNNI, products are summed in 16 bits, which only 7-bit inputs cannot overflow.
         seven_bits = not torch.cpu._is_vnni_supported()
 
         def layer(x: Tensor) -> Tensor:
@@ -88,6 +88,6 @@ class Int8Linear:
         return layer
 
     def mlp(self, fc: tuple[Tensor, Tensor], proj: tuple[Tensor, Tensor]) -> Layer:
-        """Two quantised layers, the activation in float32."""
+        """Two quantized layers with the activation in float32."""
         first, second = self.linear(*fc), self.linear(*proj)
         return lambda x: second(quick_gelu_(first(x)))

@@ -1,7 +1,7 @@
-"""A ruCLIP on disk and in memory: the package's own model, with its tokenizer and configuration.
+"""Load and save ruCLIP: the package's own model, with its tokenizer and configuration.
 
 A ruCLIP folder holds ``config.json``, ``bpe.model`` and ``pytorch_model.bin``, as the package reads
-them. Everything here is on the CPU, in float32 and in evaluation mode.
+them. Models are loaded onto the CPU, in float32 and in evaluation mode.
 """
 
 import dataclasses
@@ -27,12 +27,12 @@ from vitrina.store.files import atomic_write
 
 declare_missing_operators()
 
-# oneDNN keeps what it compiled for the last 1,024 shapes of a product, some 0.2 MB each, and texts
-# come in as many. With 128 embedding is as fast, and 160 MB smaller on 200,000 rows. Read once, at
-# the first product.
+# oneDNN caches the code it compiles for the last 1,024 shapes of a product, some 0.2 MB each, and
+# texts come in that many shapes. With 128, embedding 200,000 rows is as fast and takes 160 MB less
+# memory. oneDNN reads the variable once, at the first product.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
 
-import ruclip as ruclip  # noqa: E402 - its import needs the operators declared above
+import ruclip as ruclip  # noqa: E402 - importing it needs the operators declared above
 
 ARCHITECTURE = (
     "embed_dim",
@@ -46,15 +46,17 @@ ARCHITECTURE = (
     "transformer_heads",
     "transformer_layers",
 )
-RESIZE_MODES = ("crop", "pad", "squash")
-# ruclip.RuCLIPProcessor's, for a config.json that names none.
+RESIZE_MODES = ("shortest", "longest", "squash")
+# Values of the key ``fit``, which ``resize_mode`` has replaced.
+OLD_FIT_MODES = {"crop": "shortest", "pad": "longest"}
+# ruclip.RuCLIPProcessor's defaults, for a config.json without them.
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 @dataclass(frozen=True)
 class RuCLIP:
-    """A model with what belongs to it: the tokenizer's file and the content of config.json."""
+    """A model with its tokenizer's file and the content of its config.json."""
 
     clip: ruclip.CLIP
     tokenizer_path: Path
@@ -62,37 +64,37 @@ class RuCLIP:
 
     @property
     def resolution(self) -> int:
-        """Side of the square image in pixels."""
+        """Side of the square input image, in pixels."""
         return int(self.config["image_resolution"])
 
     @property
     def context_length(self) -> int:
-        """Most tokens of a text, bos and eos included."""
+        """Maximum number of tokens of a text, bos and eos included."""
         return int(self.config["context_length"])
 
     @property
     def embed_dim(self) -> int:
-        """Length of an embedding."""
+        """Number of values in an embedding."""
         return int(self.config["embed_dim"])
 
     @property
     def mean(self) -> tuple[float, ...]:
-        """Mean of each colour channel, of values in 0..1."""
+        """Mean of each color channel, for values in 0..1."""
         return tuple(self.config.get("mean") or MEAN)
 
     @property
     def std(self) -> tuple[float, ...]:
-        """Standard deviation of each colour channel, of values in 0..1."""
+        """Standard deviation of each color channel, for values in 0..1."""
         return tuple(self.config.get("std") or STD)
 
     @property
     def resize_mode(self) -> str:
-        """How an image is made square, one of FITS: ruclip's crop unless config.json says so."""
-        return str(self.config.get("fit", "crop"))
+        """How an image is made square, one of RESIZE_MODES; by default as ruclip does."""
+        return str(self.config.get("resize_mode", "shortest"))
 
     @functools.cached_property
     def tokenizer(self) -> Tokenizer:
-        """What turns texts into ids."""
+        """The tokenizer, picklable."""
         return Tokenizer(self.tokenizer_path, self.context_length)
 
     def processor(self) -> ruclip.RuCLIPProcessor:
@@ -106,19 +108,19 @@ class RuCLIP:
         )
 
     def with_clip(self, clip: ruclip.CLIP) -> "RuCLIP":
-        """The same tokenizer and configuration around another model."""
+        """A copy with the same tokenizer and configuration around another model."""
         return dataclasses.replace(self, clip=clip)
 
 
 def build(config: Mapping[str, Any]) -> ruclip.CLIP:
-    """A ruCLIP of this architecture, its weights drawn from torch's global generator."""
+    """A ruCLIP of this architecture with random weights from torch's global generator."""
     return ruclip.CLIP(**{name: config[name] for name in ARCHITECTURE}).eval()
 
 
 def load_folder(folder: Path) -> RuCLIP:
-    """A ruCLIP from its folder.
+    """Load a ruCLIP folder.
 
-    Raises UserError if a file is missing or damaged, or if the three do not belong together.
+    Raises UserError if a file is missing or damaged, or if the three are not of one model.
     """
     missing = missing_files(UPath(folder))
     if missing:
@@ -132,11 +134,11 @@ def load_folder(folder: Path) -> RuCLIP:
 
 
 def load_checkpoint(path: Path, base: RuCLIP | None) -> RuCLIP:
-    """A ruCLIP from a ``.pth``: ours, which carries its ``config``, or one that needs ``base``.
+    """Load a ``.pth``: one that carries its ``config``, as Vitrina writes it, or any other.
 
-    The second kind is a dict with ``model_state_dict``, or a bare state dict, of ``base``'s
-    architecture; it takes ``base``'s tokenizer and configuration. Raises UserError if the file is
-    damaged, does not fit or lacks what it needs.
+    The other kind is a dict with ``model_state_dict``, or a bare state dict, of ``base``'s
+    architecture; it gets ``base``'s tokenizer and configuration. Raises UserError if the file is
+    damaged, has another architecture or lacks what it needs.
     """
     content = weights.read(path)
     state = weights.as_state_dict(content, path)
@@ -148,7 +150,7 @@ def load_checkpoint(path: Path, base: RuCLIP | None) -> RuCLIP:
         return _assemble(state, path, tokenizer, config, f"the config in {path.name}")
     if base is None:
         raise UserError(
-            f"{path} does not say its architecture: give the model that it was fine-tuned from."
+            f"{path} does not carry its configuration: give the model that it was fine-tuned from."
         )
     owner = base.tokenizer_path.parent
     return _assemble(state, path, base.tokenizer_path, base.config, owner)
@@ -157,9 +159,9 @@ def load_checkpoint(path: Path, base: RuCLIP | None) -> RuCLIP:
 def save_folder(
     model: RuCLIP, folder: Path, state_dict: Mapping[str, Tensor] | None = None
 ) -> None:
-    """Write a ruCLIP folder that the package opens; equal models give equal bytes.
+    """Write a ruCLIP folder that the package can load; equal models give equal bytes.
 
-    ``state_dict`` is saved instead of the weights of ``model.clip`` if it is given.
+    ``state_dict``, if given, is saved instead of the weights of ``model.clip``.
     """
     state = model.clip.state_dict() if state_dict is None else state_dict
     with atomic_write(UPath(folder / "config.json")) as temp_file:
@@ -172,7 +174,7 @@ def save_folder(
         atomic_write(UPath(folder / "pytorch_model.bin")) as temp_file,
         temp_file.open("wb") as file,
     ):
-        # Given a path instead of a file, torch would write its random name into the archive.
+        # Given a path, torch would write the temporary file's random name into the archive.
         torch.save({name: tensor.detach().cpu() for name, tensor in state.items()}, file)
 
 
@@ -183,14 +185,15 @@ def _assemble(
     config: dict[str, Any],
     owner: object,
 ) -> RuCLIP:
-    with torch.device("meta"):  # no time and no random numbers for weights that are replaced
+    """The model of the state dict in ``path``; errors call the config's source ``owner``."""
+    with torch.device("meta"):  # neither time nor random numbers for weights that are replaced
         clip = build(config)
     shapes = {name: tuple(tensor.shape) for name, tensor in clip.state_dict().items()}
     weights.check(state, shapes, path, owner)
     _check_tokenizer(tokenizer_path, config)
-    own = {name: tensor.to(torch.float32, copy=True) for name, tensor in state.items()}
-    clip.load_state_dict(own, assign=True)
-    mask = clip.build_attention_mask()  # neither parameter nor buffer: no state dict has it
+    copied = {name: tensor.to(torch.float32, copy=True) for name, tensor in state.items()}
+    clip.load_state_dict(copied, assign=True)
+    mask = clip.build_attention_mask()  # neither parameter nor buffer: in no state dict
     for block in clip.transformer.resblocks:
         block.attn_mask = mask
     return RuCLIP(clip, tokenizer_path, config)
@@ -207,6 +210,7 @@ def _read_config(path: Path) -> dict[str, Any]:
 
 
 def _checked_config(config: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The configuration itself; UserError, naming ``path``, if it cannot be used."""
     for name in ARCHITECTURE:
         value = config.get(name)
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
@@ -219,18 +223,31 @@ def _checked_config(config: dict[str, Any], path: Path) -> dict[str, Any]:
         value = config.get(name)
         if value and (not isinstance(value, list | tuple) or len(value) != 3):
             raise UserError(f"{path}: {name!r} must be three numbers, found {value!r}.")
-    if config.get("fit", "crop") not in RESIZE_MODES:
+    if "fit" in config:
+        raise UserError(_replaced_key(config["fit"], path))
+    if config.get("resize_mode", "shortest") not in RESIZE_MODES:
         raise UserError(
-            f"{path}: 'fit' must be one of {', '.join(RESIZE_MODES)}, found {config['fit']!r}."
+            f"{path}: 'resize_mode' must be one of {', '.join(RESIZE_MODES)}, "
+            f"found {config['resize_mode']!r}."
         )
     return config
 
 
-def _check_tokenizer(path: Path, config: Mapping[str, Any]) -> None:
-    """youtokentome takes any file for a model, so its text format is checked here.
+def _replaced_key(fit: object, path: Path) -> str:
+    mode = OLD_FIT_MODES.get(str(fit), fit)
+    where = "" if path.suffix == ".json" else " in its 'config', and save it again with torch.save"
+    return (
+        f"{path} was written by an older Vitrina: its key 'fit' is now 'resize_mode', with the "
+        f"values shortest (was crop), longest (was pad) and squash.\n"
+        f"Replace 'fit': {fit!r} with 'resize_mode': {mode!r}{where}."
+    )
 
-    It is a line with the numbers of characters and of merges, a line for each, and a line with the
-    four special ids.
+
+def _check_tokenizer(path: Path, config: Mapping[str, Any]) -> None:
+    """Raise UserError unless the file is a youtokentome model that the configuration fits.
+
+    youtokentome itself loads any file. Its text format is a line with the numbers of characters and
+    of merges, a line for each of them, and a line with the four special ids.
     """
     try:
         lines = path.read_text(encoding="ascii").splitlines()
@@ -242,6 +259,6 @@ def _check_tokenizer(path: Path, config: Mapping[str, Any]) -> None:
     size = characters + merges + 4
     if size > config["vocab_size"]:
         raise UserError(
-            f"{path} does not belong to this model: it has {size} tokens, the model knows "
+            f"{path} does not belong to this model: it has {size} tokens, the model has "
             f"{config['vocab_size']}."
         )

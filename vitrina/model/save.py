@@ -1,4 +1,4 @@
-"""A model's files in a folder that may be on S3."""
+"""Save a model into a folder, local or on S3."""
 
 import json
 import tempfile
@@ -15,14 +15,14 @@ from vitrina.store.paths import is_local, to_path
 
 
 def put_model_files(model: RuCLIP, folder: UPath) -> None:
-    """Configuration and tokenizer, which a checkpoint beside them needs to be used."""
+    """Write config.json and bpe.model, which a checkpoint in the same folder needs to be loaded."""
     config = json.dumps(model.config, indent=2, ensure_ascii=False) + "\n"
     write_bytes(folder / "config.json", config.encode())
     copy(to_path(model.tokenizer_path), folder / "bpe.model")
 
 
 def put_model(model: RuCLIP, weights: Mapping[str, Tensor], folder: UPath) -> None:
-    """A ruCLIP folder with these weights."""
+    """Write a ruCLIP folder with these weights."""
     if is_local(folder):
         Path(folder.path).mkdir(parents=True, exist_ok=True)
         save_folder(model, Path(folder.path), weights)

@@ -1,4 +1,4 @@
-"""Stage "model": find the ruCLIP to start from, whatever names it.
+"""Find the model that a source names.
 
 A source is a name in ``ruclip.MODELS``, a local folder, an ``s3://`` folder, or ``tiny``.
 """
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from upath import UPath
 
-from vitrina.catalog.processed_table import read_batches
+from vitrina.catalog.processed_table import DESCRIPTION, TITLE, read_batches
 from vitrina.errors import UserError
 from vitrina.model.folder import FILES, missing_files
 from vitrina.store.cache import local_copy, user_cache
@@ -24,15 +24,15 @@ TINY = "tiny"
 
 
 def cache_folder() -> Path:
-    """Where downloaded models are kept: ``$VITRINA_CACHE/models``, else in the user's cache."""
+    """The folder of downloaded models: ``$VITRINA_CACHE/models``, or in the user's cache."""
     return user_cache() / "models"
 
 
 def check_model(source: str) -> None:
-    """Refuse a source that names no model, without downloading one."""
-    if source == TINY or model_at_hand(source, cache_folder()):
+    """Raise UserError if a source names no model; nothing is downloaded."""
+    if source == TINY or available_model(source, cache_folder()):
         return
-    # torch costs seconds; what is at hand is found without it
+    # torch takes seconds to import, and ruclip.MODELS needs it
     from vitrina.model.model import ruclip
 
     if source not in ruclip.MODELS:
@@ -40,16 +40,18 @@ def check_model(source: str) -> None:
 
 
 def find_model(source: str, cache: Path) -> UPath:
-    """The ruCLIP folder that a name, a local or an ``s3://`` folder stands for.
+    """The ruCLIP folder of a published name, a local or an ``s3://`` folder.
 
-    A published name is downloaded into ``cache`` unless it is there. Raises UserError if there is
+    A published model that is not in ``cache`` is downloaded into it. Raises UserError if there is
     no such name or folder.
     """
     if source == TINY:
-        raise UserError(f"{TINY!r} is made anew for each table: give the folder of the one meant.")
-    if found := model_at_hand(source, cache):
-        return found
-    # torch costs seconds; what is at hand is found without it
+        raise UserError(
+            f"{TINY!r} is made for each table, so it names no single model: give the folder of one."
+        )
+    if folder := available_model(source, cache):
+        return folder
+    # torch takes seconds to import, and ruclip.MODELS needs it
     from vitrina.model.hub import Hub, download
     from vitrina.model.model import ruclip
 
@@ -58,59 +60,63 @@ def find_model(source: str, cache: Path) -> UPath:
     missing = missing_files(to_path(source))
     if missing == list(FILES):
         raise UserError(_no_such_model(source, list(ruclip.MODELS)))
-    raise UserError(f"{to_path(source)} is no ruCLIP folder: {missing[0]} is missing in it.")
+    raise UserError(f"{to_path(source)} is no ruCLIP folder: {missing[0]} is missing.")
 
 
-def model_at_hand(source: str, cache: Path) -> UPath | None:
-    """The folder of that path, or of a published name that was downloaded before, if complete."""
-    places = [to_path(source)]
+def available_model(source: str, cache: Path) -> UPath | None:
+    """The complete ruCLIP folder at a path, or that of an already downloaded name; else None."""
+    folders = [to_path(source)]
     if PurePath(source).name == source:
-        places.insert(0, UPath(cache / source))
-    return next((place for place in places if not missing_files(place)), None)
+        folders.insert(0, UPath(cache / source))
+    return next((folder for folder in folders if not missing_files(folder)), None)
 
 
 def _no_such_model(source: str, names: list[str]) -> str:
-    near = difflib.get_close_matches(source.rsplit("/", 1)[-1], [*names, TINY], n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    similar = difflib.get_close_matches(source.rsplit("/", 1)[-1], [*names, TINY], n=1)
+    hint = f" Did you mean {similar[0]!r}?" if similar else ""
     return (
-        f"There is no model {source!r}: it is no ruCLIP folder and no known name.{hint} "
+        f"There is no model {source!r}: it is neither a ruCLIP folder nor a known name.{hint} "
         f"Names: {', '.join(names)}, {TINY}."
     )
 
 
 def local_model(folder: str) -> Path:
-    """A local ruCLIP folder for :attr:`ModelResult.folder`; one on S3 is copied into the cache."""
+    """The ruCLIP folder itself if it is local, else a copy of it in the user's cache."""
     return local_copy(to_path(folder), FILES)
 
 
 def local_checkpoint(path: str) -> Path:
-    """A local ``.pth`` for one that may be on S3, with the ``bpe.model`` beside it if there is."""
-    place = to_path(path)
-    if is_local(place):
-        return Path(place.path)
-    tokenizer = place.parent / "bpe.model"
-    names = [place.name, *([tokenizer.name] if is_file(tokenizer) else [])]
-    return local_copy(place.parent, names) / place.name
+    """The ``.pth`` itself if it is local, else a copy of it and of the ``bpe.model`` beside it."""
+    checkpoint = to_path(path)
+    if is_local(checkpoint):
+        return Path(checkpoint.path)
+    tokenizer = checkpoint.parent / "bpe.model"
+    names = [checkpoint.name, *([tokenizer.name] if is_file(tokenizer) else [])]
+    return local_copy(checkpoint.parent, names) / checkpoint.name
 
 
 def listing_texts(table: UPath) -> Iterator[str]:
-    """Titles and descriptions of the processed table, for a tokenizer to learn from."""
+    """The titles and descriptions of the processed table, to train a tokenizer on."""
     for frame in read_batches(table, 10_000):
-        for column in ("title", "description"):
+        for column in (TITLE, DESCRIPTION):
             if column in frame.columns:
                 yield from (text for text in frame[column] if isinstance(text, str))
 
 
 def open_checkpoint(checkpoint: str, base: str) -> "RuCLIP":
-    """The ruCLIP of a ``.pth``; ``base`` names its model, for one that does not say what it is."""
-    # torch costs seconds; help and wrong arguments answer without it
+    """The ruCLIP of a ``.pth``, local or on S3.
+
+    ``base`` is the source of the model that it was fine-tuned from; it is used only if the
+    checkpoint does not carry its configuration. Raises UserError if either is not usable.
+    """
+    # torch takes seconds to import; help and wrong arguments answer without it
     from vitrina.model import state_dict as weights
     from vitrina.model.model import load_checkpoint, load_folder
 
     if not missing_files(to_path(checkpoint)):
         raise UserError(
-            f"{checkpoint} is a ruCLIP folder, not a checkpoint (.pth): give it as --model, "
-            "without --fine_tuned_model_path."
+            f"{checkpoint} is a ruCLIP folder, not a checkpoint (.pth): give it as --model and "
+            "leave out --fine_tuned_model_path."
         )
     path = local_checkpoint(checkpoint)
     if "config" in weights.read(path):

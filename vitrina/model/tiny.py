@@ -1,7 +1,7 @@
-"""The ruCLIP called ``tiny``: a small architecture with random weights, for demos and tests.
+"""The model ``tiny``: a small ruCLIP with random weights, for demos and tests.
 
-From nothing it learns the demo catalogue: some 400 pairs per second of CPU time, and recall@1 on 92
-held-out listings from 0.01 to 0.66 after 18 epochs of 742.
+It learns the demo catalogue from scratch, at some 400 pairs per second of CPU time: recall@1 on 92
+held-out listings rises from 0.01 to 0.66 in 18 epochs over 742 listings.
 """
 
 import math
@@ -25,7 +25,7 @@ TINY: dict[str, Any] = {
     "vision_width": 64,
     "vision_patch_size": 8,
     "context_length": 77,
-    "vocab_size": 300,  # so few that a colour's forms share their stem
+    "vocab_size": 300,  # small, so that the forms of a colour's name share their stem
     "transformer_width": 128,
     "transformer_heads": 2,
     "transformer_layers": 2,
@@ -33,14 +33,15 @@ TINY: dict[str, Any] = {
 
 
 def make_tiny(texts: Iterable[str], folder: Path, seed: int = 0) -> None:
-    """Write a ruCLIP folder with random weights and a BPE learned from ``texts``.
+    """Write a ruCLIP folder with random weights and a BPE trained on ``texts``.
 
-    Equal texts and seed give equal bytes. The vocabulary has TINY's size, less if the texts do not
-    have as many pieces, more if they have more characters. Raises UserError if they are all empty.
+    Equal texts and seed give equal bytes. The vocabulary has TINY's size; it is smaller if the
+    texts have fewer pieces, and larger if they have more distinct characters. Raises UserError if
+    all texts are empty.
     """
     bpe = learn((text.lower().strip() for text in texts), TINY["vocab_size"])
     if not bpe:
-        raise UserError("There is no text to make the model 'tiny' from: every row is empty.")
+        raise UserError("There is no text to make the model 'tiny' from: every text is empty.")
     with tempfile.TemporaryDirectory(prefix="vitrina-") as scratch:
         tokenizer_path = Path(scratch) / "bpe.model"
         tokenizer_path.write_text(bpe, encoding="ascii")
@@ -54,12 +55,12 @@ def make_tiny(texts: Iterable[str], folder: Path, seed: int = 0) -> None:
 
 @torch.no_grad()
 def initialize_vision(tower: ruclip.model.VisionTransformer) -> None:
-    """Random weights from which a few hundred images teach shapes.
+    """Initialize the image tower so that it learns shapes from a few hundred images.
 
-    ruclip leaves its image tower to torch's defaults, for it loads trained weights: positions then
-    drown in the patches' colours. Here they are sines and cosines of the patch's row and column
-    (Chen et al. 2021, MoCo v3), and the blocks begin as CLIP's (Radford et al. 2021), as ruclip's
-    text tower does.
+    ruclip leaves it at torch's defaults, because it loads trained weights; the positional embedding
+    is then negligible beside the patches' colours. Here positions are sines and cosines of the
+    patch's row and column (Chen et al. 2021, MoCo v3), and the blocks are initialized as in CLIP
+    (Radford et al. 2021), as ruclip initializes its text tower.
     """
     width, layers = tower.transformer.width, tower.transformer.layers
     residual_std = (2 * layers * width) ** -0.5
@@ -72,13 +73,13 @@ def initialize_vision(tower: ruclip.model.VisionTransformer) -> None:
         nn.init.zeros_(block.mlp.c_proj.bias)
     side = tower.input_resolution // tower.conv1.kernel_size[0]
     tower.positional_embedding[0] = 0
-    tower.positional_embedding[1:] = _waves(side, width)
+    tower.positional_embedding[1:] = _position_waves(side, width)
 
 
-def _waves(side: int, width: int) -> Tensor:
-    """Sine and cosine of row and column at a quarter of ``width`` frequencies: (side², width).
+def _position_waves(side: int, width: int) -> Tensor:
+    """Sines and cosines of row and column at ``width / 4`` frequencies: (side², width).
 
-    The longest wave is four times the image, the shortest half of it.
+    The longest wave is four times the image's side, the shortest half of it.
     """
     frequencies = math.pi / side * 2 ** torch.linspace(-1, 2, width // 4)
     waves = torch.arange(side)[:, None] * frequencies

@@ -1,4 +1,4 @@
-"""ruCLIP's byte-pair encoding, as a value that can be sent to another process."""
+"""Tokenize texts as ruclip does, with a tokenizer that can be sent to another process."""
 
 import functools
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Tokenizer:
-    """A ``bpe.model``, opened when first used and again in each process."""
+    """A picklable tokenizer: each process opens the ``bpe.model`` when it first needs it."""
 
     path: Path
-    context_length: int  # most ids of a text, bos and eos included
+    context_length: int  # maximum number of ids of a text, bos and eos included
 
     @functools.cached_property
     def bpe(self) -> yttm.BPE:
-        """The encoding itself, which cannot be pickled."""
+        """youtokentome's encoder, which cannot be pickled."""
         return yttm.BPE(str(self.path))
 
     def __getstate__(self) -> dict[str, Any]:
@@ -29,7 +29,7 @@ class Tokenizer:
 
 PAD, BOS, EOS = 0, 2, 3  # ruclip.RuCLIPProcessor's ids
 
-# ruclip.Predictor's: a text is embedded in each and the embeddings are averaged.
+# ruclip.Predictor's: a text is embedded in each template and the embeddings are averaged.
 TEMPLATES = (
     "{}",
     "фото, на котором изображено {}",
@@ -41,19 +41,19 @@ TEMPLATES = (
 
 
 def tokenize(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
-    """Token ids of each text as ruclip.RuCLIPProcessor gives them, without the padding.
+    """The token ids of each text, equal to ruclip.RuCLIPProcessor's without the padding.
 
-    Texts are lower-cased and stripped, as ruclip.Predictor does; a row is bos, the text's tokens
-    and eos, at most ``tokenizer.context_length`` ids.
+    Texts are lower-cased and stripped, as ruclip.Predictor does. A row is bos, the text's tokens
+    and eos; longer texts are cut to ``tokenizer.context_length`` ids.
     """
     if not texts:
         return []
     rows = tokenizer.bpe.encode([text.lower().strip() for text in texts])
-    room = tokenizer.context_length - 2
-    return [[BOS, *row[:room], EOS] for row in rows]
+    max_tokens = tokenizer.context_length - 2
+    return [[BOS, *row[:max_tokens], EOS] for row in rows]
 
 
 def pad(rows: Sequence[Sequence[int]]) -> Tensor:
-    """The rows as one int64 tensor (batch, longest), padded with zeros on the right."""
+    """The rows as an int64 tensor (batch, longest row), padded with zeros on the right."""
     longest = max(map(len, rows), default=0)
     return torch.tensor([[*row, *[PAD] * (longest - len(row))] for row in rows], dtype=torch.long)

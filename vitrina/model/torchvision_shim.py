@@ -1,8 +1,8 @@
 """Makes ``import ruclip`` work beside a CPU-only torch.
 
 ruclip imports torchvision for a Pillow crop and resize. The published Linux wheel of torchvision is
-built against CUDA; beside a CPU-only torch its binary does not load and its import then fails with
-``operator torchvision::nms does not exist``. Only the schemas of two operators are missed.
+built against CUDA; beside a CPU-only torch its binary does not load, and its import fails with
+``operator torchvision::nms does not exist``. Declaring two operators' schemas is enough.
 """
 
 import importlib.util
@@ -10,23 +10,24 @@ from pathlib import Path
 
 import torch
 
-MISSED_SCHEMAS = {
+OPERATOR_SCHEMAS = {
     "torchvision::nms": "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "torchvision::qnms": "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 }
 
 
 def declare_missing_operators() -> None:
-    """Declare torchvision's two schemas unless its own binary brings them."""
+    """Declare the two operators' schemas unless torchvision's own binary does."""
     if not _binary_loads():
-        for name, schema in MISSED_SCHEMAS.items():
+        for name, schema in OPERATOR_SCHEMAS.items():
             torch.library.define(name, schema)
 
 
 def _binary_loads() -> bool:
+    """Whether torchvision's binary loads; ModuleNotFoundError if it is not installed."""
     spec = importlib.util.find_spec("torchvision")
     if spec is None or spec.origin is None:
-        raise ModuleNotFoundError("torchvision, which ruclip imports, is not installed")
+        raise ModuleNotFoundError("torchvision is not installed; ruclip imports it")
     binary = next(Path(spec.origin).parent.glob("_C*.so"), None)
     if binary is None:
         return False

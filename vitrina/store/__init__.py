@@ -1,1 +1,1 @@
-"""The store: files, fingerprints and artifacts, local or on S3."""
+"""The store: files, fingerprints, artifacts and stages, local or on S3."""

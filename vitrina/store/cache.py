@@ -1,4 +1,4 @@
-"""The user's cache: what can be made or fetched again, on the local disk."""
+"""The user's cache folder, for files that can be computed or downloaded again."""
 
 import os
 from collections.abc import Iterable
@@ -12,15 +12,15 @@ from vitrina.store.paths import is_local
 
 
 def user_cache() -> Path:
-    """The folder for what can be made again: ``$VITRINA_CACHE``, else in the user's cache."""
+    """``$VITRINA_CACHE``, by default ``~/.cache/vitrina``."""
     return Path(os.environ.get("VITRINA_CACHE") or "~/.cache/vitrina").expanduser().absolute()
 
 
 def local_copy(folder: UPath, names: Iterable[str]) -> Path:
-    """The folder itself if it is local, else a copy of the named files, kept in the cache.
+    """The folder itself if it is local, else a copy of the named files in the cache.
 
-    Its name is their fingerprint and each file arrives whole, so copies never go stale, a killed
-    one goes on and several at once do no harm.
+    The copy is named by the files' fingerprint and each file is written atomically: it is never
+    stale, an interrupted copy is resumed, and several processes can copy at once.
     """
     if is_local(folder):
         return Path(folder.path)

@@ -1,4 +1,4 @@
-"""The hash of a table's content, whatever its batches, its format or the version that wrote it."""
+"""A hash of a table's values, independent of file format, writer and batch size."""
 
 import hashlib
 
@@ -8,10 +8,10 @@ from vitrina.store.fingerprint import fingerprint
 
 
 class ContentHash:
-    """Takes a table batch by batch; equal columns in equal order give an equal hash.
+    """Hashes a table batch by batch; equal columns in equal order give equal hashes.
 
-    A column is hashed as the text of its values, so that two batches of 1,000 rows and one of 2,000
-    count as the same. Memory holds one batch.
+    Each column is hashed as the text of its values, so two batches of 1,000 rows and one of 2,000
+    give the same hash. One batch is in memory at a time.
     """
 
     def __init__(self) -> None:
@@ -26,5 +26,5 @@ class ContentHash:
                 hasher.update(f"{value!r},".encode("utf-8", "surrogatepass"))
 
     def hexdigest(self) -> str:
-        """The hash of all columns, their names and their types."""
+        """The hash of the columns' names, types and values."""
         return fingerprint([(name, hasher.hexdigest()) for name, hasher in self._columns.items()])

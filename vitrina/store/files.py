@@ -1,7 +1,7 @@
-"""Where artifacts live: a local folder or S3. The only file that knows which.
+"""Files in a local folder or on S3: list, read, write atomically, copy, remove.
 
-Files are written aside and put in place whole. An artifact is a folder; it is finished when its
-manifest, written last, stands in it and every file the manifest lists is there in its full size.
+A file is written to a temp file first and then renamed, or sent to S3 as one object, so readers
+never see half of it.
 """
 
 import errno
@@ -22,28 +22,23 @@ from upath import UPath
 from vitrina.errors import UserError
 from vitrina.store.paths import as_user_error, is_local
 
-TEMP_FILE = re.compile(
-    r"\..+\.[0-9a-f]{8}\.part"
-)  # what a local file is called while it is written
-STALE_SECONDS = 3_600  # without a write, after which nobody is still at it
-
-
-# --- files -----------------------------------------------------------------------------------
+TEMP_FILE = re.compile(r"\..+\.[0-9a-f]{8}\.part")  # .<name>.<random>.part
+STALE_SECONDS = 3_600  # a temp file that was not written to for so long has lost its writer
 
 
 class FileInfo(NamedTuple):
-    """Size in bytes, and a stamp that changes when the content does (mtime locally, ETag on S3)."""
+    """Size in bytes, and a stamp that changes with the content: mtime locally, ETag on S3."""
 
     size: int
     stamp: str
 
 
 def listing(folder: UPath) -> Iterator[tuple[str, FileInfo]]:
-    """Every file below a folder by its relative path, in one sweep; nothing if there is none.
+    """All files below a folder, by relative path; none if the folder does not exist.
 
-    Files come as they are found, so memory does not grow with their number. On a disk, one that is
-    added meanwhile may or may not come. UserError, at the first file, if access is denied or the
-    bucket is missing.
+    A generator, so that memory does not grow with the number of files. Locally, a file that is
+    added during the listing may or may not be included. Raises UserError, at the first file, if
+    access is denied or the bucket does not exist.
     """
     return _local_listing(Path(folder.path)) if is_local(folder) else _s3_listing(folder)
 
@@ -61,7 +56,7 @@ def _local_listing(folder: Path, prefix: str = "") -> Iterator[tuple[str, FileIn
             try:
                 is_folder, stat = entry.is_dir(), entry.stat()
             except OSError as error:
-                # Replaced or removed while we list, or a link to itself.
+                # Replaced or removed during the listing, or a symbolic link to itself.
                 if error.errno in (errno.ENOENT, errno.ELOOP):
                     continue
                 raise
@@ -73,7 +68,7 @@ def _local_listing(folder: Path, prefix: str = "") -> Iterator[tuple[str, FileIn
 
 
 def _s3_listing(folder: UPath) -> Iterator[tuple[str, FileInfo]]:
-    """A thousand files a request; s3fs' own find holds them all."""
+    """One request per 1,000 files; s3fs' own ``find`` holds all of them in memory."""
     bucket, _, key = folder.path.rstrip("/").partition("/")
     prefix = f"{key}/" if key else ""
     request = {"Bucket": bucket, "Prefix": prefix}
@@ -82,7 +77,7 @@ def _s3_listing(folder: UPath) -> Iterator[tuple[str, FileInfo]]:
             page = folder.fs.call_s3("list_objects_v2", **request)
         for found in page.get("Contents", ()):
             name = found["Key"].removeprefix(prefix)
-            if name and not name.endswith("/"):  # what consoles make to show a folder
+            if name and not name.endswith("/"):  # consoles create such objects to show folders
                 yield name, FileInfo(found["Size"], found["ETag"].strip('"'))
         if not page.get("IsTruncated"):
             return
@@ -90,13 +85,12 @@ def _s3_listing(folder: UPath) -> Iterator[tuple[str, FileInfo]]:
 
 
 def sizes(folder: UPath, names: Iterable[str]) -> dict[str, int]:
-    """The sizes in bytes of those of the named files that are there, whatever else is."""
-    wanted = list(names)
+    """The size in bytes of each of the named files that exists."""
     if not is_local(folder):
-        found = {name: info.size for name, info in listing(folder)}
-        return {name: found[name] for name in wanted if name in found}
+        listed = {name: info.size for name, info in listing(folder)}
+        return {name: listed[name] for name in names if name in listed}
     present = {}
-    for name in wanted:
+    for name in names:
         with suppress(FileNotFoundError, NotADirectoryError):
             present[name] = (Path(folder.path) / name).stat().st_size
     return present
@@ -104,7 +98,7 @@ def sizes(folder: UPath, names: Iterable[str]) -> dict[str, int]:
 
 @contextmanager
 def local_read(path: UPath) -> Iterator[Path]:
-    """A local file with the content of ``path``: itself, or a copy that is gone afterwards."""
+    """``path`` itself if it is local, else a temporary local copy. UserError if it is missing."""
     if is_local(path):
         if not Path(path.path).is_file():
             raise UserError(f"{path} does not exist or is not a file.")
@@ -118,7 +112,7 @@ def local_read(path: UPath) -> Iterator[Path]:
 
 @contextmanager
 def atomic_write(path: UPath) -> Iterator[Path]:
-    """A local file to write; it becomes ``path`` whole when the block ends well, or not at all."""
+    """A temp file to write, which replaces ``path`` if the block succeeds and is removed if not."""
     if is_local(path):
         target = Path(path.path)
         with as_user_error(path):
@@ -142,39 +136,39 @@ def _temp_file(target: Path) -> Path:
 
 
 def is_temp_file(name: str) -> bool:
-    """Whether a file, by its name or path, is one that was not, or not yet, put in place."""
+    """Whether a name or path is that of a temp file."""
     return bool(TEMP_FILE.fullmatch(name.rsplit("/", 1)[-1]))
 
 
 def remove_stale_temp_files(folder: UPath) -> None:
-    """Remove what killed writers left aside in a folder on a disk, not in its subfolders.
+    """Remove the temp files of killed writers from a local folder, not from its subfolders.
 
-    A file counts as left when nothing was written to it for an hour. What may not be looked at or
-    removed, such as another user's in a shared folder, stays.
+    A temp file is stale if nothing was written to it for an hour. Files without permission, such
+    as another user's in a shared folder, are left alone.
     """
     if not is_local(folder):
-        return  # there a file that was not sent whole is none
+        return  # S3 keeps no object of an interrupted upload
     latest = time.time() - STALE_SECONDS
     try:
         with os.scandir(folder.path) as entries:
-            left = [entry for entry in entries if is_temp_file(entry.name)]
+            temp_files = [entry for entry in entries if is_temp_file(entry.name)]
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return
-    for entry in left:
-        with suppress(FileNotFoundError, PermissionError):  # finished meanwhile, or not ours
+    for entry in temp_files:
+        with suppress(FileNotFoundError, PermissionError):  # renamed by now, or another user's
             if entry.stat().st_mtime < latest:
                 Path(entry.path).unlink()
 
 
 def read_bytes(path: UPath) -> bytes:
-    """The content of a file; UserError if it is missing or denied."""
+    """The content of a file. UserError if it is missing or access is denied."""
     with as_user_error(path):
         content: bytes = path.fs.cat_file(path.path)
         return content
 
 
 def write_bytes(path: UPath, content: bytes) -> None:
-    """Put a small file in place whole, replacing one that is there."""
+    """Write a small file atomically, replacing an existing one."""
     if is_local(path):
         with atomic_write(path) as temp_file:
             temp_file.write_bytes(content)
@@ -184,21 +178,22 @@ def write_bytes(path: UPath, content: bytes) -> None:
 
 
 def write_json(path: UPath, content: object) -> None:
-    """Put a JSON file in place whole, indented for people."""
+    """Write an indented JSON file atomically."""
     write_bytes(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def create_bytes(path: UPath, content: bytes) -> bool:
-    """Put a new small file in place whole; False, and nothing is changed, if one is there.
+    """Write a small file atomically unless it exists; whether it was written.
 
-    Of several writers at once exactly one succeeds.
+    Of several concurrent writers exactly one succeeds.
     """
     if not is_local(path):
         try:
             with as_user_error(path):
                 path.fs.pipe_file(path.path, content, mode="create")
         except FileExistsError:
-            return read_bytes(path) == content  # our own, whose answer was lost and tried again
+            # A request whose response was lost is sent again and then finds our own file.
+            return read_bytes(path) == content
         return True
     target = Path(path.path)
     with as_user_error(path):
@@ -206,7 +201,7 @@ def create_bytes(path: UPath, content: bytes) -> bool:
     temp_file = _temp_file(target)
     try:
         temp_file.write_bytes(content)
-        os.link(temp_file, target)  # unlike a rename, it refuses a name that is taken
+        os.link(temp_file, target)  # unlike a rename, this fails if the target exists
     except FileExistsError:
         return False
     finally:
@@ -215,20 +210,20 @@ def create_bytes(path: UPath, content: bytes) -> bool:
 
 
 def copy(source: UPath, target: UPath) -> None:
-    """Copy one file between any two places."""
+    """Copy a file, from and to a local folder or S3."""
     with local_read(source) as local, atomic_write(target) as temp_file:
         shutil.copyfile(local, temp_file)
 
 
 def remove(paths: Iterable[UPath]) -> None:
-    """Remove files; one that is gone already is fine."""
+    """Remove files; those that do not exist are ignored."""
     for path in paths:
         with suppress(FileNotFoundError):
             path.fs.rm_file(path.path)
 
 
 def check_writable(folder: UPath) -> None:
-    """Refuse a folder that cannot be written, before any work is done for it."""
+    """Raise UserError if files cannot be written to a folder."""
     probe = folder / f".vitrina-{uuid.uuid4().hex[:8]}"
     try:
         write_bytes(probe, b"")

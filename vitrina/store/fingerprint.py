@@ -1,4 +1,4 @@
-"""Fingerprints: short hashes of values and of files' content."""
+"""Fingerprints: short hashes of values and of file contents."""
 
 import hashlib
 import json
@@ -9,11 +9,12 @@ from upath import UPath
 
 from vitrina.store.paths import as_user_error, is_local
 
-# --- fingerprints ----------------------------------------------------------------------------
-
 
 def fingerprint(*parts: object) -> str:
-    """A short hash of plain values and pydantic models: equal values, equal fingerprint."""
+    """A short hash of JSON values and pydantic models; equal for equal values.
+
+    Raises TypeError for anything else.
+    """
     text = json.dumps(parts, sort_keys=True, ensure_ascii=False, default=_plain)
     return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
 
@@ -25,7 +26,7 @@ def _plain(value: object) -> object:
 
 
 def file_fingerprint(path: UPath) -> str:
-    """A hash of a file's content: read locally, the store's own ETag on S3."""
+    """A hash of a file's content; on S3 of its size and ETag, without reading it."""
     with as_user_error(path):
         if not is_local(path):
             info = path.fs.info(path.path)

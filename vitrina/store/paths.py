@@ -1,4 +1,4 @@
-"""Paths as users write them: local or s3://. With ``files`` the only code that knows which."""
+"""Paths as users write them: local or s3://. Only this module and ``files`` treat them apart."""
 
 import os
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from upath import UPath
 from vitrina.errors import UserError
 
 S3_OPTIONS: dict[str, Any] = {
-    "use_listings_cache": False,  # another run may have written since we looked
+    "use_listings_cache": False,  # other runs write to the same buckets
     "config_kwargs": {
         "retries": {"max_attempts": 8, "mode": "adaptive"},
         "connect_timeout": 10,
@@ -22,29 +22,32 @@ S3_OPTIONS: dict[str, Any] = {
 
 
 def to_path(path: str | os.PathLike[str]) -> UPath:
-    """The place that a user's text names: an absolute local path or an s3:// address."""
+    """An absolute local path or an s3:// path.
+
+    Raises UserError for other schemes, and for '::', which fsspec would take for a chain of them.
+    """
     if isinstance(path, UPath):
         return path
     text = os.fspath(path)
     if text.startswith("s3://"):
         if "::" in text:
             raise UserError(f"{text!r}: '::' cannot be part of an s3:// path here. Rename it.")
-        place: UPath = UPath(text.rstrip("/"), **S3_OPTIONS)
-        return place
+        s3_path: UPath = UPath(text.rstrip("/"), **S3_OPTIONS)
+        return s3_path
     if "://" in text:
         scheme = text.split("://", 1)[0]
-        raise UserError(f"{text!r}: no such kind of place, {scheme}://. Give a local path or s3://")
+        raise UserError(f"{text!r}: {scheme}:// is not supported. Give a local or s3:// path.")
     return UPath(Path(text).expanduser().absolute())
 
 
 def is_local(path: UPath) -> bool:
-    """Whether a path is on this machine's file system."""
+    """Whether a path is on the local file system."""
     return path.protocol in ("", "file", "local")
 
 
 @contextmanager
 def as_user_error(path: UPath) -> Iterator[None]:
-    """Turn what a store answers to a wrong name or missing right into a UserError that says so."""
+    """Turn a missing file, a folder in place of a file or denied access into a UserError."""
     from botocore.exceptions import NoCredentialsError, ProfileNotFound
 
     try:
@@ -55,19 +58,19 @@ def as_user_error(path: UPath) -> Iterator[None]:
         raise UserError(f"{path} is a folder, where a file was expected.") from error
     except (PermissionError, NoCredentialsError, ProfileNotFound) as error:
         raise UserError(
-            f"{path}: access denied ({error}). Check the folder's rights or, for s3://, "
+            f"{path}: access denied ({error}). Check the file permissions or, for s3://, "
             "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_PROFILE and AWS_ENDPOINT_URL."
         ) from error
 
 
 def exists(path: UPath) -> bool:
-    """Whether a file or folder is there; one request on S3. UserError if access is denied."""
+    """Whether a file or folder exists; one request on S3. UserError if access is denied."""
     with as_user_error(path):
         return bool(path.fs.exists(path.path))
 
 
 def is_file(path: UPath) -> bool:
-    """Whether a file is there; one request on S3. UserError if access is denied."""
+    """Whether a path is an existing file; one request on S3. UserError if access is denied."""
     with as_user_error(path):
         try:
             return bool(path.fs.info(path.path)["type"] == "file")
@@ -76,7 +79,7 @@ def is_file(path: UPath) -> bool:
 
 
 def check_folder(folder: UPath) -> None:
-    """Refuse a folder to read from that is not there."""
+    """Raise UserError unless a folder exists and, on S3, holds files."""
     if is_local(folder) and not Path(folder.path).is_dir():
         raise UserError(f"{folder} does not exist or is not a folder.")
     if not exists(folder):

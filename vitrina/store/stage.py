@@ -1,4 +1,7 @@
-"""A stage: a named step whose result is stored under a key and found there the next time."""
+"""A stage: a step of the pipeline whose result is stored under a key of code and inputs.
+
+The store is the cache: this is the one place that finds an artifact or makes it.
+"""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -18,7 +21,7 @@ Result = TypeVar("Result", bound=Parameters)
 
 @dataclass(frozen=True)
 class StageOutcome(Generic[Result]):
-    """A stage's result; ``found_in`` is the folder of a stored one, empty if it was just made."""
+    """A stage's result, and the folder it was found in, empty if it was just made."""
 
     result: Result
     found_in: str = ""
@@ -26,19 +29,23 @@ class StageOutcome(Generic[Result]):
 
 @dataclass(frozen=True)
 class Stage(Generic[Result]):
-    """A named step: what it returns, and the code, ``module:name``, that decides its artifacts."""
+    """A step: its name, its result's type, and the functions that decide its artifacts.
+
+    A function is given as ``module:function``; code that it calls is found from there.
+    """
 
     name: str
     result: type[Result]
     code: str
+    more_code: tuple[str, ...] = ()  # other functions that decide the artifacts
 
     @property
     def code_version(self) -> str:
         """Hash of the code that decides the artifacts."""
-        return code_version(self.code)
+        return code_version(self.code, *self.more_code)
 
     def key(self, inputs: dict[str, Any]) -> str:
-        """The key of the artifact of these inputs."""
+        """The key of the artifact that these inputs give."""
         return fingerprint(self.name, self.code_version, inputs)
 
     def find_or_make(
@@ -49,15 +56,16 @@ class Stage(Generic[Result]):
         *,
         refresh: bool = False,
     ) -> StageOutcome[Result]:
-        """The stored result of these inputs, or else what ``make`` returns, published.
+        """The stored result of these inputs; if there is none, make and publish it.
 
-        ``inputs`` hold everything that decides the content: fingerprints of what is read and the
-        parameters. ``make`` fills the artifact's folder and returns its result and its files.
+        ``inputs`` holds everything besides code that decides the content: parameters and the
+        fingerprints of what is read. ``make`` writes the files of the artifact and returns the
+        result and the files' relative paths. With ``refresh`` it is always called.
         """
         key = self.key(inputs)
         artifact = store.artifact(self.name, key)
         manifest = None if refresh else artifact.manifest()
-        # The paths in the result, and in its tables, are those of the folder it was made in.
+        # In a folder that was moved, paths in the result and in tables name the old one.
         if manifest and (manifest.key, manifest.made_in) == (key, str(artifact.path)):
             logger.info("%s: found in %s", self.name, artifact.path)
             store.point_latest(self.name, key)

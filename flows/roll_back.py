@@ -1,10 +1,10 @@
-"""Make the model before the current one, or an earlier one, the current one again.
+"""Make an earlier model the current one again.
 
     python flows/roll_back.py --output output             the model before the current one
-    python flows/roll_back.py --output output --list      the models that were current, and when
-    python flows/roll_back.py --output output --to KEY    a certain one, or base
+    python flows/roll_back.py --output output --list      only list the promotions and roll-backs
+    python flows/roll_back.py --output output --to KEY    the model of this fingerprint, or base
 
-The next run embeds with it. No model is removed, so any of them can be made current again.
+The next run of the pipeline embeds with it. No model is removed, so each can be made current again.
 """
 
 import logging
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 @flow(name="roll-back")
 def roll_back(config: RollBackConfig) -> ModelResult | None:
-    """Change which model embeds from the next run on; its folder, None for the base model."""
+    """Change which model embeds from the next run on; returns it, or None for the base model."""
     store = checked_store(config)
     if not config.list:
         promotion.roll_back(store, config.to)
@@ -34,14 +34,14 @@ def roll_back(config: RollBackConfig) -> ModelResult | None:
 
 
 def checked_store(config: RollBackConfig) -> Store:
-    """The pipeline's store, left as it is; UserError if there is none that can be read."""
+    """The pipeline's store, unchanged. Raises UserError if there is none, or of another layout."""
     check_folder(to_path(config.output))
     check_layout(to_path(config.output))
     return Store(root=config.output)
 
 
 def check(config: RollBackConfig) -> None:
-    """Refuse what cannot be rolled back, before anything is changed."""
+    """Raise UserError if the model cannot be made current, before anything is changed."""
     store = checked_store(config)
     if not config.list:
         promotion.changes_to(store, read_history(store), config.to)
@@ -53,7 +53,7 @@ def show_history(config: RollBackConfig) -> None:
 
 
 def history_lines(history: History) -> list[str]:
-    """A line for each change, and one that names the current model."""
+    """One line per change, and a last one that names the current model."""
     current = history.current.fingerprint if history.current else f"the {BASE} model"
     return [*map(_line, history.records), f"current: {current}"]
 

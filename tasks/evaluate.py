@@ -6,8 +6,8 @@ from typing import Any
 from tasks.orchestration.stage import StageTask
 from vitrina.catalog.processed_table import read_table
 from vitrina.config import MeasureConfig, TrackedRunOptions
-from vitrina.evaluation.stored import measured, measuring_inputs
-from vitrina.evaluation.summary import evaluation, warn_of_few
+from vitrina.evaluation.stored import find_or_measure, measuring_inputs
+from vitrina.evaluation.summary import evaluation, warn_if_few
 from vitrina.results import EvaluateResult, ModelResult, TableRef
 from vitrina.store.artifacts import Artifact, Store
 from vitrina.store.cache import user_cache
@@ -37,10 +37,10 @@ def evaluate(
         from vitrina.reporting.contact_sheet import draw_contact_sheet  # torch takes seconds
 
         first, second = (
-            measured(table, model, store, config, refresh=options.refresh)
+            find_or_measure(table, model, store, config, refresh=options.refresh)
             for model in (before, after)
         )
-        warn_of_few(second.counts["ranked_products"])
+        warn_if_few(second.counts["ranked_products"])
         content = evaluation(first, second, config)
         write_json(artifact.path / REPORT, content)
         sheet = draw_contact_sheet(read_table(to_path(table.path)), second)

@@ -4,8 +4,9 @@ import logging
 
 from tasks.orchestration.stage import StageTask
 from vitrina.config import GateConfig, MeasureConfig
-from vitrina.evaluation.stored import measured, measuring_inputs
-from vitrina.promotion.gate import Metrics, active_result, embedding_model, promote_if_better
+from vitrina.evaluation.measurement import Metrics
+from vitrina.evaluation.stored import find_or_measure, measuring_inputs
+from vitrina.promotion.gate import active_result, embedding_model, promote_if_better
 from vitrina.promotion.history import read_history
 from vitrina.results import ModelResult, PromoteResult, TableRef
 from vitrina.store.artifacts import Artifact, Store
@@ -32,23 +33,28 @@ def promote(
     """
 
     def measure(model: ModelResult) -> Metrics:
-        return measured(table, model, store, config).metrics
+        return find_or_measure(table, model, store, config).metrics
 
     def make(_artifact: Artifact) -> tuple[PromoteResult, tuple[str, ...]]:
         return promote_if_better(base, candidate, store, gate, measure, details), ()
 
     details = {"table": table.fingerprint, "split": config.split.model_dump()}
     history = read_history(store)
-    if history.current and history.current.fingerprint == candidate.fingerprint:
+    active = active_result(store, history, candidate)
+    if history.current and active:
         since = f"{history.current.time:%Y-%m-%d %H:%M} UTC"
         logger.info("promote: already promoted on %s", since)
-        outcome = StageOutcome(active_result(store, history.current), f"promoted on {since}")
+        outcome = StageOutcome(active, f"promoted on {since}")
     else:
         inputs = measuring_inputs(table, candidate, config) | {
             "base": base.fingerprint,
-            "history": len(history.records),
+            "current": history.current.fingerprint if history.current else "",
+            "rolled_back": history.was_rolled_back(candidate.fingerprint),
             "gate": gate,
         }
         outcome = STAGE.find_or_make(store, inputs, make)
+        if outcome.found_in and outcome.result.promoted:
+            # The candidate is not the current model, so the record of that promotion is lost.
+            outcome = STAGE.find_or_make(store, inputs, make, refresh=True)
     model = embedding_model(outcome.result, base)
     return StageOutcome(outcome.result.model_copy(update={"model": model}), outcome.found_in)

@@ -1,1 +1,1 @@
-"""Metrics of a model on held-out products."""
+"""Retrieval, duplicate and category metrics of a model on held-out products."""

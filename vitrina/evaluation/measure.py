@@ -1,4 +1,4 @@
-"""All figures of one model on the held-out rows of a table, with examples of what it finds."""
+"""Measure one model on the held-out rows of a table."""
 
 import logging
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from vitrina.catalog.split import sampled, split_rows
 from vitrina.config import EvaluateConfig, SplitConfig
 from vitrina.embedding.embedder import Embedder
 from vitrina.errors import UserError
-from vitrina.evaluation.measurement import Example, Measurement
+from vitrina.evaluation.measurement import Example, Measurement, Metrics
 from vitrina.evaluation.metrics import chance_recall, duplicate_pr_auc, retrieval_metrics
 from vitrina.evaluation.probe import Features, linear_probe, probe_rows, zero_shot
 from vitrina.model.device import choose
@@ -21,12 +21,12 @@ from vitrina.model.model import RuCLIP
 
 logger = logging.getLogger(__name__)
 
-FOUND = 5  # images shown for a title
+NEAREST = 5  # images of an example query
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Positions in the table, int64: those that are ranked, and those a probe learns from."""
+    """Positions in the table, int64: held-out rows to rank, and rows that the probe trains on."""
 
     ranked: np.ndarray
     probe: np.ndarray
@@ -35,10 +35,10 @@ class Rows:
 def measure(
     table: pd.DataFrame, model: RuCLIP, config: EvaluateConfig, split: SplitConfig
 ) -> Measurement:
-    """Retrieval, duplicates and, where the table has labels, probe and zero-shot of a model.
+    """Retrieval and duplicate metrics, with class labels also linear probe and zero-shot.
 
-    Everything is measured on the products that ``split`` holds out; two models meet the same rows.
-    Raises UserError if it holds out none, or an image cannot be read.
+    All are measured on the products that ``split`` holds out, on the same rows for every model.
+    Raises UserError if no product is held out, or an image cannot be read.
     """
     rows = choose_rows(table, config, split)
     group = product_groups(table)[rows.ranked]
@@ -49,14 +49,16 @@ def measure(
     metrics |= _duplicates(held_out, group, config.duplicate_rows)
     counts = {"ranked_rows": len(rows.ranked), "ranked_products": len(np.unique(group))}
     if config.label_column not in table.columns:
-        logger.info("evaluate: no column %r, so no probe by class", config.label_column)
+        logger.info(
+            "evaluate: the table has no column %r, so no linear probe and no zero-shot",
+            config.label_column,
+        )
     else:
         labels = table[config.label_column].fillna("").astype(str).str.strip().to_numpy(object)
-        ranked = list(labels[rows.ranked])
-        metrics |= _zero_shot(embedder, held_out.image, ranked)
+        metrics |= _zero_shot(embedder, held_out.image, list(labels[rows.ranked]))
         if len(rows.probe):
-            probe, found = _probe(embedder, table, rows, labels, held_out)
-            metrics, counts = metrics | probe, counts | found
+            probe_metrics, probe_counts = _probe(embedder, table, rows, labels, held_out)
+            metrics, counts = metrics | probe_metrics, counts | probe_counts
     return Measurement(
         metrics=metrics,
         counts=counts,
@@ -65,10 +67,13 @@ def measure(
 
 
 def choose_rows(table: pd.DataFrame, config: EvaluateConfig, split: SplitConfig) -> Rows:
-    """The test rows, or the validation rows where there is no test part, and training rows."""
-    side = split_rows(table, split.validation_fraction, split.test_fraction, split.seed)
+    """Sample the test rows (the validation rows if there is no test part) and the training rows.
+
+    Raises UserError if no product is held out.
+    """
+    part_of_row = split_rows(table, split.validation_fraction, split.test_fraction, split.seed)
     part = "test" if split.test_fraction else "validation"
-    held_out, training = np.flatnonzero(side == part), np.flatnonzero(side == "train")
+    held_out, training = np.flatnonzero(part_of_row == part), np.flatnonzero(part_of_row == "train")
     if not len(held_out):
         raise UserError(
             "No products are held out, so there is nothing to evaluate on. Set train.test_fraction "
@@ -81,20 +86,22 @@ def choose_rows(table: pd.DataFrame, config: EvaluateConfig, split: SplitConfig)
 
 
 def _features(embedder: Embedder, table: pd.DataFrame, rows: np.ndarray) -> Features:
-    chosen = table.iloc[rows]
-    text = embedder.texts(chosen[TITLE].fillna("").tolist())
-    return Features(text, embedder.images(chosen[IMAGE_PATH].tolist()))
+    selected = table.iloc[rows]
+    return Features(
+        text=embedder.texts(selected[TITLE].fillna("").tolist()),
+        image=embedder.images(selected[IMAGE_PATH].tolist()),
+    )
 
 
-def _duplicates(features: Features, group: np.ndarray, most: int) -> dict[str, float]:
-    """``duplicate_pr_auc_{text,image,both}``; empty where no product is listed twice."""
+def _duplicates(features: Features, group: np.ndarray, max_rows: int) -> Metrics:
+    """``duplicate_pr_auc_{text,image,both}``; empty if no product is listed twice."""
     kinds = features.kinds()
-    kinds["both"] = kinds["both"] / np.float32(np.sqrt(2))  # of unit length again
-    found = {kind: duplicate_pr_auc(one, group, most) for kind, one in kinds.items()}
-    return {f"duplicate_pr_auc_{kind}": one for kind, one in found.items() if one is not None}
+    kinds["both"] = kinds["both"] / np.float32(np.sqrt(2))  # two unit vectors: unit length again
+    scores = {kind: duplicate_pr_auc(one, group, max_rows) for kind, one in kinds.items()}
+    return {f"duplicate_pr_auc_{kind}": one for kind, one in scores.items() if one is not None}
 
 
-def _zero_shot(embedder: Embedder, image: np.ndarray, labels: Sequence[str]) -> dict[str, float]:
+def _zero_shot(embedder: Embedder, image: np.ndarray, labels: Sequence[str]) -> Metrics:
     classes = sorted(set(labels) - {""})
     if len(classes) < 2:
         return {}
@@ -103,41 +110,44 @@ def _zero_shot(embedder: Embedder, image: np.ndarray, labels: Sequence[str]) -> 
 
 def _probe(
     embedder: Embedder, table: pd.DataFrame, rows: Rows, labels: np.ndarray, held_out: Features
-) -> tuple[dict[str, float], dict[str, int]]:
-    """The linear probe's figures, and the counts of what it learned from and left out."""
+) -> tuple[Metrics, dict[str, int]]:
+    """The linear probe's metrics (none if the labels do not suffice), and its row counts."""
     usable = probe_rows(list(labels[rows.probe]), list(labels[rows.ranked]))
     if not usable.enough:
-        logger.info("evaluate: no linear probe, the labels name fewer than two common classes")
+        logger.info(
+            "evaluate: no linear probe, because fewer than two classes have enough training rows, "
+            "or no held-out row is of one"
+        )
         return {}, usable.counts
     train, test = rows.probe[usable.train], rows.ranked[usable.test]
-    figures = linear_probe(
+    metrics = linear_probe(
         _features(embedder, table, train),
         list(labels[train]),
         Features(held_out.text[usable.test], held_out.image[usable.test]),
         list(labels[test]),
     )
-    return figures, usable.counts
+    return metrics, usable.counts
 
 
 def _examples(
-    features: Features, group: np.ndarray, rows: np.ndarray, most: int, seed: int
+    features: Features, group: np.ndarray, rows: np.ndarray, count: int, seed: int
 ) -> list[Example]:
-    """What the titles of a few products find, the products drawn by the seed."""
+    """The nearest images of ``count`` titles, each of another product, sampled by the seed."""
     _, first = np.unique(group, return_index=True)
-    queries = np.random.default_rng(seed).permutation(np.sort(first))[:most]
+    queries = np.random.default_rng(seed).permutation(np.sort(first))[:count]
     cosines = features.text[queries] @ features.image.T
     examples = []
     for query, cosine in zip(queries, cosines, strict=True):
         order = np.argsort(-cosine, kind="stable")
         relevant = group[order] == group[query]
-        found = order[:FOUND]
+        nearest = order[:NEAREST]
         examples.append(
             Example(
                 row=int(rows[query]),
                 rank=int(np.argmax(relevant)) + 1,
-                found=tuple(rows[found].tolist()),
-                relevant=tuple(relevant[:FOUND].tolist()),
-                cosine=tuple(cosine[found].round(4).tolist()),
+                nearest=tuple(rows[nearest].tolist()),
+                relevant=tuple(relevant[:NEAREST].tolist()),
+                cosine=tuple(cosine[nearest].round(4).tolist()),
             )
         )
     return examples

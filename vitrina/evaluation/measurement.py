@@ -1,6 +1,8 @@
-"""What measuring a model gives: metrics, counts of rows, and examples."""
+"""The evaluation of one model: metrics, row counts and example queries."""
 
 from vitrina.config import Parameters
+
+Metrics = dict[str, float]
 
 
 class Example(Parameters):
@@ -8,14 +10,14 @@ class Example(Parameters):
 
     row: int
     rank: int  # of the first relevant image, from 1
-    found: tuple[int, ...]
-    relevant: tuple[bool, ...]
+    nearest: tuple[int, ...]  # rows, the nearest image first
+    relevant: tuple[bool, ...]  # whether each of them shows the title's product
     cosine: tuple[float, ...]
 
 
 class Measurement(Parameters):
-    """The metrics of one model, the counts of rows behind them, and examples of its results."""
+    """The metrics of one model, the row counts behind them, and example queries."""
 
-    metrics: dict[str, float]
+    metrics: Metrics
     counts: dict[str, int]
     examples: tuple[Example, ...]

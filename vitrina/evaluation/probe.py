@@ -1,4 +1,4 @@
-"""What embeddings know of categories: a linear probe, and zero-shot by the categories' names."""
+"""How well embeddings tell categories apart: a linear probe, and zero-shot by category names."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,9 +9,11 @@ from sklearn.metrics import accuracy_score, f1_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-MIN_TRAINING_ROWS = 3  # of a class with fewer a probe learns the rows, not the class
+from vitrina.evaluation.measurement import Metrics
+
+MIN_TRAINING_ROWS = 3  # per class; with fewer, a probe memorises the rows
 MAX_ITERATIONS = 1_000
-C = 0.1  # regularised more than by default: embeddings can have more dimensions than rows
+C = 0.1  # more regularisation than the default 1: embeddings can have more dimensions than rows
 
 
 @dataclass(frozen=True)
@@ -22,14 +24,14 @@ class Features:
     image: np.ndarray
 
     def kinds(self) -> dict[str, np.ndarray]:
-        """What a probe is trained on: each embedding, and both side by side."""
+        """The inputs of the probes: each embedding alone, and both concatenated."""
         both = np.concatenate([self.text, self.image], axis=1)
         return {"text": self.text, "image": self.image, "both": both}
 
 
 @dataclass(frozen=True)
 class ProbeRows:
-    """Which rows a probe learns from and is tested on, bool (rows,), and what was left out."""
+    """Masks of the rows that a probe is trained and tested on, bool (rows,), and their counts."""
 
     train: np.ndarray
     test: np.ndarray
@@ -37,12 +39,12 @@ class ProbeRows:
 
     @property
     def enough(self) -> bool:
-        """Whether there are two classes to tell apart and something to test on."""
+        """Whether there are at least two classes, and rows to test on."""
         return self.counts["probe_classes"] >= 2 and self.counts["probe_test_rows"] > 0
 
 
 def probe_rows(train_labels: Sequence[str], test_labels: Sequence[str]) -> ProbeRows:
-    """The rows whose class occurs at least three times in training; an empty label is no class."""
+    """The rows whose class has at least three training rows; an empty label is no class."""
     train, test = np.array(train_labels, dtype=object), np.array(test_labels, dtype=object)
     names, sizes = np.unique(train[train != ""], return_counts=True)
     common = names[sizes >= MIN_TRAINING_ROWS]
@@ -60,40 +62,40 @@ def probe_rows(train_labels: Sequence[str], test_labels: Sequence[str]) -> Probe
 
 def linear_probe(
     train: Features, train_labels: Sequence[str], test: Features, test_labels: Sequence[str]
-) -> dict[str, float]:
+) -> Metrics:
     """Accuracy, macro and weighted F1 of logistic regressions on text, image and both.
 
-    Features are standardised on the training rows. Keys:
-    ``probe_{text,image,both}_{accuracy,macro_f1,weighted_f1}``. F1 is over the classes that the
-    tested rows have or are given.
+    Features are standardised with the mean and deviation of the training rows. Keys:
+    ``probe_{text,image,both}_{accuracy,macro_f1,weighted_f1}``. F1 averages over the classes that
+    occur among the test labels or the predictions.
     """
-    scores: dict[str, float] = {}
-    tested = test.kinds()
+    scores: Metrics = {}
+    test_features = test.kinds()
     for kind, features in train.kinds().items():
         probe = make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=MAX_ITERATIONS))
         probe.fit(features, list(train_labels))
-        named = _scores(list(test_labels), probe.predict(tested[kind]))
-        scores |= {f"probe_{kind}_{name}": value for name, value in named.items()}
+        of_kind = _scores(list(test_labels), probe.predict(test_features[kind]))
+        scores |= {f"probe_{kind}_{name}": value for name, value in of_kind.items()}
     return scores
 
 
 def zero_shot(
     image: np.ndarray, class_text: np.ndarray, classes: Sequence[str], labels: Sequence[str]
-) -> dict[str, float]:
-    """How often the nearest class name of an image is its class; a row without label is left out.
+) -> Metrics:
+    """Accuracy and F1 of giving each image the class whose name is nearest to it.
 
-    ``image`` float32 (rows, dim) and ``class_text`` float32 (classes, dim), unit length. Keys:
-    ``zero_shot_{accuracy,macro_f1,weighted_f1}``.
+    ``image`` float32 (rows, dim) and ``class_text`` float32 (classes, dim), of unit length. Rows
+    with an empty label are left out. Keys: ``zero_shot_{accuracy,macro_f1,weighted_f1}``.
     """
     labelled = [row for row, label in enumerate(labels) if label]
     nearest = np.argmax(image[labelled] @ class_text.T, axis=1)
-    named = _scores([labels[row] for row in labelled], [classes[one] for one in nearest])
-    return {f"zero_shot_{name}": value for name, value in named.items()}
+    scores = _scores([labels[row] for row in labelled], [classes[index] for index in nearest])
+    return {f"zero_shot_{name}": value for name, value in scores.items()}
 
 
-def _scores(labels: Sequence[str], found: Sequence[str]) -> dict[str, float]:
+def _scores(labels: Sequence[str], predicted: Sequence[str]) -> Metrics:
     return {
-        "accuracy": float(accuracy_score(labels, found)),
-        "macro_f1": float(f1_score(labels, found, average="macro", zero_division=0)),
-        "weighted_f1": float(f1_score(labels, found, average="weighted", zero_division=0)),
+        "accuracy": float(accuracy_score(labels, predicted)),
+        "macro_f1": float(f1_score(labels, predicted, average="macro", zero_division=0)),
+        "weighted_f1": float(f1_score(labels, predicted, average="weighted", zero_division=0)),
     }

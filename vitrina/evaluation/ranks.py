@@ -1,7 +1,8 @@
-"""Exact ranks of right items among all items, from one blocked product of text and image vectors.
+"""Exact ranks of relevant items, from one blocked product of text and image vectors.
 
-A core holds one tile of the score matrix at a time, and the tile serves both directions. Scores
-that float32 cannot tell apart are ties; nothing is sorted, each right item's place is counted.
+Each core holds one tile of the score matrix at a time, and a tile serves both directions. Nothing
+is sorted: a relevant item's rank is the number of scores above its own. Scores that differ by no
+more than float32 rounding are ties.
 """
 
 from collections.abc import Iterator
@@ -13,20 +14,22 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # s
 
 from vitrina.execution.cpu_count import cpu_count
 
-TOP = 10  # the deepest place that any of the metrics looks at
-TIE = 1e-6  # cosines closer than this differ by rounding only
-TILE = (1_024, 2_048)  # 8 MiB of scores: large enough for the product, small enough for the cache
-LANE = 255  # most bytes of 0 or 1 whose sum fits one byte
+TOP = 10  # the lowest rank that any of the metrics looks at
+TIE = 1e-6  # cosines closer than this differ only by rounding
+# Rows and columns of a tile: 8 MiB of scores, large enough for an efficient product and small
+# enough for the cache. Below 2**16, because counts within a tile are uint16.
+TILE = (1_024, 2_048)
 
 
 @dataclass(frozen=True)
 class RelevantScores:
-    """Cosines of the queries' best right items.
+    """Cosines of each query with its best relevant items, at most ``TOP`` of them.
 
-    ``score`` float32 (queries, depth), not rising, +inf beyond the last; ``copies`` int64
-    of the same shape: how many right items a column stands for (in the last column those that tie
-    with it, elsewhere 1, beyond the last item 0); ``relevant`` and ``tied_with_best`` int64
-    (queries,): how many items are right, and how many of those tie with the best.
+    ``score`` float32 (queries, depth): in descending order, +inf where a query has fewer relevant
+    items. ``copies`` int64 (queries, depth): how many relevant items a column stands for; 1, in the
+    last column all that tie with it, and 0 where there is no item. ``relevant`` int64 (queries,):
+    the number of relevant items. ``tied_with_best`` int64 (queries,): how many of them tie with the
+    best one, itself included.
     """
 
     score: np.ndarray
@@ -37,10 +40,10 @@ class RelevantScores:
 
 @dataclass(frozen=True)
 class Ranks:
-    """Where the right items of each query stand among all items.
+    """The ranks of each query's best relevant items among all items.
 
-    ``higher`` and ``tied`` are int64 (queries, depth): how many items score higher than a right
-    item, and how many the same as it, itself included (0 beyond the last right item).
+    ``higher`` and ``tied`` int64 (queries, depth): how many items score higher than the relevant
+    item, and how many tie with it, itself included (0 where there is no item).
     """
 
     higher: np.ndarray
@@ -51,38 +54,37 @@ class Ranks:
 def rank_both_ways(
     text: np.ndarray, image: np.ndarray, group: np.ndarray | None = None
 ) -> tuple[Ranks, Ranks]:
-    """Ranks of images for every text, and of texts for every image.
+    """Ranks of the images for every text, and of the texts for every image.
 
-    ``text`` and ``image`` are float32 (rows, dim) of unit length, arrays or CPU tensors, row by row
-    a pair; items of equal ``group`` (rows,) are right for each other, by default only a row's own.
-    Time is that of the product; memory is a tile per core and a few numbers per row. Raises
-    ValueError for other shapes, vectors that are not of unit length, or NaN.
+    ``text`` and ``image``: float32 (rows, dim) of unit length, arrays or CPU tensors; row i of both
+    is a pair. ``group`` int64 (rows,): items of the same group are relevant to each other; without
+    it only the pair itself is. Takes about the time of the matrix product, and memory for a tile
+    per core and a few numbers per row. Raises ValueError for mismatched shapes, vectors that are
+    not of unit length, or NaN.
     """
     text, image = np.asarray(text, np.float32), np.asarray(image, np.float32)
     _check(text, image, group)
     members = list(_members(group, len(text)))
-    to_image, to_text = (
-        _relevant_scores(text, image, members),
-        _relevant_scores(image, text, members),
-    )
-    for_text, for_image = (
+    to_image = _relevant_scores(text, image, members)
+    to_text = _relevant_scores(image, text, members)
+    text_counts, image_counts = (
         np.zeros((2, *side.score.shape), np.int64) for side in (to_image, to_text)
     )
 
     def count(rows: slice) -> tuple[slice, np.ndarray, np.ndarray]:
-        own, others = np.zeros_like(for_text[:, rows]), np.zeros_like(for_image)
+        for_texts, for_images = np.zeros_like(text_counts[:, rows]), np.zeros_like(image_counts)
         for columns in _blocks(len(image), TILE[1]):
             scores = text[rows] @ image[columns].T
-            own += _at_least(scores, to_image.score[rows], axis=1)
-            others[:, columns] = _at_least(scores, to_text.score[columns], axis=0)
-        return rows, own, others
+            for_texts += _count_scores(scores, to_image.score[rows], axis=1)
+            for_images[:, columns] = _count_scores(scores, to_text.score[columns], axis=0)
+        return rows, for_texts, for_images
 
-    # A core per block of rows: BLAS alone would leave the counting to one core.
+    # One core per block of rows: BLAS threads alone would leave the counting to one core.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(cpu_count()) as pool:
-        for rows, own, others in pool.map(count, _blocks(len(text), TILE[0])):
-            for_text[:, rows] = own
-            for_image += others
-    return _ranks(to_image, *for_text), _ranks(to_text, *for_image)
+        for rows, for_texts, for_images in pool.map(count, _blocks(len(text), TILE[0])):
+            text_counts[:, rows] = for_texts
+            image_counts += for_images
+    return _ranks(to_image, *text_counts), _ranks(to_text, *image_counts)
 
 
 def _check(text: np.ndarray, image: np.ndarray, group: np.ndarray | None) -> None:
@@ -91,13 +93,13 @@ def _check(text: np.ndarray, image: np.ndarray, group: np.ndarray | None) -> Non
     if group is not None and group.shape != (len(text),):
         raise ValueError(f"group {group.shape} is not one label for each of {len(text)} rows")
     for name, vectors in (("text", text), ("image", image)):
-        length = np.einsum("nd,nd->n", vectors, vectors)
-        if not np.allclose(length, 1, atol=1e-2):  # half precision passes, NaN fails
+        squared_length = np.einsum("nd,nd->n", vectors, vectors)
+        if not np.allclose(squared_length, 1, atol=1e-2):  # half precision passes, NaN fails
             raise ValueError(f"{name} vectors are not of unit length (or hold NaN)")
 
 
 def _members(group: np.ndarray | None, rows: int) -> Iterator[np.ndarray]:
-    """The rows of each group: first all groups of one as a single array, then the others."""
+    """The rows of each group: first all groups of one row in a single array, then the others."""
     if group is None:
         yield np.arange(rows)
         return
@@ -111,7 +113,7 @@ def _members(group: np.ndarray | None, rows: int) -> Iterator[np.ndarray]:
 def _relevant_scores(
     query: np.ndarray, item: np.ndarray, members: list[np.ndarray]
 ) -> RelevantScores:
-    """The best scores of right items; ``members`` as :func:`_members` gives them."""
+    """The scores of the relevant items; ``members`` as :func:`_members` gives them."""
     rows = len(query)
     depth = min(TOP, max(1, *map(len, members[1:]))) if members[1:] else 1
     score = np.full((rows, depth), np.inf, np.float32)
@@ -134,40 +136,33 @@ def _relevant_scores(
     return RelevantScores(score, copies, relevant, tied)
 
 
-def _at_least(scores: np.ndarray, relevant: np.ndarray, axis: int) -> np.ndarray:
-    """How many scores along an axis are not below, and how many are above, each right score.
+def _count_scores(scores: np.ndarray, relevant: np.ndarray, axis: int) -> np.ndarray:
+    """Along an axis, how many scores are not lower, and how many higher, than each relevant score.
 
-    ``scores`` (texts, images); ``relevant`` (queries, depth), the queries being texts for axis 1 and
+    ``scores`` (texts, images); ``relevant`` (queries, depth): the queries are texts for axis 1,
     images for axis 0. Returns int64 (2, queries, depth).
     """
     counts = np.zeros((2, *relevant.shape), np.int64)
-    for place in range(relevant.shape[1]):
-        have = np.flatnonzero(np.isfinite(relevant[:, place]))
-        if not len(have):
+    for column in range(relevant.shape[1]):
+        queries = np.flatnonzero(np.isfinite(relevant[:, column]))
+        if not len(queries):
             break
-        own = scores if len(have) == len(relevant) else np.take(scores, have, axis=1 - axis)
-        limit = np.expand_dims(relevant[have, place], axis)
-        counts[0, have, place] = _count(own >= limit - np.float32(TIE), axis)
-        counts[1, have, place] = _count(own > limit + np.float32(TIE), axis)
+        all_have = len(queries) == len(relevant)
+        own = scores if all_have else np.take(scores, queries, axis=1 - axis)
+        limit = np.expand_dims(relevant[queries, column], axis)
+        counts[0, queries, column] = _count(own >= limit - np.float32(TIE), axis)
+        counts[1, queries, column] = _count(own > limit + np.float32(TIE), axis)
     return counts
 
 
 def _count(flags: np.ndarray, axis: int) -> np.ndarray:
-    """``np.count_nonzero(flags, axis)`` of a 2-D array, adding eight flags at a time."""
-    rows, columns = flags.shape
-    words = np.pad(flags, ((0, 0), (0, -columns % 8))) if columns % 8 else flags
-    words = words.view(np.uint64)
-    blocks = _blocks(words.shape[axis], LANE)
-    sums = [np.add.reduce(words[:, at] if axis else words[at], axis=axis) for at in blocks]
-    lanes = np.stack(sums).view(np.uint8)
-    if axis:
-        lanes = lanes.reshape(len(sums), rows, 8).transpose(0, 2, 1).reshape(-1, rows)
-    counts: np.ndarray = lanes.sum(axis=0, dtype=np.int64)
-    return counts if axis else counts[:columns]
+    """``np.count_nonzero`` of at most 65,535 flags along an axis, in a quarter of its time."""
+    counts: np.ndarray = np.add.reduce(flags, axis=axis, dtype=np.uint16)
+    return counts
 
 
-def _ranks(relevant: RelevantScores, not_below: np.ndarray, higher: np.ndarray) -> Ranks:
-    return Ranks(higher, not_below - higher, relevant)
+def _ranks(relevant: RelevantScores, not_lower: np.ndarray, higher: np.ndarray) -> Ranks:
+    return Ranks(higher, not_lower - higher, relevant)
 
 
 def _blocks(length: int, size: int) -> Iterator[slice]:

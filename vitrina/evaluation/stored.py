@@ -1,4 +1,4 @@
-"""The metrics of one model on one table: stored ones, or measured now."""
+"""The measurement of one model on one table, from the store or made now."""
 
 import logging
 from typing import Any
@@ -20,7 +20,7 @@ MEASURE = Stage("measure", Measurement, "vitrina.evaluation.measure:measure")
 MEASUREMENT = "measurement.json"
 
 
-def measured(
+def find_or_measure(
     table: TableRef,
     model: ModelResult,
     store: Store,
@@ -28,9 +28,9 @@ def measured(
     *,
     refresh: bool = False,
 ) -> Measurement:
-    """The metrics of a model: stored ones for the same rows, weights and code, or new ones.
+    """The stored measurement of the same rows, weights, parameters and code, or else a new one.
 
-    A base model is measured once, however often it is fine-tuned.
+    So a base model is measured once, however often it is fine-tuned. ``refresh`` measures again.
     """
 
     def make(artifact: Artifact) -> tuple[Measurement, list[str]]:
@@ -40,9 +40,10 @@ def measured(
 
         logger.info("evaluate: measuring %s", model.folder)
         loaded = load_folder(local_model(model.folder))
-        found = measure(read_table(to_path(table.path)), loaded, config.evaluate, config.split)
-        write_json(artifact.path / MEASUREMENT, found.model_dump(mode="json"))
-        return found, [MEASUREMENT]
+        rows = read_table(to_path(table.path))
+        measurement = measure(rows, loaded, config.evaluate, config.split)
+        write_json(artifact.path / MEASUREMENT, measurement.model_dump(mode="json"))
+        return measurement, [MEASUREMENT]
 
     inputs = measuring_inputs(table, model, config)
     return MEASURE.find_or_make(store, inputs, make, refresh=refresh).result

@@ -1,4 +1,4 @@
-"""The metrics of two models side by side, and how far they can be trusted."""
+"""The metrics of two models side by side, and how precise they are."""
 
 import logging
 import math
@@ -11,11 +11,11 @@ from vitrina.evaluation.measurement import Measurement
 
 logger = logging.getLogger(__name__)
 
-FEW_PRODUCTS = 30  # with fewer, the interval of a recall of one half is wider than ±0.18
+FEW_PRODUCTS = 30  # with fewer, the 95% interval of a recall of 0.5 is wider than ±0.18
 
 
 def evaluation(before: Measurement, after: Measurement, config: MeasureConfig) -> dict[str, Any]:
-    """The content of evaluation.json: the metrics of both models, counts of rows, parameters."""
+    """The content of evaluation.json: the metrics of both models, row counts and parameters."""
     return {
         "before": before.metrics,
         "after": after.metrics,
@@ -25,31 +25,31 @@ def evaluation(before: Measurement, after: Measurement, config: MeasureConfig) -
     }
 
 
-def uncertainty(products: int) -> float:
-    """Half the width of the 95% interval of a recall of one half, where it is widest.
+def recall_interval(products: int) -> float:
+    """Half the width of the 95% confidence interval of recall, at a recall of 0.5, its widest.
 
-    The normal approximation, 1.96 sqrt(p (1 - p) / n), over products, because listings of one
-    product are right or wrong together.
+    By the normal approximation, 1.96 sqrt(p (1 - p) / n). n is the number of products, not of
+    listings, because the listings of a product are found or missed together.
     """
     return 1.96 * math.sqrt(0.25 / products)
 
 
-def warn_of_few(products: int) -> None:
-    """Warn where the metrics, and with them the gate, rest on too few products."""
+def warn_if_few(products: int) -> None:
+    """Log a warning if too few products are held out for reliable metrics and a reliable gate."""
     if products < FEW_PRODUCTS:
         logger.warning(
             "evaluate: only %d products are held out: recall has a 95%% interval of ±%.2f. "
             "Raise train.test_fraction, or use a larger catalogue.",
             products,
-            uncertainty(products),
+            recall_interval(products),
         )
 
 
 def check_labels(columns: Sequence[str], config: EvaluateConfig) -> None:
-    """Refuse a label column that was named and is not there; the default one may be missing."""
+    """Raise UserError if the label column was set and is missing; the default one may be."""
     default = EvaluateConfig.model_fields["label_column"].default
     if config.label_column not in (default, *columns):
         raise UserError(
-            f"The catalogue has no column {config.label_column!r} for the probe's classes; it has: "
-            f"{', '.join(columns)}. Set evaluate.label_column."
+            f"The catalogue has no column {config.label_column!r} with the classes of the linear "
+            f"probe; it has: {', '.join(columns)}. Set evaluate.label_column."
         )

@@ -1,1 +1,1 @@
-"""Which model is the current one."""
+"""Which model is the current one, and when a new one replaces it."""

@@ -1,1 +1,1 @@
-"""Reports: tables, plots and the page of a run."""
+"""Tables, plots and the HTML report of a run."""

@@ -1,4 +1,4 @@
-"""The contact sheet: held-out titles, each with its own image and the nearest ones."""
+"""The contact sheet: held-out titles, each with its own image and the nearest images."""
 
 import textwrap
 from collections.abc import Sequence
@@ -11,39 +11,16 @@ from PIL import Image, ImageOps
 
 from vitrina.catalog.processed_table import IMAGE_PATH, TITLE
 from vitrina.evaluation.measurement import Measurement
+from vitrina.images.load import read_image
 from vitrina.reporting.plots import DPI, INK, PALE, to_png
 
-
-def draw_contact_sheet(table: pd.DataFrame, measurement: Measurement) -> bytes:
-    """PNG: for each example its title, its own image and the nearest ones, right ones framed."""
-    # torch and matplotlib cost seconds; help and wrong arguments answer without them
-    from vitrina.images.load import read_image
-
-    paths, titles = table[IMAGE_PATH], table[TITLE]
-    rows = [
-        SheetRow(
-            title=str(titles.iloc[example.row]),
-            image=read_image(paths.iloc[example.row]),
-            rank=example.rank,
-            found=[
-                Found(read_image(paths.iloc[row]), relevant, cosine)
-                for row, relevant, cosine in zip(
-                    example.found, example.relevant, example.cosine, strict=True
-                )
-            ],
-        )
-        for example in measurement.examples
-    ]
-    return contact_sheet(rows)
-
-
-RIGHT = "#2a9d4a"
-SHOWN_SIDE = 160  # pixels of an image on the contact sheet
+RELEVANT = "#2a9d4a"  # green
+IMAGE_SIDE = 160  # pixels
 
 
 @dataclass(frozen=True)
-class Found:
-    """An image that a title found."""
+class NearestImage:
+    """An image near a title, and whether it shows the title's product."""
 
     image: Image.Image
     relevant: bool
@@ -52,17 +29,40 @@ class Found:
 
 @dataclass(frozen=True)
 class SheetRow:
-    """A title, its own image, the rank of the first right one, and the nearest images."""
+    """A title, its own image, the rank of the first relevant image, and the nearest images."""
 
     title: str
     image: Image.Image
     rank: int
-    found: Sequence[Found]
+    nearest: Sequence[NearestImage]
+
+
+def draw_contact_sheet(table: pd.DataFrame, measurement: Measurement) -> bytes:
+    """The contact sheet of a measurement's examples as a PNG; ``table`` is the measured one."""
+    paths, titles = table[IMAGE_PATH], table[TITLE]
+    rows = [
+        SheetRow(
+            title=str(titles.iloc[example.row]),
+            image=read_image(paths.iloc[example.row]),
+            rank=example.rank,
+            nearest=[
+                NearestImage(read_image(paths.iloc[row]), relevant, cosine)
+                for row, relevant, cosine in zip(
+                    example.nearest, example.relevant, example.cosine, strict=True
+                )
+            ],
+        )
+        for example in measurement.examples
+    ]
+    return contact_sheet(rows)
 
 
 def contact_sheet(rows: Sequence[SheetRow]) -> bytes:
-    """A row per title: its text, its own image, and the nearest ones, right ones framed green."""
-    columns = max(len(row.found) for row in rows)
+    """A PNG with a row per title: its text, its own image and the nearest ones, best first.
+
+    Relevant images have a green frame; below each is its cosine with the title.
+    """
+    columns = max(len(row.nearest) for row in rows)
     width, height = 2.6 + 1.25 * (columns + 1), 1.55 * len(rows) + 0.4
     figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
     grid = figure.add_gridspec(
@@ -80,16 +80,16 @@ def contact_sheet(rows: Sequence[SheetRow]) -> bytes:
         cells = [figure.add_subplot(grid[line, column]) for column in range(columns + 2)]
         _title(cells[0], row)
         _image(cells[1], row.image, PALE, 0.8, "")
-        for cell, found in zip(cells[2:], row.found, strict=False):
-            colour, line_width = (RIGHT, 3.5) if found.relevant else (PALE, 0.8)
-            _image(cell, found.image, colour, line_width, f"{found.cosine:.2f}")
-        for cell in cells[2 + len(row.found) :]:
+        for cell, near in zip(cells[2:], row.nearest, strict=False):
+            colour, line_width = (RELEVANT, 3.5) if near.relevant else (PALE, 0.8)
+            _image(cell, near.image, colour, line_width, f"{near.cosine:.2f}")
+        for cell in cells[2 + len(row.nearest) :]:
             cell.set_axis_off()
         if line == 0:
             cells[1].set_title("its image", fontsize=9, color=INK)
             cells[2].set_title("nearest", fontsize=9, color=INK)
-            for place, cell in enumerate(cells[3:], start=2):
-                cell.set_title(str(place), fontsize=9, color=INK)
+            for rank, cell in enumerate(cells[3:], start=2):
+                cell.set_title(str(rank), fontsize=9, color=INK)
     return to_png(figure)
 
 
@@ -102,16 +102,16 @@ def _title(cell: Axes, row: SheetRow) -> None:
         color=INK,
         va="top",
         transform=cell.transAxes,
-        parse_math=False,  # a title with a price in $ is no formula
+        parse_math=False,  # dollar signs in a title are prices, not TeX
     )
     verdict = "found first" if row.rank == 1 else f"found at rank {row.rank:,}"
-    colour = RIGHT if row.rank == 1 else "#888888"
+    colour = RELEVANT if row.rank == 1 else "#888888"
     cell.text(0, 0.02, verdict, fontsize=8, color=colour, va="bottom", transform=cell.transAxes)
 
 
 def _image(cell: Axes, image: Image.Image, colour: str, line_width: float, caption: str) -> None:
-    side = (SHOWN_SIDE, SHOWN_SIDE)
-    cell.imshow(ImageOps.pad(image, side, color="white"), interpolation="antialiased")
+    square = ImageOps.pad(image, (IMAGE_SIDE, IMAGE_SIDE), color="white")
+    cell.imshow(square, interpolation="antialiased")
     cell.set_xticks([])
     cell.set_yticks([])
     cell.set_xlabel(caption, fontsize=7.5, color=INK, labelpad=3)

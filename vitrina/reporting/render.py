@@ -1,4 +1,4 @@
-"""How a report is shown: as tables on a terminal, as Markdown, and as a page that stands alone."""
+"""Render a report: tables on a terminal, Markdown, or a self-contained HTML page."""
 
 import base64
 import html
@@ -10,13 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-
-def data_uri(image: bytes, kind: str = "png") -> str:
-    """An image as an address that holds it."""
-    return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"
-
-
-UNBROKEN = 10_000  # characters in a line
+NO_WRAP = 10_000  # characters per line, more than any path has
 
 TEMPLATE = Template("""<!doctype html>
 <html lang="en">
@@ -52,9 +46,14 @@ $figures
 """)
 
 
+def data_uri(image: bytes, kind: str = "png") -> str:
+    """A ``data:`` URI that contains the image."""
+    return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"
+
+
 @dataclass(frozen=True)
 class Section:
-    """A small table: its title, the names of its columns, and its cells as text."""
+    """A table with a title: column names (all empty: no header row) and cells as text."""
 
     title: str
     header: tuple[str, ...]
@@ -62,44 +61,47 @@ class Section:
 
 
 def terminal() -> Console:
-    """Standard output; read by a program, its lines are as long as need be: no path is broken."""
+    """A console on standard output; lines wrap only on a terminal, so programs read whole paths."""
     console = Console()
-    return console if console.is_terminal else Console(width=UNBROKEN)
+    return console if console.is_terminal else Console(width=NO_WRAP)
 
 
 def terminal_table(section: Section) -> Table:
-    """A section for ``rich.console.Console.print``."""
-    named = any(section.header)
+    """A section for ``rich.console.Console.print``.
+
+    With a header row, all columns but the first hold numbers and are right-aligned.
+    """
+    has_header = any(section.header)
     title = f"\n{section.title}"
     table = Table(title=title, title_justify="left", title_style="bold", box=None)
-    table.show_header, table.pad_edge = named, False
-    for place, name in enumerate(section.header):
-        number = named and place > 0
+    table.show_header, table.pad_edge = has_header, False
+    for index, name in enumerate(section.header):
+        is_number = has_header and index > 0
         table.add_column(
-            name, justify="right" if number else "left", overflow="fold", no_wrap=number
+            name, justify="right" if is_number else "left", overflow="fold", no_wrap=is_number
         )
     for row in section.rows:
         table.add_row(*(Text(cell) for cell in row))
     return table
 
 
-def markdown(parts: Sequence[Section]) -> str:
+def markdown(sections: Sequence[Section]) -> str:
     """The sections as Markdown tables."""
-    return "\n\n".join(f"## {one.title}\n\n{_markdown_table(one)}" for one in parts) + "\n"
+    return "\n\n".join(f"## {one.title}\n\n{_markdown_table(one)}" for one in sections) + "\n"
 
 
 def _markdown_table(section: Section) -> str:
     def line(cells: Sequence[str]) -> str:
         return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
-    right = "---:" if any(section.header) else "---"
-    rule = line(["---"] + [right] * (len(section.header) - 1))
+    alignment = "---:" if any(section.header) else "---"
+    rule = line(["---"] + [alignment] * (len(section.header) - 1))
     return "\n".join([line(section.header), rule, *map(line, section.rows)])
 
 
-def html_page(title: str, parts: Sequence[Section], images: Mapping[str, bytes]) -> str:
-    """One page with the sections and the PNGs by their captions; it loads nothing from outside."""
-    tables = "\n".join(_html_table(one) for one in parts)
+def html_page(title: str, sections: Sequence[Section], images: Mapping[str, bytes]) -> str:
+    """A page with the sections and with PNGs by caption; it loads nothing from other files."""
+    tables = "\n".join(_html_table(one) for one in sections)
     figures = "\n".join(
         f"<figure><figcaption>{html.escape(caption)}</figcaption>"
         f'<img src="{data_uri(png)}" alt="{html.escape(caption)}"></figure>'
@@ -112,10 +114,10 @@ def _html_table(section: Section) -> str:
     def line(tag: str, cells: Sequence[str]) -> str:
         return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
 
-    named = any(section.header)
-    head = f"<thead>{line('th', section.header)}</thead>" if named else ""
+    has_header = any(section.header)
+    head = f"<thead>{line('th', section.header)}</thead>" if has_header else ""
     body = "\n".join(line("td", row) for row in section.rows)
-    kind = "numbers" if named else "words"
+    kind = "numbers" if has_header else "words"
     return (
         f"<section><h2>{html.escape(section.title)}</h2>"
         f'<table class="{kind}">{head}<tbody>{body}</tbody></table></section>'

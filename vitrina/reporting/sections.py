@@ -1,13 +1,10 @@
-"""What a run came to: a table on the terminal, a page, and what the Prefect UI shows.
-
-All three are written from the same sections; the page holds its images and needs nothing else.
-"""
+"""The sections of a run's report, shown on the terminal, in report.html and in the Prefect UI."""
 
 from collections.abc import Mapping
 
 from rich.console import Group
 
-from vitrina.evaluation.summary import uncertainty
+from vitrina.evaluation.summary import recall_interval
 from vitrina.reporting.render import Section, html_page, terminal, terminal_table
 from vitrina.results import EmbedResult, EvaluateResult, PipelineResult, ResizeResult, TrainResult
 
@@ -39,7 +36,7 @@ METRICS = {
 
 
 def sections(result: PipelineResult, seconds: Mapping[str, float]) -> list[Section]:
-    """Everything a reader wants to know first; ``seconds`` by stage, in their order."""
+    """All sections of a pipeline run; ``seconds`` by stage, in the order of the stages."""
     return [
         rows_section(result.resized),
         metrics_section(result.evaluated),
@@ -50,7 +47,7 @@ def sections(result: PipelineResult, seconds: Mapping[str, float]) -> list[Secti
 
 
 def rows_section(resized: ResizeResult) -> Section:
-    """Rows in, rejected by reason, kept."""
+    """Rows of the catalogue, rejected rows by reason, and rows kept."""
     rejected = sorted(resized.reasons.items(), key=lambda one: (-one[1], one[0]))
     rows = [
         ("in the catalogue", f"{resized.rows_in:,}"),
@@ -61,28 +58,28 @@ def rows_section(resized: ResizeResult) -> Section:
 
 
 def metrics_section(evaluated: EvaluateResult) -> Section:
-    """Held-out figures before and after fine-tuning; those that were not measured are left out."""
+    """Held-out metrics before and after fine-tuning; those not measured are left out."""
     before, after = evaluated.before, evaluated.after
     rows = [
-        (words, _guess(name, after), _number(name, before), _number(name, after))
-        for name, words in METRICS.items()
+        (label, _chance(name, after), _number(name, before), _number(name, after))
+        for name, label in METRICS.items()
         if name in before and name in after
     ]
-    listings, products = (evaluated.counts[f"ranked_{what}"] for what in ("rows", "products"))
+    listings, products = (evaluated.counts[f"ranked_{unit}"] for unit in ("rows", "products"))
     title = (
         f"Held-out products: {products:,} with {listings:,} listings, "
-        f"a recall is known to ±{uncertainty(products):.2f}"
+        f"recall has a 95% interval of ±{recall_interval(products):.2f}"
     )
-    return Section(title, ("", "guessing", "before", "after"), rows)
+    return Section(title, ("", "chance", "before", "after"), rows)
 
 
 def model_section(result: PipelineResult) -> Section:
-    """The best epoch, and whether the new model embeds."""
+    """The best epoch, and whether the new model was promoted."""
     trained, promoted = result.trained, result.promoted
     rows = [
         ("best epoch", f"{trained.best_epoch} of {trained.epochs}"),
         ("new model", "promoted" if promoted.promoted else "not promoted"),
-        ("because", promoted.reason),
+        ("reason", promoted.reason),
     ]
     return Section("Model", ("", ""), rows)
 
@@ -94,13 +91,13 @@ def times_section(seconds: Mapping[str, float]) -> Section:
 
 
 def paths_section(result: PipelineResult) -> Section:
-    """Where everything is."""
+    """Where the results are."""
     rows = [
         ("processed table", result.resized.csv),
         ("rejected rows", result.resized.rejected),
         ("checkpoint", result.trained.checkpoint),
         ("fine-tuned ruCLIP", result.trained.model.folder),
-        ("ruCLIP that embeds", result.promoted.model.folder),
+        ("current ruCLIP", result.promoted.model.folder),
         ("embeddings", result.embedded.npz),
         ("metrics", result.evaluated.report),
         ("this report", result.report),
@@ -109,7 +106,7 @@ def paths_section(result: PipelineResult) -> Section:
 
 
 def training_section(trained: TrainResult) -> Section:
-    """The best epoch, its validation figures, and where the model lies."""
+    """The best epoch, its validation metrics, and where the model is."""
     rows = [
         ("best epoch", f"{trained.best_epoch} of {trained.epochs}"),
         *((name, f"{value:.3f}") for name, value in trained.metrics.items()),
@@ -120,11 +117,11 @@ def training_section(trained: TrainResult) -> Section:
 
 
 def embeddings_section(embedded: EmbedResult) -> Section:
-    """How many vectors there are, and where."""
+    """How many rows were embedded, and where the embeddings are."""
     rows = [
         ("rows", f"{embedded.rows:,}"),
         ("computed in this run", f"{embedded.rows_embedded:,}"),
-        ("length of a vector", str(embedded.embed_dim)),
+        ("embedding dimension", str(embedded.embed_dim)),
         ("NPZ: text, img, nm", embedded.npz),
         ("Parquet", embedded.parquet),
     ]
@@ -136,7 +133,8 @@ def show_sections(*sections: Section) -> None:
     terminal().print(*map(terminal_table, sections))
 
 
-def _guess(name: str, metrics: Mapping[str, float]) -> str:
+def _chance(name: str, metrics: Mapping[str, float]) -> str:
+    """The chance level of a recall; other metrics have none in the table."""
     if "_recall_at_" not in name:
         return ""
     return _number(f"chance_recall_at_{name.rsplit('_', 1)[1]}", metrics)
@@ -147,11 +145,11 @@ def _number(name: str, metrics: Mapping[str, float]) -> str:
 
 
 def summary(result: PipelineResult, seconds: Mapping[str, float]) -> Group:
-    """All of it for ``rich.console.Console.print``."""
+    """All sections for ``rich.console.Console.print``."""
     return Group(*(terminal_table(section) for section in sections(result, seconds)))
 
 
 def page(result: PipelineResult, seconds: Mapping[str, float], curve: bytes, sheet: bytes) -> str:
-    """report.html: the sections, the training curve and the contact sheet, both PNG."""
-    images = {"Training": curve, "Nearest images of held-out titles, after": sheet}
-    return html_page("Vitrina: a run", sections(result, seconds), images)
+    """The content of report.html; ``curve`` (training) and ``sheet`` (contact sheet) are PNGs."""
+    images = {"Training": curve, "Held-out titles and their nearest images, after": sheet}
+    return html_page("Vitrina run report", sections(result, seconds), images)

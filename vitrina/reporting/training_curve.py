@@ -1,7 +1,4 @@
-"""The images of a run as PNG: loss and recall over steps and mixes, and what titles find.
-
-Figures are made without pyplot, which keeps state of its own and is not made for threads.
-"""
+"""The training curve: loss and recall over the steps, and recall by WiSE-FT alpha."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +20,7 @@ Record = Mapping[str, float]
 
 
 def draw_training(trained: TrainResult) -> bytes:
-    """PNG of the loss and recall of a training, from the files in its folder."""
+    """The training curve as a PNG, from the files in the training's folder."""
     folder = to_path(trained.folder)
     lines = read_bytes(folder / METRICS).decode().splitlines()
     _, progress = RunFolder(folder, key="", inputs={}).read_state()
@@ -31,20 +28,20 @@ def draw_training(trained: TrainResult) -> bytes:
 
 
 def training_curve(
-    records: Sequence[Record], mixes: Mapping[str, Record] = MappingProxyType({})
+    records: Sequence[Record], alpha_metrics: Mapping[str, Record] = MappingProxyType({})
 ) -> bytes:
-    """Loss and learning rate, and recall on the validation rows, over the steps and the mixes.
+    """A PNG with a panel each for the loss, for validation recall and for recall by alpha.
 
     ``records`` are the lines of metrics.jsonl: ``step`` with ``loss`` and ``lr``, or with
-    ``validation/mean_recall_at_{1,5,10}``. ``mixes`` are the validations of WiSE-FT by the part of
-    the fine-tuned weights, "0" to "1".
+    ``validation/mean_recall_at_{1,5,10}``. ``alpha_metrics`` are the validation metrics by WiSE-FT
+    alpha, "0" to "1". A panel without data is left out.
     """
     validated = [one for one in records if "validation/mean_recall_at_1" in one]
     draws: list[Callable[[Axes], None]] = [partial(_loss, records=records)]
     if validated:
         draws.append(partial(_recall, records=validated))
-    if mixes:
-        draws.append(partial(_mixes, mixes=mixes))
+    if alpha_metrics:
+        draws.append(partial(_recall_by_alpha, alpha_metrics=alpha_metrics))
     figure = Figure(figsize=(5 * len(draws), 3.6), dpi=DPI, facecolor="white")
     for panel, draw in zip(figure.subplots(1, len(draws), squeeze=False)[0], draws, strict=True):
         draw(panel)
@@ -54,7 +51,7 @@ def training_curve(
 
 def _loss(panel: Axes, records: Sequence[Record]) -> None:
     steps, loss = _series(records, "loss")
-    _plain(panel, "Loss", "step")
+    _style(panel, "Loss", "step")
     panel.plot(steps, loss, color=LINES["1"], linewidth=1.6, marker="." if len(steps) < 3 else "")
     panel.set_ylim(bottom=0)
     rate = panel.twinx()
@@ -69,25 +66,25 @@ def _loss(panel: Axes, records: Sequence[Record]) -> None:
 
 
 def _recall(panel: Axes, records: Sequence[Record]) -> None:
-    _plain(panel, "Recall, validation rows", "step")
+    _style(panel, "Recall on validation rows", "step")
     for depth in LINES:
         _recall_line(panel, depth, *_series(records, f"validation/mean_recall_at_{depth}"))
     _recall_legend(panel)
 
 
-def _mixes(panel: Axes, mixes: Mapping[str, Record]) -> None:
-    _plain(panel, "Recall by mix", "part of the fine-tuned weights, the rest is the base's")
-    points = sorted((float(mix), metrics) for mix, metrics in mixes.items())
+def _recall_by_alpha(panel: Axes, alpha_metrics: Mapping[str, Record]) -> None:
+    _style(panel, "Recall by WiSE-FT alpha", "alpha: 0 is the base model, 1 the fine-tuned one")
+    points = sorted((float(alpha), metrics) for alpha, metrics in alpha_metrics.items())
     for depth in LINES:
         recall = [metrics[f"mean_recall_at_{depth}"] for _, metrics in points]
-        _recall_line(panel, depth, [mix for mix, _ in points], recall)
+        _recall_line(panel, depth, [alpha for alpha, _ in points], recall)
     _recall_legend(panel)
 
 
-def _recall_line(panel: Axes, depth: str, at: list[float], recall: list[float]) -> None:
-    """One line; its label names the last value."""
+def _recall_line(panel: Axes, depth: str, x: list[float], recall: list[float]) -> None:
+    """The line of recall at ``depth``; its label gives the last value."""
     label = f"@{depth} {recall[-1]:.3f}" if recall else None
-    panel.plot(at, recall, color=LINES[depth], lw=1.6, marker="o", markersize=3, label=label)
+    panel.plot(x, recall, color=LINES[depth], lw=1.6, marker="o", markersize=3, label=label)
 
 
 def _recall_legend(panel: Axes) -> None:
@@ -104,9 +101,9 @@ def _recall_legend(panel: Axes) -> None:
     panel.set_ylim(0, 1.02)
 
 
-def _plain(panel: Axes, title: str, along: str) -> None:
+def _style(panel: Axes, title: str, x_label: str) -> None:
     panel.set_title(title, fontsize=10, color=INK, loc="left")
-    panel.set_xlabel(along, fontsize=8, color=INK)
+    panel.set_xlabel(x_label, fontsize=8, color=INK)
     panel.tick_params(labelsize=8, colors=INK, length=0)
     panel.grid(axis="y", color="#eeeeee", linewidth=0.8)
     panel.set_axisbelow(True)
@@ -116,5 +113,6 @@ def _plain(panel: Axes, title: str, along: str) -> None:
 
 
 def _series(records: Sequence[Record], name: str) -> tuple[list[float], list[float]]:
+    """The steps and values of the records that have this metric."""
     points = [(record["step"], record[name]) for record in records if name in record]
     return [step for step, _ in points], [value for _, value in points]

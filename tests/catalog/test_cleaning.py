@@ -1,4 +1,4 @@
-"""Cleaning a catalogue: which rows stay, what they look like, and what wrong input is told."""
+"""Cleaning a catalogue: which rows are kept, with what content, and which input is refused."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -10,16 +10,13 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from prefect.logging import disable_run_logger
-from prefect.states import State
 from upath import UPath
 
-from tasks.clean import clean
 from vitrina.catalog.cleaning import check_catalog, clean_catalog
 from vitrina.config import CleanConfig
 from vitrina.errors import UserError
 from vitrina.results import CleanResult
-from vitrina.store.artifacts import Artifact, Store
+from vitrina.store.artifacts import Artifact
 from vitrina.store.files import atomic_write, local_read, write_bytes
 from vitrina.store.paths import to_path
 
@@ -27,12 +24,12 @@ GOOD = {"title": "Платье", "description": "Летнее платье"}
 
 
 def write_catalog(path: UPath, **columns: Any) -> UPath:
-    """A Parquet table of the columns; texts that are not given are good ones."""
+    """A Parquet table of the columns; a text column that is not given has good texts."""
     rows = max(len(values) for values in columns.values())
     arrays = {name: pa.array([value] * rows) for name, value in GOOD.items()}
     arrays |= {n: v if isinstance(v, pa.Array) else pa.array(v) for n, v in columns.items()}
-    with atomic_write(path) as aside:
-        pq.write_table(pa.table(arrays), aside)
+    with atomic_write(path) as temp_file:
+        pq.write_table(pa.table(arrays), temp_file)
     return path
 
 
@@ -49,21 +46,23 @@ def cleaned(catalog: UPath, **config: Any) -> tuple[CleanResult, pd.DataFrame, l
         return result, pq.read_table(table).to_pandas(), [(r["nm"], r["reason"]) for r in rows]
 
 
-@pytest.mark.parametrize("dirt", [None, "", " \t\n", "nan", "None", "NULL", "\u200b\ufeff", "<br>"])
+@pytest.mark.parametrize(
+    "missing", [None, "", " \t\n", "nan", "None", "NULL", "\u200b\ufeff", "<br>"]
+)
 @pytest.mark.parametrize("column", ["title", "description"])
 def test_a_row_without_a_text_is_rejected_by_name(
-    tmp_path: Path, column: str, dirt: str | None
+    tmp_path: Path, column: str, missing: str | None
 ) -> None:
-    """Null, blank, the literal nan, zero-width characters and bare mark-up are all no text."""
-    catalog = write_catalog(to_path(tmp_path / "c.parquet"), nm=[1, 2], **{column: ["ok", dirt]})
+    """Null, blank, the word nan, zero-width characters and bare markup all count as missing."""
+    catalog = write_catalog(to_path(tmp_path / "c.parquet"), nm=[1, 2], **{column: ["ok", missing]})
     result, table, rejected = cleaned(catalog)
     assert table["nm"].tolist() == [1]
     assert rejected == [("2", f"missing_{column}")]
     assert result.reasons == {f"missing_{column}": 1}
 
 
-def test_texts_are_normalised(tmp_path: Path) -> None:
-    """HTML, zero-width and decomposed characters are gone from both texts."""
+def test_texts_are_normalized(tmp_path: Path) -> None:
+    """Both texts lose HTML and zero-width characters, and are composed."""
     catalog = write_catalog(
         to_path(tmp_path / "c.parquet"),
         nm=[1],
@@ -74,8 +73,8 @@ def test_texts_are_normalised(tmp_path: Path) -> None:
     assert table.loc[0, ["title", "description"]].tolist() == ["Платье летнее", "Размер < 42 йод"]
 
 
-def test_of_rows_with_one_id_the_first_valid_one_is_kept(tmp_path: Path) -> None:
-    """A row without a title does not take the id from a later row that has one."""
+def test_of_rows_with_one_id_the_first_complete_one_is_kept(tmp_path: Path) -> None:
+    """A row without a title does not make a later row with its id a duplicate."""
     catalog = write_catalog(
         to_path(tmp_path / "c.parquet"), nm=[7, 7, 7, 8], title=[None, "второй", "третий", "др."]
     )
@@ -103,7 +102,7 @@ def test_of_rows_with_one_id_the_first_valid_one_is_kept(tmp_path: Path) -> None
 def test_ids_are_integers_or_text(
     tmp_path: Path, raw: Any, kept: list[Any], reasons: list[str]
 ) -> None:
-    """Floats that are integers become integers, texts keep their zeros, the rest is rejected."""
+    """Integral floats become integers, texts keep leading zeros, the rest is rejected."""
     result, table, rejected = cleaned(write_catalog(to_path(tmp_path / "c.parquet"), nm=raw))
     assert table["nm"].tolist() == kept
     assert [reason for _, reason in rejected] == reasons
@@ -126,10 +125,10 @@ ROWS = st.lists(
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_no_row_is_lost_and_batches_do_not_show(
+def test_no_row_is_lost_whatever_the_batch_size(
     tmp_path: Path, rows: list[dict[str, Any]], batch_rows: int
 ) -> None:
-    """Rows in = kept + rejected for any table, and its content does not depend on batch_rows."""
+    """Rows in = kept + rejected for any table, and the result does not depend on batch_rows."""
     columns = {name: pa.array([row[name] for row in rows], pa.string()) for name in rows[0]}
     catalog = write_catalog(to_path(tmp_path / "c.parquet"), **columns)
     small, table, rejected = cleaned(catalog, batch_rows=batch_rows)
@@ -139,7 +138,7 @@ def test_no_row_is_lost_and_batches_do_not_show(
     assert whole == small
 
 
-def test_other_columns_are_carried_along(tmp_path: Path) -> None:
+def test_other_columns_are_copied(tmp_path: Path) -> None:
     """Every other column keeps its values, whatever its type."""
     catalog = write_catalog(
         to_path(tmp_path / "c.parquet"),
@@ -161,7 +160,7 @@ def test_other_columns_are_carried_along(tmp_path: Path) -> None:
 
 
 def test_columns_may_have_other_names(tmp_path: Path) -> None:
-    """Configured columns get the canonical names; one that had such a name gives way."""
+    """The configured columns get the standard names; another column of such a name is renamed."""
     catalog = write_catalog(
         to_path(tmp_path / "c.parquet"),
         article=["a"],
@@ -184,33 +183,47 @@ def test_columns_may_have_other_names(tmp_path: Path) -> None:
 
 
 def test_a_text_that_is_not_required_may_be_missing(tmp_path: Path) -> None:
-    """With only titles required a catalogue needs no descriptions; they become empty texts."""
+    """If only titles are required, a catalogue needs no descriptions; they become empty texts."""
     catalog = to_path(tmp_path / "c.parquet")
-    with atomic_write(catalog) as aside:
-        pq.write_table(pa.table({"nm": [1], "title": ["Платье"]}), aside)
+    with atomic_write(catalog) as temp_file:
+        pq.write_table(pa.table({"nm": [1], "title": ["Платье"]}), temp_file)
     _, table, _ = cleaned(catalog, required=("title",))
     assert table.loc[0, "description"] == ""
 
 
 @pytest.mark.parametrize("kind", [pa.binary(), pa.binary_view()])
 def test_texts_stored_as_bytes_are_read(tmp_path: Path, kind: pa.DataType) -> None:
-    """Some writers store text as bytes; what is no UTF-8 in it costs the letter, not the run."""
+    """Some writers store text as bytes; invalid UTF-8 in it is replaced."""
     titles = pa.array(["Платье".encode() + b"\xff"], kind)
     catalog = write_catalog(to_path(tmp_path / "c.parquet"), nm=[1], title=titles)
     _, table, _ = cleaned(catalog)
     assert table.loc[0, "title"] == "Платье\ufffd"
 
 
-def test_a_carried_text_that_is_no_utf8_is_repaired(tmp_path: Path) -> None:
-    """Else the CSV could not be written, nor read."""
+def test_invalid_utf8_in_other_columns_is_replaced(tmp_path: Path) -> None:
+    """The CSV could not be written otherwise."""
     brands = pa.array([b"ok", b"\xff!", None]).view(pa.string())
     catalog = write_catalog(to_path(tmp_path / "c.parquet"), nm=[1, 2, 3], brand=brands)
     _, table, _ = cleaned(catalog)
     assert table["brand"].tolist()[:2] == ["ok", "\ufffd!"]
 
 
+def test_a_null_id_is_rejected_without_a_name(tmp_path: Path) -> None:
+    """A missing id has nothing to show in the rejected rows; an invalid one is shown as it is."""
+    catalog = write_catalog(to_path(tmp_path / "c.parquet"), nm=[1.0, None, 2.5])
+    _, table, rejected = cleaned(catalog)
+    assert table["nm"].tolist() == [1]
+    assert rejected == [(None, "missing_id"), ("2.5", "invalid_id")]
+
+
+def test_reasons_are_counted_by_their_plain_names(tmp_path: Path) -> None:
+    """The result is logged and stored as JSON: an enum would show as code."""
+    result, _, _ = cleaned(write_catalog(to_path(tmp_path / "c.parquet"), nm=[1, 1, None]))
+    assert repr(result.reasons) == "{'duplicate_id': 1, 'missing_id': 1}"
+
+
 def test_a_catalogue_without_usable_rows_gives_an_empty_table(tmp_path: Path) -> None:
-    """Nothing is kept, everything is named."""
+    """Nothing is kept, and every row has its reason."""
     result, table, _ = cleaned(
         write_catalog(to_path(tmp_path / "c.parquet"), nm=[1, 2], title=["", None])
     )
@@ -230,7 +243,7 @@ def test_a_catalogue_without_usable_rows_gives_an_empty_table(tmp_path: Path) ->
 def test_a_catalogue_with_the_wrong_columns_is_refused(
     tmp_path: Path, columns: Any, config: Any, message: str
 ) -> None:
-    """The message names the column, what there is, and the setting; nothing is written."""
+    """The message names the column, what there is instead and the setting; nothing is written."""
     catalog = write_catalog(to_path(tmp_path / "c.parquet"), **columns)
     with pytest.raises(UserError, match=message):
         check_catalog(catalog, CleanConfig(**config))
@@ -239,8 +252,8 @@ def test_a_catalogue_with_the_wrong_columns_is_refused(
     assert not (tmp_path / "cleaned").exists()
 
 
-def test_what_is_no_parquet_file_is_refused(place: UPath) -> None:
-    """A CSV, a damaged file, a folder or nothing at all: a message that names the file."""
+def test_a_file_other_than_parquet_is_refused(place: UPath) -> None:
+    """A CSV, a damaged file, a missing one or a folder: the message names it."""
     write_bytes(place / "c.csv", b"nm,title\n1,a\n")
     whole = write_catalog(place / "whole.parquet", nm=list(range(5_000)))
     with local_read(whole) as local:
@@ -258,28 +271,14 @@ def test_what_is_no_parquet_file_is_refused(place: UPath) -> None:
 
 
 def test_local_and_s3_give_the_same(place: UPath) -> None:
-    """The catalogue and the tables may be in a bucket."""
+    """The catalogue and the tables can be in a bucket."""
     result, table, _ = cleaned(write_catalog(place / "c.parquet", nm=[1, 2]))
     assert len(table) == 2
     assert result.table == str(place / "cleaned" / "cleaned.parquet")
 
 
-def test_the_task_runs_once_per_content(tmp_path: Path) -> None:
-    """A second run is cached, also with another batch size; another column or row is not."""
-    catalog = str(write_catalog(to_path(tmp_path / "c.parquet"), nm=[1, 2]))
-    store = Store(root=str(tmp_path / "store"))
-    with disable_run_logger():
-        first = clean.fn(catalog, store, CleanConfig())
-        assert isinstance(clean.fn(catalog, store, CleanConfig(batch_rows=1)), State)
-        other = clean.fn(catalog, store, CleanConfig(title_column="description"))
-        write_catalog(to_path(catalog), nm=[1, 3])
-        changed = clean.fn(catalog, store, CleanConfig())
-    assert clean.name == "clean"
-    assert len({first.fingerprint, other.fingerprint, changed.fingerprint}) == 3
-
-
 def test_a_changed_reject_changes_the_fingerprint(tmp_path: Path) -> None:
-    """Else the next stage would go on to report the rejects of an earlier catalogue."""
+    """Otherwise the next stage would report the rejects of an earlier catalogue."""
     path = to_path(tmp_path / "c.parquet")
     first, _, _ = cleaned(write_catalog(path, nm=[1, 2], title=["а", None]))
     second, _, _ = cleaned(write_catalog(path, nm=[1, 3], title=["а", None]))

@@ -68,7 +68,7 @@ def read_table(path: UPath, columns: Collection[str] | None = None) -> pd.DataFr
         frame if columns is None else frame[[name for name in frame.columns if name in columns]]
         for frame in read_batches(path, BATCH_ROWS)
     ]
-    if not frames:
+    if not any(map(len, frames)):
         raise UserError(f"{path} has no rows.")
     return pd.concat(frames, ignore_index=True)
 

@@ -14,11 +14,14 @@ def canonical(node: object) -> str:
     """A syntax tree as text, equal in all versions of Python, unlike that of ``ast.dump``."""
     if isinstance(node, list):
         return f"[{','.join(canonical(item) for item in node if not isinstance(item, ast.Pass))}]"
-    if isinstance(node, ast.Constant) or not isinstance(node, ast.AST):
-        return ascii(node.value if isinstance(node, ast.Constant) else node)
-    fields = ((name, value) for name, value in ast.iter_fields(node) if value not in (None, []))
-    parts = (f"{name}={canonical(value)}" for name, value in fields if name != "ctx")
-    return f"{type(node).__name__}({','.join(parts)})"
+    if isinstance(node, ast.Constant):
+        return f"<{node.value!a}>"
+    if not isinstance(node, ast.AST):
+        return ascii(node)
+    # Which empty fields there are depends on the version; the context follows from the position.
+    parts = ((name, canonical(value)) for name, value in ast.iter_fields(node) if name != "ctx")
+    fields = (f"{name}={text}" for name, text in parts if text not in ("None", "[]"))
+    return f"{type(node).__name__}({','.join(fields)})"
 
 
 class _Stripped(ast.NodeTransformer):

@@ -1,5 +1,7 @@
-"""A catalogue of coloured squares and a very small ruCLIP: a training in a second."""
+"""A catalogue of colored squares and a very small ruCLIP: a training in a second."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,12 @@ from vitrina.config import TrainConfig
 from vitrina.model.model import RuCLIP, build, load_folder, save_folder
 from vitrina.store.paths import to_path
 from vitrina.training.checkpoints import Progress, RunFolder
-from vitrina.training.distributed import World
 from vitrina.training.fine_tune import fine_tune
 from vitrina.training.loop import TrainingRun
 
-COLOURS = {
+Train = Callable[..., Progress]  # of the fixture ``train``
+ROWS, HELD_OUT = 24, 12  # of the fixture ``table``
+COLORS = {
     "красный": (200, 30, 30),
     "синий": (30, 30, 200),
     "зелёный": (30, 160, 50),
@@ -41,26 +44,26 @@ ARCHITECTURE = {
 
 
 def catalogue(folder: Path, rows: int = 40, seed: int = 0) -> pd.DataFrame:
-    """A processed table whose images show what its titles say: a colour, and a thing's place."""
+    """A processed table whose images show what its titles say: a color, and by its height a thing."""
     random = np.random.default_rng(seed)
     (folder / "images").mkdir(parents=True, exist_ok=True)
-    found = []
+    listings = []
     for nm in range(rows):
-        colour, thing = list(COLOURS)[random.integers(6)], int(random.integers(5))
+        color, thing = list(COLORS)[random.integers(6)], int(random.integers(5))
         pixels = np.full((40, 30, 3), 128, np.uint8)
-        pixels[thing * 8 : thing * 8 + 8, 3:27] = COLOURS[colour]
+        pixels[thing * 8 : thing * 8 + 8, 3:27] = COLORS[color]
         path = folder / "images" / f"{nm}.jpg"
         Image.fromarray(pixels).save(path, quality=95)
-        found.append(
+        listings.append(
             {
-                "title": f"{colour} {THINGS[thing]} {nm}",
+                "title": f"{color} {THINGS[thing]} {nm}",
                 "image_path": str(path),
                 "nm": nm,
-                "description": f"{THINGS[thing]} номер {nm}. Цвет этой вещи {colour}. Новая.",
+                "description": f"{THINGS[thing]} номер {nm}. Цвет этой вещи {color}. Новая.",
                 "image_hash": f"{nm:032x}",
             }
         )
-    return pd.DataFrame(found)
+    return pd.DataFrame(listings)
 
 
 def small_model(folder: Path, table: pd.DataFrame, seed: int = 0, **changes: Any) -> RuCLIP:
@@ -77,7 +80,12 @@ def small_model(folder: Path, table: pd.DataFrame, seed: int = 0, **changes: Any
     return load_folder(folder / "model")
 
 
-def small_fit(
+def small_config(**changes: Any) -> TrainConfig:
+    """Three epochs of three steps, for 24 rows, at a rate that learns."""
+    return TrainConfig(**{"num_epochs": 3, "batch_size": 8, "lr": 3e-3, **changes})
+
+
+def small_fine_tune(
     table: pd.DataFrame,
     held_out: pd.DataFrame,
     model: RuCLIP,
@@ -85,9 +93,14 @@ def small_fit(
     config: TrainConfig,
     **run: Any,
 ) -> Progress:
-    """A training into a folder of this machine."""
-    place = RunFolder(to_path(folder), "key", {"parameters": config.content()})
-    return fine_tune(table, held_out, model, config, TrainingRun(place, world=World(), **run))
+    """A training into a local folder."""
+    run_folder = RunFolder(to_path(folder), "key", {"parameters": config.content()})
+    return fine_tune(table, held_out, model, config, TrainingRun(run_folder, **run))
+
+
+def records(folder: Path) -> list[dict[str, float]]:
+    """The records of metrics.jsonl."""
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
 def weights_of(folder: Path, name: str) -> dict[str, torch.Tensor]:

@@ -1,22 +1,17 @@
-"""The contrastive loss, masking of one product's listings, and gradients in chunks."""
+"""The contrastive loss, and masking of one product's listings."""
 
 import math
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
-import torch.nn.functional as F  # noqa: N812 - torch's own name for it
+import torch.nn.functional as F  # noqa: N812 - the conventional name
 
-from tests.support.small_training import catalogue, small_model
-from vitrina.config import TrainConfig
-from vitrina.training import gradcache
-from vitrina.training.data.batches import Steps
-from vitrina.training.data.pairs import pairs_from
-from vitrina.training.data.pixels import pixels_of
-from vitrina.training.distributed import World
+from tests.support.small_training import ROWS, records, small_config, small_fine_tune
+from vitrina.model.model import RuCLIP
 from vitrina.training.loss import contrastive_loss, same_product
-from vitrina.training.towers import TrainingTowers
 
 
 def features(rows: int, seed: int) -> torch.Tensor:
@@ -37,7 +32,7 @@ def plain_loss(image: torch.Tensor, text: torch.Tensor, scale: float, same: np.n
 
 
 def test_loss_equals_plain_reference_with_and_without_masking() -> None:
-    """Two rows of one product stand in no denominator of each other; the rest is InfoNCE."""
+    """Two rows of one product are in no denominator of each other; the rest is InfoNCE."""
     image, text, scale = features(6, 1), features(6, 2), torch.tensor(14.0)
     products = torch.tensor([[0, 0], [1, 1], [0, 2], [3, 1], [4, 4], [5, 5]])
     same = same_product(products)
@@ -64,50 +59,13 @@ def test_equal_listings_do_not_push_each_other_apart() -> None:
     assert contrastive_loss(image, text, torch.tensor(10.0)).item() == pytest.approx(math.log(2))
 
 
-def gradients(
-    towers: TrainingTowers, parts: list[gradcache.Part], rows: int
-) -> dict[str, torch.Tensor]:
-    """The gradient of every parameter."""
-    towers.zero_grad()
-    gradcache.backward(towers, contrastive_loss, parts, rows, World())
-    return {
-        name: one.grad.clone() for name, one in towers.named_parameters() if one.grad is not None
-    }
-
-
-@pytest.mark.parametrize("recompute", [False, True])
-def test_chunks_give_the_gradients_of_one_pass(tmp_path: Path, recompute: bool) -> None:
-    """GradCache over chunks, checkpointed or not, equals plain autograd through the whole batch."""
-    table = catalogue(tmp_path, 50)
-    model = small_model(tmp_path, table)
-    config = TrainConfig(batch_size=50, gradient_checkpointing=recompute, cache_gb=0)
-    pairs = pairs_from(table)
-    batch = Steps(pairs, pixels_of(pairs, model, 0), model, config, World())[0]
-    towers = TrainingTowers(model, config, torch.device("cpu"))
-    found = gradients(towers, gradcache.chunks(batch.pixels, batch.ids, 8), 50)
-
-    towers.zero_grad()
-    contrastive_loss(
-        *TrainingTowers(model, TrainConfig(), torch.device("cpu"))(batch.pixels, batch.ids)
-    ).backward()
-    for name, parameter in towers.named_parameters():
-        assert parameter.grad is not None, name
-        scale = parameter.grad.abs().max().clamp(min=1e-3)
-        assert ((found[name] - parameter.grad).abs().max() / scale) < 1e-5, name
-
-
-def test_a_batch_of_1024_in_chunks_of_32_gives_the_gradients_of_one_pass(tmp_path: Path) -> None:
-    """The size that GradCache is for: the same gradients to 1e-5 of the largest."""
-    table = catalogue(tmp_path, 64)
-    model = small_model(tmp_path, table)
-    towers = TrainingTowers(model, TrainConfig(), torch.device("cpu"))
-    random = torch.Generator().manual_seed(0)
-    pixels = torch.randint(0, 256, (1024, 3, 32, 32), generator=random, dtype=torch.uint8)
-    ids = torch.randint(4, 120, (1024, 12), generator=random)
-    ids[:, 0], ids[:, -1] = 2, 3
-    whole = gradients(towers, gradcache.chunks(pixels, ids, 0), 1024)
-    parts = gradcache.chunks(pixels, ids, 32)
-    assert len(parts) == 32
-    for name, gradient in gradients(towers, parts, 1024).items():
-        scale = whole[name].abs().max().clamp(min=1e-3)
-        assert ((gradient - whole[name]).abs().max() / scale) < 1e-5, name
+@pytest.mark.parametrize(("same", "masked"), [("mask", True), ("negatives", False)])
+def test_listings_with_one_title_are_not_negatives_in_training(
+    table: pd.DataFrame, model: RuCLIP, tmp_path: Path, same: str, masked: bool
+) -> None:
+    """A catalogue of one title leaves nothing to contrast, unless its rows count as negatives."""
+    equal = table.assign(title="Красное платье")
+    config = small_config(num_epochs=1, same_products=same, log_every_steps=1)
+    small_fine_tune(equal[:ROWS], equal[ROWS:], model, tmp_path, config)
+    losses = [record["loss"] for record in records(tmp_path) if "loss" in record]
+    assert (max(losses) == 0) is masked

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from tests.support.tiny_model import contents
 from vitrina.errors import UserError
 from vitrina.model.folder import FILES
 from vitrina.model.hub import Hub, download
 from vitrina.model.model import load_folder
-from vitrina.model.tiny import make_tiny
 
 NAME = "ruclip-vit-base-patch32-384"
 WEIGHTS = "pytorch_model.bin"
@@ -99,11 +99,9 @@ def serve(role: str, site: Site, cdn: str = "") -> ThreadingHTTPServer:
     return server
 
 
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+@pytest.fixture
+def files(folder: Path) -> dict[str, bytes]:
     """The three files of a real, tiny ruCLIP."""
-    folder: Path = tmp_path_factory.mktemp("published")
-    make_tiny(["красная кружка", "синий чайник"], folder)
     return {name: (folder / name).read_bytes() for name in FILES}
 
 
@@ -124,13 +122,8 @@ def hub(site: Site) -> Iterator[Hub]:
         server.server_close()
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    """Every visible file of a folder."""
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name[0] != "."}
-
-
 def test_a_model_arrives_whole_and_opens(hub: Hub, files: dict[str, bytes], tmp_path: Path) -> None:
-    """The three files, nothing else, are published under the model's name and load."""
+    """The three files, and nothing else, are in the folder of the model's name and load."""
     folder = download(NAME, tmp_path, hub)
     assert folder == tmp_path / NAME
     assert contents(folder) == files
@@ -173,10 +166,10 @@ def test_a_server_without_ranges_is_asked_from_the_start(
     assert contents(download(NAME, tmp_path, hub)) == files
 
 
-def test_a_killed_download_goes_on_later(
+def test_a_killed_download_is_resumed(
     hub: Hub, site: Site, files: dict[str, bytes], tmp_path: Path
 ) -> None:
-    """What an earlier process left is no model yet, and is completed by the next."""
+    """What a killed process left is no model yet; the next process completes it."""
     site.drop_after = [100_000]
     with pytest.raises(UserError):
         download(NAME, tmp_path, Hub(hub.endpoint, tries=1))
@@ -185,7 +178,7 @@ def test_a_killed_download_goes_on_later(
     assert site.asked("cdn", WEIGHTS)[-1]["Range"] == "bytes=100000-"
 
 
-def test_a_file_that_changed_meanwhile_is_taken_anew(
+def test_a_file_that_changed_meanwhile_is_downloaded_from_its_start(
     hub: Hub, site: Site, files: dict[str, bytes], tmp_path: Path
 ) -> None:
     """Two versions are never glued together."""
@@ -197,7 +190,7 @@ def test_a_file_that_changed_meanwhile_is_taken_anew(
     assert contents(download(NAME, tmp_path, hub)) == files
 
 
-def test_a_file_that_only_lacks_publication_is_published(
+def test_a_complete_file_that_was_not_renamed_is_not_downloaded_again(
     hub: Hub, files: dict[str, bytes], tmp_path: Path
 ) -> None:
     """A process killed after the last byte leaves nothing to download again."""
@@ -210,7 +203,7 @@ def test_a_file_that_only_lacks_publication_is_published(
 
 
 @pytest.mark.parametrize("status", [503, 429, 500])
-def test_a_passing_failure_is_tried_again(
+def test_a_transient_failure_is_retried(
     hub: Hub, site: Site, files: dict[str, bytes], tmp_path: Path, status: int
 ) -> None:
     """An overloaded server is asked once more."""
@@ -222,7 +215,7 @@ def test_a_passing_failure_is_tried_again(
 def test_a_refusal_is_final_and_names_other_sources(
     hub: Hub, site: Site, tmp_path: Path, status: int, reason: str
 ) -> None:
-    """What will not pass is asked once; the error says why and where else a model may come from."""
+    """It is not retried; the error says why, and where else a model may come from."""
     site.statuses = [status] * 9
     with pytest.raises(UserError, match=reason) as raised:
         download(NAME, tmp_path, hub)

@@ -24,7 +24,7 @@ from flows.data_preprocessing import data_preprocessing
 from flows.generate_embeddings import check, generate_embeddings
 from tasks.embed import gpus_of_a_shard
 from tasks.orchestration.ray_shards import _work, check_executor, check_launcher, shard_map
-from tests.support.image_shop import Shop, image, opens
+from tests.support.image_shop import Shop, image, record_opened
 from vitrina.config import (
     DataPreprocessingConfig,
     EmbedConfig,
@@ -139,7 +139,7 @@ def test_shards_in_any_map_give_what_threads_give(
     assert shop.files() == expected
     assert sizes == [2, 2, 1]
     shop.put(1, image(7))
-    opened = opens(monkeypatch)
+    opened = record_opened(monkeypatch)
     assert shop.run(map_shards=counted).images_resized == 1
     assert len(opened) == 1
     assert sizes == [2, 2, 1, 1]

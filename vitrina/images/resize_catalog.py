@@ -1,12 +1,13 @@
-"""Bring every listing's image to size, and write the processed table.
+"""Resize the image of every listing and write the processed table.
 
-The folder of resized images fills up over runs: an image is opened when it is new or changed.
+The folder of resized images is reused by later runs, which open only new and changed images.
 """
 
 import hashlib
 import logging
 from collections import deque
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -27,8 +28,8 @@ from vitrina.errors import UserError
 from vitrina.execution.progress import OnProgress, no_progress
 from vitrina.execution.shard_map import ShardMap
 from vitrina.images.resize_index import ResizeOutcome
-from vitrina.images.resize_plan import UNSEEN, ResizeJob, ResizePlanner, target_name
-from vitrina.images.resize_pool import Plan, open_runner
+from vitrina.images.resize_plan import NO_STAMP, ResizeJob, ResizePlanner, target_name
+from vitrina.images.resize_pool import ExecutePlans, Outcomes, Plan, open_plan_executor
 from vitrina.results import CleanResult, ResizeResult, TableRef
 from vitrina.store.artifacts import Artifact
 from vitrina.store.files import local_read, remove_stale_temp_files
@@ -36,7 +37,7 @@ from vitrina.store.fingerprint import fingerprint
 from vitrina.store.paths import to_path
 
 logger = logging.getLogger(__name__)
-BATCH_ROWS = 2_000  # also a shard, whose run costs Prefect some 0.1 s whatever its size
+BATCH_ROWS = 2_000  # also of a shard, which costs Prefect some 0.1 s whatever its size
 
 
 class ImageFolders(Parameters):
@@ -49,31 +50,38 @@ class ImageFolders(Parameters):
 def resized_folder(output: str, originals: str, config: ResizeConfig) -> str:
     """Where the pipeline keeps images resized with these settings, shared by all its runs.
 
-    Another folder of originals has another one: there the same id may be another image.
+    It depends on the folder of originals, as the same id may have another image in another one.
     """
     source = str(to_path(originals)), config.image_pattern
     return str(to_path(output) / "images" / fingerprint(source, config.content()))
 
 
-def inspect_images(cleaned: CleanResult, planner: ResizePlanner) -> tuple[str, int]:
-    """A fingerprint of the images that the rows refer to, and how many must be resized.
+class ImageStats(NamedTuple):
+    """The images of a table's rows, before any of them is opened."""
 
-    Raises UserError if none of them is there.
+    fingerprint: str  # changes when any image or a setting does
+    to_resize: int  # new or changed images
+
+
+def inspect_images(cleaned: CleanResult, planner: ResizePlanner) -> ImageStats:
+    """Fingerprint the images of all rows and count those to resize.
+
+    Raises UserError if no row has an image.
     """
     stamps = hashlib.blake2b(digest_size=10)
-    found = to_resize = 0
+    present = to_resize = 0
     with flat_memory():
         for batch in _batches(cleaned.table, [NM]):
             plan = planner.plan(_ids(batch))
             stamps.update(np.array([step.stamp for step in plan], np.uint64).tobytes())
-            found += sum(step.stamp != UNSEEN for step in plan)
+            present += sum(step.stamp != NO_STAMP for step in plan)
             to_resize += sum(isinstance(step, ResizeJob) for step in plan)
-    if cleaned.rows_kept and not found:
+    if cleaned.rows_kept and not present:
         raise UserError(
-            f"{planner.originals} has the image of none of {cleaned.rows_kept} rows, for instance no "
+            f"{planner.originals} has no image for any of {cleaned.rows_kept} rows, for example no "
             f"{planner.source_name(plan[0].nm)}. Set another folder, or resize.image_pattern."
         )
-    return stamps.hexdigest(), to_resize
+    return ImageStats(stamps.hexdigest(), to_resize)
 
 
 def resize_catalog(
@@ -83,41 +91,61 @@ def resize_catalog(
     progress: OnProgress = no_progress,
     map_shards: ShardMap | None = None,
 ) -> tuple[ResizeResult, list[str]]:
-    """Write the processed table, and those of its images that are not there yet.
+    """Resize the images that need it and write the processed table; its result and file names.
 
     ``progress`` hears how many rows are done of how many. Rows of the catalogue = rows kept + rows
-    rejected. A run that was killed goes on from where it was when it is started again. With
-    ``map_shards`` images are resized where that works on shards, else in threads of this process.
+    rejected. A killed run resumes when it is started again. With ``map_shards`` images are resized
+    where that computes shards, else in threads of this process.
     """
     remove_stale_temp_files(planner.resized)
-    done = opened = 0
     with (
         flat_memory(),
         open_processed_writer(artifact.path, _schema(cleaned.table)) as processed,
         planner.index.recording() as record,
-        open_runner(planner, map_shards) as run,
+        open_plan_executor(planner, map_shards) as execute,
     ):
         for batch in _batches(cleaned.rejected):
             processed.reject(zip(*batch.to_pydict().values(), strict=True))
-        planned: deque[tuple[pa.RecordBatch, Plan]] = deque()
-
-        def plans() -> Iterator[Plan]:
-            for batch in _batches(cleaned.table):
-                planned.append((batch, planner.plan(_ids(batch))))
-                yield planned[-1][1]
-
-        for steps in run(plans()):
-            batch, plan = planned.popleft()
-            outcomes: dict[int, ResizeOutcome] = {}
-            for row, outcome in steps:
-                outcomes[row] = outcome
+        done = opened = 0
+        for batch, plan, outcomes in _executed(cleaned.table, planner, execute):
+            by_row: dict[int, ResizeOutcome] = {}
+            for row, outcome in outcomes:
+                by_row[row] = outcome
                 done += 1
                 progress(done, cleaned.rows_kept)
                 if isinstance(plan[row], ResizeJob):
                     opened += 1
                     record(outcome)
-            _add(batch, [outcomes[row] for row in range(len(plan))], planner.resized, processed)
-    result = ResizeResult(
+            _add(batch, [by_row[row] for row in range(len(plan))], planner.resized, processed)
+    result = _result(cleaned, planner, artifact, processed, opened)
+    _log(result)
+    return result, [TABLE, CSV, REJECTED]
+
+
+def _executed(
+    table: str, planner: ResizePlanner, execute: ExecutePlans
+) -> Iterator[tuple[pa.RecordBatch, Plan, Outcomes]]:
+    """Each batch of the table with its plan and its outcomes; an executor may plan ahead."""
+    planned: deque[tuple[pa.RecordBatch, Plan]] = deque()
+
+    def plans() -> Iterator[Plan]:
+        for batch in _batches(table):
+            plan = planner.plan(_ids(batch))
+            planned.append((batch, plan))
+            yield plan
+
+    for outcomes in execute(plans()):
+        yield *planned.popleft(), outcomes
+
+
+def _result(
+    cleaned: CleanResult,
+    planner: ResizePlanner,
+    artifact: Artifact,
+    processed: ProcessedTableWriter,
+    opened: int,
+) -> ResizeResult:
+    return ResizeResult(
         table=TableRef(path=str(artifact.path / TABLE), fingerprint=processed.content.hexdigest()),
         csv=str(artifact.path / CSV),
         rejected=str(artifact.path / REJECTED),
@@ -127,15 +155,17 @@ def resize_catalog(
         reasons=dict(sorted(processed.reasons.items())),
         images_resized=opened,
     )
+
+
+def _log(result: ResizeResult) -> None:
     logger.info(
         "resize: %d rows = %d kept + %d rejected %s; %d images opened",
         result.rows_in,
         result.rows_kept,
         sum(result.reasons.values()),
         result.reasons,
-        opened,
+        result.images_resized,
     )
-    return result, [TABLE, CSV, REJECTED]
 
 
 def _add(
@@ -144,6 +174,7 @@ def _add(
     resized: UPath,
     processed: ProcessedTableWriter,
 ) -> None:
+    """Write a batch's rows, each as kept or as rejected."""
     kept = [row for row, outcome in enumerate(outcomes) if not outcome.reason]
     processed.keep(
         batch.take(pa.array(kept, pa.int64())),

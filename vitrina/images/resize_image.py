@@ -1,45 +1,39 @@
-"""One image: encoded bytes in, a resized RGB JPEG out, or the reason why not.
+"""Resize one image: encoded bytes in, an RGB JPEG out, or the reason why it is rejected.
 
-JPEGs, the bulk of every catalogue, are decoded by libjpeg-turbo at a reduced scale; every other
-format, and the rarest JPEGs, by Pillow. Both give up the interpreter while they work, so threads
-fill the cores.
+JPEGs, the bulk of every catalogue, are decoded by libjpeg-turbo at a reduced scale; other formats,
+and the rare JPEGs that it does not support, by Pillow. Both release the GIL while they work, so
+threads fill the cores.
 """
 
 import io
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import simplejpeg
 from PIL import Image, ImageCms
 
+from vitrina.catalog.rejection import RejectionReason
 from vitrina.config import ResizeConfig
 
 Pixels = npt.NDArray[np.uint8]
 Size = tuple[int, int]
-Reason = Literal["empty_image", "unreadable_image", "truncated_image", "too_large_image"]
 
-# What shops have. Pillow knows more formats, of which EPS would start Ghostscript.
+# Formats that shops use. Pillow reads more, of which EPS would start Ghostscript.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
 SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"RIFF")
-DAMAGE = ("Premature end", "Corrupt JPEG data")  # what libjpeg calls it
+JPEG_DAMAGE = ("Premature end", "Corrupt JPEG data")  # how libjpeg's messages begin
 ORIENTATION = 0x0112  # the EXIF tag
 
-# A scaled decode keeps at least this many times the wanted pixels per side, for the filter that
-# follows: with 1.5 the result has an SSIM of 0.99 to a full decode with Lanczos, with 1.1 of 0.97.
+# A scaled decode keeps at least this many times the target's pixels per side, for the filter that
+# follows: against a full decode with Lanczos, 1.5 gives an SSIM of 0.99 and 1.1 one of 0.97.
 MARGIN = 1.5
 SCALES = (8, 4, 2)  # the divisors for which libjpeg-turbo has fast code
 
 
 class RejectedImageError(Exception):
-    """The bytes make no image that can be used.
+    """The bytes are not an image that can be used: empty, unreadable, truncated or too large."""
 
-    Reasons: ``empty_image`` no bytes; ``unreadable_image`` no image, or of a format that
-    shops do not have; ``truncated_image`` it begins as an image and is cut off or damaged;
-    ``too_large_image`` more pixels than allowed.
-    """
-
-    def __init__(self, reason: Reason) -> None:
+    def __init__(self, reason: RejectionReason) -> None:
         super().__init__(reason)
         self.reason = reason
 
@@ -47,18 +41,18 @@ class RejectedImageError(Exception):
 def resize_image(data: bytes, config: ResizeConfig) -> bytes:
     """The image as an upright RGB JPEG that fits within ``config.default_image_size``.
 
-    The aspect is kept, nothing is enlarged. Transparency becomes white, an animation its first
-    frame, and colours sRGB where the image brings another profile. Raises RejectedImageError.
+    The aspect ratio is kept and nothing is enlarged. Transparency becomes white, an animation its
+    first frame, and colours of another embedded profile sRGB. Raises RejectedImageError.
     """
     if not data:
-        raise RejectedImageError("empty_image")
+        raise RejectedImageError(RejectionReason.EMPTY_IMAGE)
     with _open(data) as image:
         if image.width * image.height > config.max_pixels:
-            raise RejectedImageError("too_large_image")
+            raise RejectedImageError(RejectionReason.TOO_LARGE_IMAGE)
         pixels, orientation = _decode(data, image, config.default_image_size)
         profile = image.info.get("icc_profile")
     height, width, _ = pixels.shape
-    small = _resize(pixels, _fit((width, height), config.default_image_size, orientation))
+    small = _resize(pixels, _fitted_size((width, height), config.default_image_size, orientation))
     upright = _upright(_to_srgb(small, profile), orientation)
     jpeg: bytes = simplejpeg.encode_jpeg(
         np.ascontiguousarray(upright), config.quality, colorsubsampling="444"
@@ -73,10 +67,12 @@ def _open(data: bytes) -> Image.Image:
     except MemoryError:
         raise
     except Image.DecompressionBombError as error:
-        raise RejectedImageError("too_large_image") from error
+        raise RejectedImageError(RejectionReason.TOO_LARGE_IMAGE) from error
     except Exception as error:
-        known = data.startswith(SIGNATURES)
-        raise RejectedImageError("truncated_image" if known else "unreadable_image") from error
+        reason = RejectionReason.UNREADABLE_IMAGE
+        if data.startswith(SIGNATURES):
+            reason = RejectionReason.TRUNCATED_IMAGE
+        raise RejectedImageError(reason) from error
 
 
 def _decode(data: bytes, image: Image.Image, box: Size) -> tuple[Pixels, int]:
@@ -91,22 +87,22 @@ def _decode(data: bytes, image: Image.Image, box: Size) -> tuple[Pixels, int]:
     except MemoryError:
         raise
     except Exception as error:
-        raise RejectedImageError("truncated_image") from error
-    return pixels, _orientation(image)  # Pillow has turned a TIFF by now
+        raise RejectedImageError(RejectionReason.TRUNCATED_IMAGE) from error
+    return pixels, _orientation(image)  # Pillow rotates a TIFF when it loads it
 
 
 def _decode_jpeg(data: bytes, image: Image.Image, box: Size, orientation: int) -> Pixels | None:
-    """The pixels at a reduced scale; None for what is no JPEG or one that libjpeg-turbo refuses.
+    """The pixels at a reduced scale; None if it is not a JPEG or libjpeg-turbo does not support it.
 
-    Pillow takes the first half of a JPEG with an end marker for a whole one, and the rest is grey;
-    ``strict`` does not.
+    Raises RejectedImageError for damaged data. Pillow accepts half a JPEG that ends with an end
+    marker and fills the rest with grey; ``strict`` refuses it.
     """
     if image.format not in ("JPEG", "MPO"):
         return None
-    width, height = _fit(image.size, box, orientation)
-    least = MARGIN * width, MARGIN * height
+    width, height = _fitted_size(image.size, box, orientation)
+    smallest = MARGIN * width, MARGIN * height
     scale = next(
-        (s for s in SCALES if image.width >= s * least[0] and image.height >= s * least[1]), 1
+        (s for s in SCALES if image.width >= s * smallest[0] and image.height >= s * smallest[1]), 1
     )
     try:
         pixels: Pixels = simplejpeg.decode_jpeg(
@@ -117,8 +113,8 @@ def _decode_jpeg(data: bytes, image: Image.Image, box: Size, orientation: int) -
             strict=True,
         )
     except ValueError as error:
-        if str(error).startswith(DAMAGE):
-            raise RejectedImageError("truncated_image") from error
+        if str(error).startswith(JPEG_DAMAGE):
+            raise RejectedImageError(RejectionReason.TRUNCATED_IMAGE) from error
         return None
     if image.mode == "CMYK" and "adobe" in image.info:
         return 255 - pixels  # Adobe stores ink inverted
@@ -128,44 +124,44 @@ def _decode_jpeg(data: bytes, image: Image.Image, box: Size, orientation: int) -
 def _orientation(image: Image.Image) -> int:
     try:
         value = image.getexif().get(ORIENTATION, 1)
-    except Exception:  # noqa: BLE001 - damaged metadata make no damaged image
+    except Exception:  # noqa: BLE001 - damaged metadata do not make the image unusable
         return 1
     return value if value in range(1, 9) else 1
 
 
 def _flatten(image: Image.Image) -> Image.Image:
-    """RGB or CMYK, whatever the mode; what is transparent becomes white."""
+    """The image in RGB, or CMYK if it is that, with transparent parts white."""
     if image.mode == "CMYK":
         return image
     if image.mode == "F" or image.mode.startswith("I"):
         image = _eight_bits(image)
     if not image.has_transparency_data:
         return image.convert("RGB")
-    seen = image.convert("RGBA")
+    rgba = image.convert("RGBA")
     white = Image.new("RGB", image.size, "white")
-    white.paste(seen, mask=seen)
+    white.paste(rgba, mask=rgba)
     return white
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """Greyscale of 16 bits, or of floats from 0 to 1, as 8 bits; Pillow itself would clip."""
+    """16-bit greyscale, or floats from 0 to 1, as 8-bit greyscale; Pillow itself would clip."""
     values = np.asarray(image)
     if values.dtype.kind == "f":
         return Image.fromarray((np.nan_to_num(values).clip(0, 1) * 255).astype(np.uint8))
     return Image.fromarray((values.clip(0, 65535) >> 8).astype(np.uint8))
 
 
-def _fit(size: Size, box: Size, orientation: int = 1) -> Size:
-    """The size within the box, before an image of this orientation is turned upright."""
+def _fitted_size(size: Size, box: Size, orientation: int = 1) -> Size:
+    """The size at which an image, once it is turned upright, fits within the box."""
     width, height = size
-    across, down = box if orientation < 5 else box[::-1]
-    scale = min(1.0, across / width, down / height)
+    box_width, box_height = box if orientation < 5 else box[::-1]
+    scale = min(1.0, box_width / width, box_height / height)
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def _resize(pixels: Pixels, size: Size) -> Pixels:
-    """Bicubic with antialiasing, as Pillow does it to one grey level, at seven times its speed."""
-    # torch costs seconds; a run with no image to resize goes without it
+    """Bicubic with antialiasing: within one grey level of Pillow's, at seven times its speed."""
+    # Importing torch takes seconds, which a run with nothing to resize saves.
     import torch
     from torch.nn.functional import interpolate
 
@@ -179,17 +175,18 @@ def _resize(pixels: Pixels, size: Size) -> Pixels:
 
 
 def _to_srgb(pixels: Pixels, profile: bytes | None) -> Pixels:
-    """RGB pixels in sRGB, by the image's own colour profile where it brings one."""
+    """RGB or CMYK pixels as RGB in sRGB, by the image's embedded colour profile if it has one."""
     height, width, channels = pixels.shape
     mode = "CMYK" if channels == 4 else "RGB"
     is_srgb = profile is None or b"sRGB" in profile or b"s\0R\0G\0B" in profile
     if mode == "RGB" and is_srgb:
         return pixels
     image = Image.frombytes(mode, (width, height), pixels.tobytes())
-    return np.array(_by_profile(image, profile) or image.convert("RGB"))
+    return np.array(_apply_profile(image, profile) or image.convert("RGB"))
 
 
-def _by_profile(image: Image.Image, profile: bytes | None) -> Image.Image | None:
+def _apply_profile(image: Image.Image, profile: bytes | None) -> Image.Image | None:
+    """The image in sRGB; None if there is no profile, or not one of this kind of image."""
     if profile is None:
         return None
     try:
@@ -199,11 +196,11 @@ def _by_profile(image: Image.Image, profile: bytes | None) -> Image.Image | None
         target = ImageCms.createProfile("sRGB")
         return ImageCms.profileToProfile(image, source, target, outputMode="RGB")
     except (OSError, ImageCms.PyCMSError):
-        return None  # a damaged profile makes no damaged image; browsers ignore it too
+        return None  # browsers ignore a damaged profile too
 
 
 def _upright(pixels: Pixels, orientation: int) -> Pixels:
-    """The pixels turned and mirrored as the EXIF orientation, 1 to 8, says."""
+    """The pixels rotated and mirrored as the EXIF orientation, 1 to 8, demands."""
     if orientation >= 5:
         pixels = pixels.transpose(1, 0, 2)
     if orientation in (3, 4, 7, 8):

@@ -1,9 +1,9 @@
-"""What is known of a folder of resized images: which is there, made of what, and its hash.
+"""The index of a folder of resized images: what each was made from, its size and its hash.
 
-The folder holds ``.index/*.parquet``, one row per image tried: nm, stamp, size, hash, reason.
-Files are only ever added whole, and removed once another holds their rows, so that a killed run
-loses what it did last and two runs at once lose, at worst, each other's rows: an image whose row
-is lost is resized again. In memory an image costs some tens of bytes, not its names.
+The folder holds ``.index/*.parquet`` with one row per image tried: nm, stamp, size, hash, reason.
+Index files are only added whole, and removed once another file holds their rows. A killed run
+loses its last rows, and two concurrent runs at worst each other's; an image whose row is lost is
+resized again. In memory, images are found by 64-bit hashes, some tens of bytes each.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 Hashes = npt.NDArray[np.uint64]
 Positions = npt.NDArray[np.int64]
 
-FOLDER = ".index"
+INDEX_FOLDER = ".index"
 SCHEMA = pa.schema(
     [
         ("nm", pa.string()),
@@ -42,14 +42,14 @@ SCHEMA = pa.schema(
         ("reason", pa.string()),
     ]
 )
-WRITE_ROWS, WRITE_SECONDS = 2_000, 30.0  # the most that a killed run does again
-MAX_PARTS = 16
-CHUNK = 2_000
-TRIES = 3
+WRITE_ROWS, WRITE_SECONDS = 2_000, 30.0  # at most this much is lost when a run is killed
+MAX_PARTS = 16  # files, above which they are merged into one
+CHUNK = 2_000  # names hashed at a time
+TRIES = 3  # to read the index while another run may be merging its files
 
 
 def hash_texts(texts: Sequence[str]) -> Hashes:
-    """64-bit hashes, the same on every machine; names that are no UTF-8 have one too."""
+    """64-bit hashes, equal on all machines; file names that are not valid UTF-8 are allowed."""
     encoded = [text.encode("utf-8", "surrogateescape") for text in texts]
     hashes: Hashes = pd.util.hash_array(np.array(encoded, dtype=object), categorize=False)
     return hashes
@@ -61,51 +61,51 @@ def hash_image(jpeg: bytes) -> str:
 
 
 class ResizeOutcome(NamedTuple):
-    """What became of an image: the size and hash of the resized one, or why there is none."""
+    """The result for one row: size and hash of its resized image, or why it is rejected."""
 
     nm: str
-    stamp: int
-    size: int
-    hash: str
-    reason: str
+    stamp: int  # of the original's file and the settings, see ResizePlanner.plan
+    size: int  # bytes, 0 if rejected
+    hash: str  # empty if rejected
+    reason: str  # a RejectionReason; empty if resized
 
 
 @dataclass(frozen=True)
-class Files:
-    """A listing in a compact form: 24 bytes a file."""
+class CompactListing:
+    """The files of a folder, 24 bytes each."""
 
     names: Hashes  # sorted
-    stamps: Hashes  # the last one, 0, and the last size, -1, are of no file
-    sizes: Positions
+    stamps: Hashes  # one more than names: 0, for a file that is not there
+    sizes: Positions  # one more than names: -1, for a file that is not there
 
     @classmethod
     def of(cls, listing: Iterable[tuple[str, FileInfo]]) -> Self:
-        """The compact form of a listing, taken some thousand files at a time."""
-        names, stamps, sizes = array("Q"), array("Q"), array("q")  # these grow in place
+        """Compact a listing, without ever holding all of its names."""
+        names, stamps, sizes = array("Q"), array("Q"), array("q")  # which grow without copies
         files = iter(listing)
-        while some := list(islice(files, CHUNK)):
-            names.frombytes(hash_texts([name for name, _ in some]).tobytes())
-            stamps.frombytes(hash_texts([info.stamp for _, info in some]).tobytes())
-            sizes.extend(info.size for _, info in some)
+        while chunk := list(islice(files, CHUNK)):
+            names.frombytes(hash_texts([name for name, _ in chunk]).tobytes())
+            stamps.frombytes(hash_texts([info.stamp for _, info in chunk]).tobytes())
+            sizes.extend(info.size for _, info in chunk)
         hashes = np.asarray(names)
         order = np.argsort(hashes)
         stamps.append(0)
         sizes.append(-1)
-        with_none = np.append(order, len(order))
-        return cls(hashes[order], np.asarray(stamps)[with_none], np.asarray(sizes)[with_none])
+        with_missing = np.append(order, len(order))
+        return cls(hashes[order], np.asarray(stamps)[with_missing], np.asarray(sizes)[with_missing])
 
     def find(self, names: Sequence[str]) -> tuple[Positions, Hashes]:
-        """Size and stamp of each named file; size -1 where there is none."""
-        positions = _find(self.names, names)
+        """Size in bytes and stamp of each named file; size -1 and stamp 0 if it is not there."""
+        positions = _positions(self.names, names)
         return self.sizes[positions], self.stamps[positions]
 
 
-def _find(known: Hashes, names: Sequence[str]) -> Positions:
-    """The place of each name's hash among the known ones, which are sorted; -1 if it is none."""
+def _positions(known: Hashes, names: Sequence[str]) -> Positions:
+    """The position of each name's hash in the sorted ``known``; -1 if it is not among them."""
     if not len(known):
         return np.full(len(names), -1)
     wanted = hash_texts(names)
-    order = np.argsort(wanted)  # in order, a search begins near the one before
+    order = np.argsort(wanted)  # sorted searches touch nearby memory
     positions = np.empty(len(wanted), np.int64)
     positions[order] = np.searchsorted(known, wanted[order]).clip(max=len(known) - 1)
     return np.where(known[positions] == wanted, positions, -1)
@@ -113,21 +113,21 @@ def _find(known: Hashes, names: Sequence[str]) -> Positions:
 
 @dataclass
 class ResizeIndex:
-    """The rows of ``.index``. New ones are written every now and then."""
+    """The rows of ``.index``; new ones are written every WRITE_ROWS or WRITE_SECONDS."""
 
     folder: UPath
     parts: list[UPath]
     rows: pa.Table  # one per nm, in the order of names
-    names: Hashes  # sorted
+    names: Hashes  # of nm, sorted
     new: list[ResizeOutcome] = field(default_factory=list)
     written: float = field(default_factory=time.monotonic)
 
     @classmethod
     def load(cls, resized: UPath) -> Self:
         """The index of a folder of resized images; empty if there is none."""
-        folder = resized / FOLDER
+        folder = resized / INDEX_FOLDER
         for _ in range(TRIES - 1):
-            with suppress(UserError):  # another run may just have put several parts together
+            with suppress(UserError):  # another run may just have merged the files
                 return cls._load(folder)
         return cls._load(folder)
 
@@ -139,35 +139,35 @@ class ResizeIndex:
 
     @classmethod
     def empty(cls, resized: UPath) -> Self:
-        """An index that knows of no image, so that every one is made again."""
-        return cls(resized / FOLDER, [], *_newest([]))
+        """An index without rows, so that every image is resized again."""
+        return cls(resized / INDEX_FOLDER, [], *_newest([]))
 
     def find(self, ids: Sequence[str]) -> list[ResizeOutcome | None]:
-        """What is known of each id's image."""
-        positions = _find(self.names, ids)
-        found = self.rows.take(pa.array(positions[positions >= 0])).to_pylist()
-        rows = (ResizeOutcome(**row) for row in found)
-        known = [next(rows) if position >= 0 else None for position in positions]
-        return [row if row and row.nm == nm else None for row, nm in zip(known, ids, strict=True)]
+        """The last outcome of each id's image, None if it is not known."""
+        positions = _positions(self.names, ids)
+        known = self.rows.take(pa.array(positions[positions >= 0])).to_pylist()
+        rows = (ResizeOutcome(**row) for row in known)
+        by_hash = [next(rows) if position >= 0 else None for position in positions]
+        return [row if row and row.nm == nm else None for row, nm in zip(by_hash, ids, strict=True)]
 
     @contextmanager
     def recording(self) -> Iterator[Callable[[ResizeOutcome], None]]:
-        """Keep what becomes of images: call what you get with each outcome."""
+        """Yield a function that records an outcome; what it was given is written in the end."""
         try:
             yield self._record
         except BaseException:
             try:
                 self._write()
-            except Exception as error:  # noqa: BLE001 - the first failure is the one to raise
-                logger.warning("what was resized last will be resized again: %s", error)
+            except Exception as error:  # noqa: BLE001 - the first error is the one to raise
+                logger.warning("the last images will be resized again next time: %s", error)
             raise
         self._write()
-        self._tidy()
+        self._merge_parts()
 
     def _record(self, outcome: ResizeOutcome) -> None:
         self.new.append(outcome)
-        late = time.monotonic() - self.written > WRITE_SECONDS
-        if late or len(self.new) >= WRITE_ROWS:
+        is_due = time.monotonic() - self.written > WRITE_SECONDS
+        if is_due or len(self.new) >= WRITE_ROWS:
             self._write()
 
     def _write(self) -> None:
@@ -176,16 +176,16 @@ class ResizeIndex:
             self.new.clear()
         self.written = time.monotonic()
 
-    def _tidy(self) -> None:
-        """Put many parts together into one."""
+    def _merge_parts(self) -> None:
+        """Merge the files into one if there are many."""
         if len(self.parts) > MAX_PARTS:
             merged = self.parts.copy()
-            with suppress(UserError):  # another run has done it
+            with suppress(UserError):  # another run has merged them
                 self._add(_newest(_read(merged))[0])
                 remove(merged)
 
     def _add(self, rows: pa.Table) -> None:
-        # The name sorts by time; of two rows of one nm the later counts.
+        # Names sort by time, as of two rows with the same nm the later one counts.
         part = self.folder / f"{time.time_ns():020d}-{uuid.uuid4().hex[:8]}.parquet"
         with atomic_write(part) as temp_file:
             pq.write_table(rows, temp_file)
@@ -208,6 +208,6 @@ def _newest(tables: list[pa.Table]) -> tuple[pa.Table, Hashes]:
         hashes.frombytes(hash_texts(batch.column("nm").to_pylist()).tobytes())
     names, from_end = np.unique(np.asarray(hashes)[::-1], return_index=True)
     order = pa.array(len(hashes) - 1 - from_end)
-    # Column by column: whole tables would be in memory four times.
+    # Column by column: taking whole tables would hold them in memory four times.
     columns = [rows.column(name).take(order).combine_chunks() for name in SCHEMA.names]
     return pa.Table.from_arrays(columns, schema=SCHEMA), names

@@ -1,7 +1,4 @@
-"""Resizing many images at a time, in threads: the JPEG library and the filter leave Python.
-
-Or in shards, wherever these are worked on.
-"""
+"""Resize many images at a time, in threads (resizing releases the GIL) or as shards elsewhere."""
 
 import warnings
 from collections import deque
@@ -15,26 +12,30 @@ from typing import Self
 
 from upath import UPath
 
+from vitrina.catalog.rejection import RejectionReason
 from vitrina.config import ResizeConfig
 from vitrina.errors import UserError
 from vitrina.execution.cpu_count import cpu_count
 from vitrina.execution.shard_map import ShardMap
 from vitrina.images.resize_image import RejectedImageError, resize_image
 from vitrina.images.resize_index import ResizeOutcome, hash_image
-from vitrina.images.resize_plan import UNSEEN, ResizeJob, ResizePlanner, target_name
+from vitrina.images.resize_plan import NO_STAMP, ResizeJob, ResizePlanner, target_name
 from vitrina.store.files import read_bytes, write_bytes
 from vitrina.store.paths import is_local
 
-# On S3 an image waits for two requests, many times as long as it is computed.
+# On S3 an image waits for two requests, which take many times as long as resizing it.
 S3_THREADS_PER_CORE, MOST_S3_THREADS = 16, 64
 
 Plan = Sequence[ResizeJob | ResizeOutcome]
-Steps = Iterator[tuple[int, ResizeOutcome]]
+Outcomes = Iterator[tuple[int, ResizeOutcome]]
+"""Positions in a plan with their outcomes, in any order."""
+ExecutePlans = Callable[[Iterable[Plan]], Iterator[Outcomes]]
+"""Executes plans and yields the outcomes of each, in the order of the plans."""
 
 
 @dataclass(frozen=True)
 class Resizer:
-    """Reads, resizes and writes one image; ``decoding`` bounds how many are in memory."""
+    """Reads, resizes and writes one image; ``decoding`` limits how many are decoded at a time."""
 
     originals: UPath
     resized: UPath
@@ -42,11 +43,11 @@ class Resizer:
     decoding: Semaphore
 
     def __call__(self, job: ResizeJob) -> ResizeOutcome:
-        """What became of the image. What the store cannot do at present is raised."""
+        """The outcome of a job. Raises the store's errors that are not about this one image."""
         try:
             data = read_bytes(self.originals / job.source)
         except UserError as error:
-            return ResizeOutcome(job.nm, UNSEEN, 0, "", self._unread(error))
+            return ResizeOutcome(job.nm, NO_STAMP, 0, "", self._read_failure(error))
         try:
             with self.decoding:
                 jpeg = resize_image(data, self.config)
@@ -55,17 +56,17 @@ class Resizer:
         write_bytes(self.resized / target_name(job.nm), jpeg)
         return ResizeOutcome(job.nm, job.stamp, len(jpeg), hash_image(jpeg), "")
 
-    def _unread(self, error: UserError) -> str:
+    def _read_failure(self, error: UserError) -> RejectionReason:
         if isinstance(error.__cause__, FileNotFoundError):
-            return "missing_image"  # removed since the listing
+            return RejectionReason.MISSING_IMAGE  # removed since the listing
         if isinstance(error.__cause__, PermissionError) and is_local(self.originals):
-            return "unreadable_image"  # on S3 it is the bucket that is denied, not one image
+            return RejectionReason.UNREADABLE_IMAGE  # on S3 access to all images is denied
         raise error
 
 
 @dataclass(frozen=True)
 class ResizePool:
-    """Threads that carry out plans."""
+    """A thread pool that executes plans."""
 
     resizer: Resizer
     threads: ThreadPoolExecutor
@@ -75,73 +76,74 @@ class ResizePool:
     def open(
         cls, originals: UPath, resized: UPath, config: ResizeConfig, cores: int
     ) -> Iterator[Self]:
-        """A pool of as many threads as the cores and the places of the images call for."""
+        """A pool of ``config.threads``, by default one per core and more of them with S3."""
         local = is_local(originals) and is_local(resized)
-        chosen = cores if local else min(S3_THREADS_PER_CORE * cores, MOST_S3_THREADS)
-        count = config.threads or chosen
+        default = cores if local else min(S3_THREADS_PER_CORE * cores, MOST_S3_THREADS)
+        count = config.threads or default
         decoding = Semaphore(min(count, cores))
         threads = ThreadPoolExecutor(count, "resize")
         try:
             with warnings.catch_warnings():
-                # max_pixels counts pixels, and broken EXIF is no news.
+                # max_pixels limits the size, and damaged EXIF is ignored on purpose.
                 warnings.filterwarnings("ignore", module="PIL")
                 yield cls(Resizer(originals, resized, config, decoding), threads)
         finally:
             threads.shutdown(cancel_futures=True)
 
-    def run(self, plan: Plan) -> Steps:
-        """Each step of the plan, by its number, with its outcome, as soon as that is known.
+    def run(self, plan: Plan) -> Outcomes:
+        """The outcome of each position of the plan, as soon as it is known.
 
-        Raises the first error that is not an image's own.
+        Raises the first error that is not about a single image.
         """
-        jobs: dict[Future[ResizeOutcome], int] = {}
-        for number, step in enumerate(plan):
+        futures: dict[Future[ResizeOutcome], int] = {}
+        for position, step in enumerate(plan):
             if isinstance(step, ResizeJob):
-                jobs[self.threads.submit(self.resizer, step)] = number
+                futures[self.threads.submit(self.resizer, step)] = position
             else:
-                yield number, step
-        for job in as_completed(jobs):
-            yield jobs[job], job.result()
+                yield position, step
+        for future in as_completed(futures):
+            yield futures[future], future.result()
 
 
 @contextmanager
-def open_runner(
+def open_plan_executor(
     planner: ResizePlanner, map_shards: ShardMap | None
-) -> Iterator[Callable[[Iterable[Plan]], Iterator[Steps]]]:
-    """How to carry out plans, in their order: in this process, or their jobs as shards."""
-    places = planner.originals, planner.resized, planner.config
+) -> Iterator[ExecutePlans]:
+    """Execute plans in threads of this process or, with ``map_shards``, their jobs as shards."""
+    settings = planner.originals, planner.resized, planner.config
     if map_shards is None:
-        with ResizePool.open(*places, cpu_count()) as pool:
+        with ResizePool.open(*settings, cpu_count()) as pool:
             yield partial(map, pool.run)
     else:
-        yield partial(_in_shards, map_shards, partial(resize_shard, *places))
+        yield partial(_in_shards, map_shards, partial(resize_shard, *settings))
 
 
 def _in_shards(
     map_shards: ShardMap,
     work: Callable[[Sequence[ResizeJob]], list[ResizeOutcome]],
     plans: Iterable[Plan],
-) -> Iterator[Steps]:
+) -> Iterator[Outcomes]:
+    """Each plan's outcomes, its jobs computed as one shard; plans without jobs are none."""
     planned: deque[tuple[Plan, bool]] = deque()
 
     def shards() -> Iterator[list[ResizeJob]]:
         for plan in plans:
             jobs = [step for step in plan if isinstance(step, ResizeJob)]
             planned.append((plan, bool(jobs)))
-            if jobs:  # a plan with nothing to do is no shard
+            if jobs:
                 yield jobs
 
-    for made in map_shards(work, shards()):
+    for shard_outcomes in map_shards(work, shards()):
         plan, has_jobs = planned.popleft()
         while not has_jobs:
-            yield _steps(plan, ())
+            yield _merged(plan, ())
             plan, has_jobs = planned.popleft()
-        yield _steps(plan, made)
-    yield from (_steps(plan, ()) for plan, _ in planned)
+        yield _merged(plan, shard_outcomes)
+    yield from (_merged(plan, ()) for plan, _ in planned)
 
 
-def _steps(plan: Plan, outcomes: Iterable[ResizeOutcome]) -> Steps:
-    """The plan's steps by number, its jobs replaced by their outcomes."""
+def _merged(plan: Plan, outcomes: Iterable[ResizeOutcome]) -> Outcomes:
+    """The outcomes of a plan by position, given those of its jobs in their order."""
     done = iter(outcomes)
     return enumerate([next(done) if isinstance(step, ResizeJob) else step for step in plan])
 
@@ -149,7 +151,7 @@ def _steps(plan: Plan, outcomes: Iterable[ResizeOutcome]) -> Steps:
 def resize_shard(
     originals: UPath, resized: UPath, config: ResizeConfig, jobs: Sequence[ResizeJob]
 ) -> list[ResizeOutcome]:
-    """The outcome of each job, in their order, on one core: what a worker of a cluster does."""
+    """The outcome of each job, in their order, on one core: the work of a cluster's worker."""
     with ResizePool.open(originals, resized, config, cores=1) as pool:
         outcomes = dict(pool.run(jobs))
-    return [outcomes[number] for number in range(len(jobs))]
+    return [outcomes[position] for position in range(len(jobs))]

@@ -1,4 +1,4 @@
-"""Retrieval and duplicate figures against plain, slow references."""
+"""Retrieval and duplicate metrics against plain, slow references."""
 
 import itertools
 import math
@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
-from vitrina.evaluation import ranks
 from vitrina.evaluation.metrics import chance_recall, duplicate_pr_auc, retrieval_metrics
 
 
@@ -25,17 +24,17 @@ def random_pairs(rows: int, dim: int, seed: int, noise: float = 1.0) -> tuple[np
 
 
 def slow_metrics(query: np.ndarray, item: np.ndarray, group: np.ndarray) -> dict[str, float]:
-    """Recall, rank, MRR and nDCG by sorting each query's scores; only right without ties."""
+    """Recall, rank, MRR and nDCG by sorting each query's scores; only for scores without ties."""
     recalls: dict[int, list[bool]] = {1: [], 5: [], 10: []}
     firsts, ndcgs = [], []
     for row, scores in enumerate(query.astype(np.float64) @ item.T.astype(np.float64)):
-        right = group[np.argsort(-scores)] == group[row]
-        places = np.flatnonzero(right) + 1
-        firsts.append(places[0])
+        relevant = group[np.argsort(-scores)] == group[row]
+        positions = np.flatnonzero(relevant) + 1
+        firsts.append(positions[0])
         for k, hits in recalls.items():
-            hits.append(bool(right[:k].any()))
-        gain = sum(1 / math.log2(place + 1) for place in places if place <= 10)
-        ideal = sum(1 / math.log2(place + 1) for place in range(1, min(len(places), 10) + 1))
+            hits.append(bool(relevant[:k].any()))
+        gain = sum(1 / math.log2(position + 1) for position in positions if position <= 10)
+        ideal = sum(1 / math.log2(rank + 1) for rank in range(1, min(len(positions), 10) + 1))
         ndcgs.append(gain / ideal)
     return {f"recall_at_{k}": float(np.mean(hits)) for k, hits in recalls.items()} | {
         "median_rank": float(np.median(firsts)),
@@ -44,7 +43,7 @@ def slow_metrics(query: np.ndarray, item: np.ndarray, group: np.ndarray) -> dict
     }
 
 
-def slow_tied_metrics(scores: np.ndarray, right: np.ndarray) -> dict[str, float]:
+def slow_tied_metrics(scores: np.ndarray, relevant: np.ndarray) -> dict[str, float]:
     """One query's recall and nDCG, averaged over every order that its scores allow."""
     orders = [
         order
@@ -52,12 +51,12 @@ def slow_tied_metrics(scores: np.ndarray, right: np.ndarray) -> dict[str, float]
         if all(scores[a] >= scores[b] for a, b in itertools.pairwise(order))
     ]
     recall_1, first, ndcg = [], [], []
-    ideal = sum(1 / math.log2(place + 1) for place in range(1, right.sum() + 1))
+    ideal = sum(1 / math.log2(rank + 1) for rank in range(1, relevant.sum() + 1))
     for order in orders:
-        places = np.flatnonzero(right[list(order)]) + 1
-        recall_1.append(places[0] == 1)
-        first.append(places[0])
-        ndcg.append(sum(1 / math.log2(place + 1) for place in places) / ideal)
+        positions = np.flatnonzero(relevant[list(order)]) + 1
+        recall_1.append(positions[0] == 1)
+        first.append(positions[0])
+        ndcg.append(sum(1 / math.log2(position + 1) for position in positions) / ideal)
     return {
         "recall_at_1": float(np.mean(recall_1)),
         "rank": float(np.mean(first)),
@@ -67,7 +66,7 @@ def slow_tied_metrics(scores: np.ndarray, right: np.ndarray) -> dict[str, float]
 
 @pytest.mark.parametrize("groups", [None, 180, 40, 6, 1])
 def test_metrics_equal_those_of_a_full_sort(groups: int | None) -> None:
-    """Every figure, both ways, is that of sorting all scores, however many items are right."""
+    """Every metric, both ways, is that of sorting all scores, however many items are relevant."""
     image, text = random_pairs(301, 24, seed=1)
     rng = np.random.default_rng(2)
     group = None if groups is None else rng.integers(0, groups, 301) * 7
@@ -85,7 +84,7 @@ def test_metrics_equal_those_of_a_full_sort(groups: int | None) -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.integers(2, 6), st.integers(0, 10_000))
 def test_ties_count_as_the_mean_of_all_orders(rows: int, seed: int) -> None:
-    """With few different vectors, each figure is its mean over every order of the tied items."""
+    """With few different vectors, each metric is its mean over every order of the tied items."""
     rng = np.random.default_rng(seed)
     axes = np.eye(4, dtype=np.float32)
     image, text = axes[rng.integers(0, 3, rows)], axes[rng.integers(0, 3, rows)]
@@ -101,7 +100,7 @@ def test_ties_count_as_the_mean_of_all_orders(rows: int, seed: int) -> None:
 
 
 def test_a_collapsed_model_scores_chance() -> None:
-    """When all embeddings are equal, recall is that of guessing, not 1."""
+    """When all embeddings are equal, recall is that of random guesses, not 1."""
     same = unit(np.ones((200, 16)))
     group = np.arange(200) // 2
     found = retrieval_metrics(same, same, group)
@@ -121,7 +120,7 @@ def test_a_nearly_collapsed_model_scores_chance() -> None:
 
 
 def test_random_embeddings_score_about_chance() -> None:
-    """Unrelated vectors find one pair in as many as there are, within chance's own spread."""
+    """Recall of unrelated vectors is within four standard deviations of chance."""
     rng = np.random.default_rng(5)
     image, text = (unit(rng.standard_normal((2_000, 32))) for _ in range(2))
     expected = chance_recall(2_000)["chance_recall_at_10"]
@@ -129,8 +128,8 @@ def test_random_embeddings_score_about_chance() -> None:
     assert found == pytest.approx(expected, abs=4 * math.sqrt(expected / 4_000))
 
 
-def test_a_title_that_occurs_twice_is_right_for_both_images() -> None:
-    """The text of one listing that finds the image of its twin has found a right one."""
+def test_a_title_that_occurs_twice_is_relevant_to_both_images() -> None:
+    """The text of one listing that finds the image of its twin has found a relevant one."""
     image = unit(np.array([[1, 0.1, 0], [1, 0, 0], [0, 0, 1.0]]))
     text = unit(np.array([[1, 0, 0], [1, 0, 0], [0, 0, 1.0]]))
     alone = retrieval_metrics(image, text)
@@ -140,8 +139,8 @@ def test_a_title_that_occurs_twice_is_right_for_both_images() -> None:
     assert together["image_to_text_ndcg_at_10"] == pytest.approx(1)
 
 
-def test_many_equal_texts_that_are_all_right_lose_nothing() -> None:
-    """An image whose 15 right texts tie at the top has a perfect nDCG."""
+def test_many_equal_texts_that_are_all_relevant_lose_nothing() -> None:
+    """An image whose 15 relevant texts tie at the top has a perfect nDCG."""
     text = unit(np.repeat(np.eye(3), 15, axis=0))
     image = unit(text + 0.01 * np.random.default_rng(0).standard_normal(text.shape))
     found = retrieval_metrics(image, text, np.repeat(np.arange(3), 15))
@@ -152,7 +151,7 @@ def test_many_equal_texts_that_are_all_right_lose_nothing() -> None:
 @settings(max_examples=25, deadline=None)
 @given(st.integers(2, 60), st.integers(1, 20), st.integers(0, 10_000))
 def test_order_of_rows_changes_nothing_and_bounds_hold(rows: int, groups: int, seed: int) -> None:
-    """Figures do not depend on the rows' order; recall grows with k and stays within 0 and 1."""
+    """Metrics do not depend on the rows' order; recall grows with k and stays within 0 and 1."""
     image, text = random_pairs(rows, 8, seed)
     rng = np.random.default_rng(seed)
     group, order = rng.integers(0, groups, rows), rng.permutation(rows)
@@ -165,29 +164,8 @@ def test_order_of_rows_changes_nothing_and_bounds_hold(rows: int, groups: int, s
         assert 0 <= found[f"{way}_ndcg_at_10"] <= 1 + 1e-12
 
 
-@pytest.mark.parametrize("tile", [(1, 8), (7, 24), (64, 16), (300, 1_000)])
-def test_tiles_do_not_change_the_figures(
-    tile: tuple[int, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """However the score matrix is cut, the figures are the same."""
-    image, text = random_pairs(150, 16, seed=3)
-    group = np.random.default_rng(4).integers(0, 60, 150)
-    whole = retrieval_metrics(image, text, group)
-    monkeypatch.setattr(ranks, "TILE", tile)
-    assert retrieval_metrics(image, text, group) == pytest.approx(whole)
-
-
-def test_more_rows_than_one_lane_holds_are_counted() -> None:
-    """Counts beyond 255 along both sides of a tile are exact."""
-    rng = np.random.default_rng(0)
-    flags = rng.random((1_000, 4_803)) < 0.9
-    for axis in (0, 1):
-        found = ranks._count(flags, axis)
-        np.testing.assert_array_equal(found, np.count_nonzero(flags, axis=axis))
-
-
-def test_tensors_are_taken_too() -> None:
-    """The training loop hands its tensors over as they are."""
+def test_tensors_are_accepted_too() -> None:
+    """CPU tensors give the metrics of the same arrays."""
     image, text = random_pairs(20, 8, seed=0)
     found = retrieval_metrics(torch.from_numpy(image), torch.from_numpy(text))
     assert found == retrieval_metrics(image, text)
@@ -214,9 +192,9 @@ def test_duplicates_are_scored_as_sklearn_scores_all_pairs() -> None:
     """The PR-AUC is scikit-learn's average precision over every pair of rows."""
     vectors, _ = random_pairs(80, 12, seed=6)
     group = np.random.default_rng(1).integers(0, 30, 80)
-    left, relevant = np.triu_indices(80, k=1)
+    one, other = np.triu_indices(80, k=1)
     expected = average_precision_score(
-        group[left] == group[right], np.einsum("nd,nd->n", vectors[left], vectors[right])
+        group[one] == group[other], np.einsum("nd,nd->n", vectors[one], vectors[other])
     )
     assert duplicate_pr_auc(vectors, group) == pytest.approx(expected)
 
@@ -228,7 +206,7 @@ def test_duplicates_of_a_large_table_are_scored_on_whole_groups() -> None:
     assert duplicate_pr_auc(twins, np.repeat(np.arange(500), 2), max_rows=100) == pytest.approx(1)
 
 
-def test_a_table_without_duplicates_has_no_duplicate_figure() -> None:
-    """Nothing to find is no figure, not 0 or 1."""
+def test_a_table_without_duplicates_has_no_duplicate_metric() -> None:
+    """With nothing to find the metric is missing, not 0 or 1."""
     vectors, _ = random_pairs(10, 8, seed=0)
     assert duplicate_pr_auc(vectors, np.arange(10)) is None

@@ -1,4 +1,4 @@
-"""Linear probe and zero-shot against scikit-learn used plainly."""
+"""Linear probe and zero-shot against scikit-learn, called step by step."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from vitrina.evaluation.probe import Features, linear_probe, probe_rows, zero_sh
 
 
 def embeddings(labels: np.ndarray, seed: int, signal: float) -> np.ndarray:
-    """Unit vectors that lean towards their class's own direction."""
+    """Unit vectors: a direction of their class plus noise."""
     centres = np.random.default_rng(99).standard_normal((10, 16))
     noise = np.random.default_rng(seed).standard_normal((len(labels), 16))
     vectors = signal * centres[labels] + noise
@@ -19,7 +19,7 @@ def embeddings(labels: np.ndarray, seed: int, signal: float) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def data() -> tuple[Features, list[str], Features, list[str]]:
-    """Four classes that images show better than texts do."""
+    """Four classes, better separated by images than by texts."""
     rng = np.random.default_rng(0)
     parts: list[tuple[Features, list[str]]] = []
     for rows, seed in ((300, 1), (200, 2)):
@@ -32,13 +32,13 @@ def data() -> tuple[Features, list[str], Features, list[str]]:
 def test_the_probe_is_a_logistic_regression_on_standardised_training_rows(
     data: tuple[Features, list[str], Features, list[str]],
 ) -> None:
-    """Accuracy and both F1 equal those of scikit-learn, put together by hand."""
+    """Accuracy and both F1 equal those of scikit-learn's parts, called one by one."""
     train, train_labels, test, test_labels = data
     scores = linear_probe(train, train_labels, test, test_labels)
     for kind in ("text", "image", "both"):
-        scaler = StandardScaler().resize_mode(train.kinds()[kind])
+        scaler = StandardScaler().fit(train.kinds()[kind])
         model = LogisticRegression(C=0.1, max_iter=1_000)
-        model.resize_mode(scaler.transform(train.kinds()[kind]), train_labels)
+        model.fit(scaler.transform(train.kinds()[kind]), train_labels)
         found = model.predict(scaler.transform(test.kinds()[kind]))
         assert scores[f"probe_{kind}_accuracy"] == pytest.approx(
             np.mean(found == np.array(test_labels))
@@ -51,14 +51,14 @@ def test_the_probe_is_a_logistic_regression_on_standardised_training_rows(
 def test_a_probe_learns_more_from_better_embeddings(
     data: tuple[Features, list[str], Features, list[str]],
 ) -> None:
-    """Text, image and both come out in the order of what they know, all above chance."""
+    """Images score higher than texts, both together at least as high, all above chance."""
     scores = linear_probe(*data)
     text, image, both = (scores[f"probe_{kind}_accuracy"] for kind in ("text", "image", "both"))
     assert 0.4 < text < image <= both + 0.02
 
 
 def test_rare_classes_and_missing_labels_are_left_out_and_counted() -> None:
-    """A class with two training rows teaches nothing; its test rows are counted as dropped."""
+    """A class with two training rows is dropped, and its test rows are counted as dropped."""
     train = ["а"] * 5 + ["б"] * 4 + ["в"] * 2 + ["", ""]
     test = ["а", "б", "в", "", "г"]
     rows = probe_rows(train, test)
@@ -78,8 +78,8 @@ def test_rare_classes_and_missing_labels_are_left_out_and_counted() -> None:
     ("train", "test"),
     [(["а"] * 9, ["а"]), (["а"] * 9 + ["б"], ["б"]), (["а", "б"] * 5, ["в"]), ([], [])],
 )
-def test_too_little_to_probe_is_said_so(train: list[str], test: list[str]) -> None:
-    """One class, or nothing to test on, is no probe."""
+def test_too_few_labels_are_not_enough_for_a_probe(train: list[str], test: list[str]) -> None:
+    """A probe needs two classes and a row to test on."""
     assert not probe_rows(train, test).enough
 
 

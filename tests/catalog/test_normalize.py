@@ -1,4 +1,4 @@
-"""Normalising texts: what goes, what stays, and that a second time changes nothing."""
+"""Normalizing texts: what is removed, what stays, and that it is idempotent."""
 
 import sys
 import time
@@ -52,7 +52,7 @@ def test_a_text_becomes_what_a_shopper_reads(text: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "nan", "NaN", "NAN", "None", "null", "NULL"])
-def test_words_that_an_export_writes_for_nothing_are_missing(text: str) -> None:
+def test_words_that_exports_write_for_null_are_missing(text: str) -> None:
     """Any case of nan, None and null counts as no text."""
     assert is_missing(normalize_text(f" \u200b<b>{text}</b>&nbsp;"))
 
@@ -63,7 +63,7 @@ def test_other_short_texts_are_not_missing(text: str) -> None:
     assert not is_missing(normalize_text(text))
 
 
-def test_every_control_and_format_character_goes() -> None:
+def test_every_control_and_format_character_is_removed() -> None:
     """The ranges in the code cover Unicode's own categories."""
     unwanted = {"Cc", "Cf", "Cs", "Co"}
     kept = [
@@ -80,13 +80,13 @@ def test_every_control_and_format_character_goes() -> None:
 @example("<\u0338b>")
 @example("&lt\u037eb>")
 def test_a_second_time_changes_nothing(text: str) -> None:
-    """normalise is idempotent, whatever comes."""
+    """Normalizing is idempotent for any text."""
     once = normalize_text(text)
     assert normalize_text(once) == once
 
 
 @given(WILD)
-def test_what_comes_out_is_clean(text: str) -> None:
+def test_the_result_is_clean(text: str) -> None:
     """NFC, printable, and single spaces inside."""
     clean = normalize_text(text)
     assert unicodedata.is_normalized("NFC", clean)
@@ -96,7 +96,7 @@ def test_what_comes_out_is_clean(text: str) -> None:
 
 @pytest.mark.parametrize("piece", ["<!--", '<a "', "<a '\"", "&amp;", "<script>", "<", "&", "&lt;"])
 def test_a_hostile_text_costs_no_more_than_its_length(piece: str) -> None:
-    """A hundred kilobytes of half mark-up do not hang a run: no pattern backtracks."""
+    """A hundred kilobytes of unfinished markup are quick: no pattern backtracks."""
     start = time.thread_time()
     normalize_text(piece * (100_000 // len(piece)))
     assert time.thread_time() - start < 1

@@ -1,4 +1,4 @@
-"""One image: what comes out looks like what went in, or the reason why not is named."""
+"""Resizing one image: the result looks like the original, or the reason for rejection is right."""
 
 import contextlib
 import io
@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
 
-from tests.support.image_kinds import KINDS, encoded, made, scene
+from tests.support.image_kinds import KINDS, encoded, sample, scene
+from vitrina.catalog.rejection import RejectionReason
 from vitrina.config import ResizeConfig
 from vitrina.images.resize_image import RejectedImageError, resize_image
 
@@ -56,13 +57,14 @@ def reason(data: bytes, config: ResizeConfig = CONFIG) -> str:
     """Why the image is rejected."""
     with pytest.raises(RejectedImageError) as caught:
         resize_image(data, config)
+    assert isinstance(caught.value.reason, RejectionReason)
     return caught.value.reason
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_image_of_any_kind_looks_like_itself(kind: str) -> None:
-    """Colours, brightness and transparency come through; nothing is black, inverted or clipped."""
-    data, reference = made(kind)
+def test_an_image_of_any_kind_looks_like_the_original(kind: str) -> None:
+    """Colours, brightness and transparency are kept; nothing is black, inverted or clipped."""
+    data, reference = sample(kind)
     image = shrunk(data)
     assert image.size == (96, 64)
     assert difference(image, reference) < 4
@@ -71,7 +73,7 @@ def test_a_image_of_any_kind_looks_like_itself(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_the_exif_orientation_is_applied(kind: str, orientation: int) -> None:
-    """An image is upright whichever way the camera was held, and fits the box as it is seen."""
+    """An image is upright however the camera was held, and fits the box when it is upright."""
     exif = Image.Exif()
     exif[0x0112] = orientation
     data = encoded(scene(), kind, exif=exif)
@@ -83,14 +85,14 @@ def test_the_exif_orientation_is_applied(kind: str, orientation: int) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
-def test_a_damaged_exif_does_not_cost_the_image() -> None:
-    """Metadata that cannot be read are left aside."""
+def test_a_damaged_exif_does_not_reject_the_image() -> None:
+    """Metadata that cannot be read are ignored."""
     broken = encoded(scene(), exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")
     assert difference(shrunk(broken), scene()) < 4
 
 
 def test_an_embedded_profile_is_converted_to_srgb() -> None:
-    """With a profile whose red is sRGB's green and the other way, the colours change places."""
+    """With a profile that swaps sRGB's red and green, the colours are swapped."""
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     swapped = srgb.replace("sRGB".encode("utf-16-be"), "swap".encode("utf-16-be"))
     swapped = swapped.replace(b"rXYZ", b"?XYZ").replace(b"gXYZ", b"rXYZ").replace(b"?XYZ", b"gXYZ")
@@ -99,12 +101,12 @@ def test_an_embedded_profile_is_converted_to_srgb() -> None:
     assert difference(image, Image.merge("RGB", (green, red, blue))) < 5
 
 
-@pytest.mark.parametrize("profile", ["not one", "of another colour space", "sRGB"])
+@pytest.mark.parametrize("profile", ["damaged", "of another colour space", "sRGB"])
 def test_a_profile_that_does_not_apply_is_ignored(profile: str) -> None:
-    """A damaged profile, one of another kind of image, and sRGB itself change nothing."""
+    """A damaged profile, one of another colour space, and sRGB itself change nothing."""
     lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    content = {"not one": b"no profile at all", "of another colour space": lab, "sRGB": srgb}
+    content = {"damaged": b"no profile at all", "of another colour space": lab, "sRGB": srgb}
     assert difference(shrunk(encoded(scene(), icc_profile=content[profile])), scene()) < 4
 
 
@@ -122,10 +124,10 @@ def test_a_profile_that_does_not_apply_is_ignored(profile: str) -> None:
     ],
 )
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-def test_a_image_fits_within_the_box(
+def test_an_image_fits_within_the_box(
     size: tuple[int, int], box: tuple[int, int], expected: tuple[int, int], kind: str
 ) -> None:
-    """The aspect is kept, nothing is enlarged, and no side becomes nothing."""
+    """The aspect ratio is kept, nothing is enlarged, and no side becomes 0."""
     data = encoded(scene().resize(size), kind)
     assert shrunk(data, ResizeConfig(default_image_size=box)).size == expected
 
@@ -135,7 +137,7 @@ def test_a_image_fits_within_the_box(
 def test_scaled_decoding_is_as_good_as_a_full_one(
     size: tuple[int, int], box: tuple[int, int]
 ) -> None:
-    """SSIM above 0.98 against a full decode with Lanczos, on texture of all sizes."""
+    """SSIM above 0.98 to a full decode with Lanczos, on texture of all sizes."""
     image = np.asarray(scene(size), float)
     for fineness in (2, 4, 8, 16, 32):
         noise = np.random.default_rng(0).normal(0, 4 * fineness**0.5, size[::-1])
@@ -146,14 +148,14 @@ def test_scaled_decoding_is_as_good_as_a_full_one(
     assert similarity(image, Image.open(io.BytesIO(data))) > 0.98
 
 
-def test_48_megapixels_are_no_bomb() -> None:
-    """A JPEG of 8,000 × 6,000 comes out right."""
+def test_48_megapixels_are_resized() -> None:
+    """A JPEG of 8,000 × 6,000 pixels is not taken for a decompression bomb."""
     data = simplejpeg.encode_jpeg(np.asarray(scene((400, 300)).resize((8000, 6000))), 80)
     assert difference(shrunk(data, CONFIG), scene((384, 288))) < 4
 
 
 def png_header(width: int, height: int) -> bytes:
-    """A PNG that promises many pixels and holds none."""
+    """A PNG whose header declares many pixels, without any data."""
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     data = b"IDAT" + zlib.compress(b"")
     chunks = [header, data, b"IEND"]
@@ -163,16 +165,16 @@ def png_header(width: int, height: int) -> bytes:
 
 @pytest.mark.parametrize("size", [(10_001, 10_000), (12_000, 12_000), (60_000, 60_000)])
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
-def test_a_bomb_is_rejected_by_its_header(size: tuple[int, int]) -> None:
-    """More pixels than max_pixels are never decoded, however few bytes hold them."""
+def test_a_decompression_bomb_is_rejected_by_its_header(size: tuple[int, int]) -> None:
+    """More pixels than max_pixels are never decoded, however few bytes the file has."""
     tracemalloc.start()
     assert reason(png_header(*size)) == "too_large_image"
     assert tracemalloc.get_traced_memory()[1] < 2**20
     tracemalloc.stop()
 
 
-def test_the_limit_of_pixels_is_a_setting() -> None:
-    """One pixel more than max_pixels is too many; as many are not."""
+def test_the_limit_of_pixels_is_max_pixels() -> None:
+    """An image of exactly max_pixels is resized, one with a pixel more is rejected."""
     data = encoded(scene((100, 100)))
     assert reason(data, ResizeConfig(max_pixels=9_999)) == "too_large_image"
     assert shrunk(data, ResizeConfig(max_pixels=10_000)).size == (100, 100)
@@ -189,7 +191,7 @@ def test_the_limit_of_pixels_is_a_setting() -> None:
         (b"\xff\xd8\xff", "truncated_image"),
     ],
 )
-def test_what_is_no_image_is_named(data: bytes, expected: str) -> None:
+def test_a_file_that_is_not_an_image_is_rejected(data: bytes, expected: str) -> None:
     """No bytes, an error page, zeros, and formats that run programs or scripts."""
     assert reason(data) == expected
 
@@ -197,36 +199,36 @@ def test_what_is_no_image_is_named(data: bytes, expected: str) -> None:
 @pytest.mark.parametrize("part", [0.02, 0.3, 0.5, 0.9, 0.99])
 @pytest.mark.parametrize("kind", ["JPEG", "progressive JPEG", "Adobe CMYK JPEG", "PNG", "WebP"])
 def test_a_truncated_image_is_rejected(kind: str, part: float) -> None:
-    """However much of it is there, it is not finished in grey."""
-    data, _ = made(kind)
+    """However much of it is there, the rest is not filled with grey."""
+    data, _ = sample(kind)
     assert reason(data[: int(part * len(data))]) == "truncated_image"
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "progressive JPEG", "Adobe CMYK JPEG"])
 def test_a_truncated_jpeg_with_an_end_marker_is_rejected(kind: str) -> None:
-    """A broken download that was closed properly; Pillow takes it for a whole image."""
-    data, _ = made(kind)
+    """Such as a broken download; Pillow takes it for a whole image."""
+    data, _ = sample(kind)
     assert reason(data[: len(data) * 2 // 5] + b"\xff\xd9") == "truncated_image"
     zeros = data[: len(data) // 2] + bytes(len(data) // 2 - 2) + b"\xff\xd9"
     assert reason(zeros) == "truncated_image"
 
 
-def test_bytes_after_the_image_do_no_harm() -> None:
+def test_bytes_after_the_image_are_ignored() -> None:
     """Phones and editors append data to JPEGs."""
     assert difference(shrunk(encoded(scene()) + b"appended" * 99), scene()) < 4
 
 
 @given(
     kind=st.sampled_from(["JPEG", "progressive JPEG", "PNG", "palette", "animated GIF", "WebP"]),
-    place=st.floats(0, 1, exclude_max=True),
+    position=st.floats(0, 1, exclude_max=True),
     junk=st.binary(min_size=1, max_size=40),
 )
 @settings(max_examples=100, deadline=None)
 @pytest.mark.filterwarnings("ignore")
-def test_damage_never_crashes(kind: str, place: float, junk: bytes) -> None:
-    """Any bytes overwritten anywhere: an image or a named reason, no other error."""
-    data, _ = made(kind)
-    start = int(place * len(data))
+def test_damage_never_crashes(kind: str, position: float, junk: bytes) -> None:
+    """Whatever bytes are overwritten: an image or a RejectedImageError, no other error."""
+    data, _ = sample(kind)
+    start = int(position * len(data))
     damaged = data[:start] + junk + data[start + len(junk) :]
     with contextlib.suppress(RejectedImageError):
         shrunk(damaged)

@@ -1,4 +1,4 @@
-"""An image in every format and mode that shops have, and how each looks."""
+"""An image in every format and mode that shops use, and how each looks."""
 
 import functools
 import io
@@ -13,7 +13,7 @@ SIZE = (360, 240)
 
 
 def scene(size: tuple[int, int] = SIZE) -> Image.Image:
-    """Soft colours that differ in every corner, so that a turn, a swap or an inversion shows."""
+    """Soft colours, different in each corner: any rotation, swap or inversion is visible."""
     across = np.linspace(0, 1, size[0])[None, :]
     down = np.linspace(0, 1, size[1])[:, None]
     red, green = 220 * across + 0 * down, 200 * down + 0 * across
@@ -22,7 +22,7 @@ def scene(size: tuple[int, int] = SIZE) -> Image.Image:
 
 
 def encoded(image: Image.Image, kind: str = "JPEG", **options: Any) -> bytes:
-    """The file of an image."""
+    """An image as a file of a kind."""
     file = io.BytesIO()
     image.save(file, kind, **({"quality": 95} if kind == "JPEG" else {}) | options)
     return file.getvalue()
@@ -35,22 +35,22 @@ def half_transparent(mode: str) -> tuple[bytes, Image.Image]:
     alpha.paste(0, (0, 0, SIZE[0] // 2, SIZE[1]))
     hidden = Image.composite(colours, Image.new(colours.mode, SIZE, "black"), alpha)
     hidden.putalpha(alpha)
-    seen = Image.composite(colours, Image.new(colours.mode, SIZE, "white"), alpha)
-    return encoded(hidden, "PNG"), seen
+    shown = Image.composite(colours, Image.new(colours.mode, SIZE, "white"), alpha)
+    return encoded(hidden, "PNG"), shown
 
 
 def palette() -> tuple[bytes, Image.Image]:
     """A palette image with one transparent colour, and how it looks on white."""
     indexed = scene().quantize(64)
     clear = indexed.getpixel((5, 5))
-    looks = indexed.convert("RGB")
+    shown = indexed.convert("RGB")
     is_clear = (np.asarray(indexed) == clear).astype(np.uint8)
-    looks.paste("white", mask=Image.fromarray(is_clear * 255))
-    return encoded(indexed, "PNG", transparency=clear), looks
+    shown.paste("white", mask=Image.fromarray(is_clear * 255))
+    return encoded(indexed, "PNG", transparency=clear), shown
 
 
 def sixteen_bits(kind: str) -> tuple[bytes, Image.Image]:
-    """A grey ramp of 16 bits, and the same of 8."""
+    """A 16-bit grey ramp, and the same in 8 bits."""
     ramp = np.linspace(0, 65535, SIZE[0] * SIZE[1]).reshape(SIZE[1], SIZE[0]).astype(np.uint16)
     return encoded(Image.fromarray(ramp), kind), Image.fromarray((ramp >> 8).astype(np.uint8))
 
@@ -70,8 +70,8 @@ def animation(kind: str) -> bytes:
     return encoded(scene(), kind, save_all=True, append_images=rest, duration=100)
 
 
-Made = tuple[bytes, Image.Image]
-KINDS: dict[str, Callable[[], Made]] = {
+Sample = tuple[bytes, Image.Image]
+KINDS: dict[str, Callable[[], Sample]] = {
     "JPEG": lambda: (encoded(scene()), scene()),
     "progressive JPEG": lambda: (encoded(scene(), progressive=True), scene()),
     "JPEG 4:4:4": lambda: (encoded(scene(), subsampling=0), scene()),
@@ -98,6 +98,6 @@ KINDS: dict[str, Callable[[], Made]] = {
 
 
 @functools.cache
-def made(kind: str) -> Made:
-    """An image's file, and how it looks."""
+def sample(kind: str) -> Sample:
+    """The file of an image of a kind, and how it looks."""
     return KINDS[kind]()

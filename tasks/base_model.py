@@ -1,4 +1,4 @@
-"""Stage "model": the ruCLIP to start from, or to embed with, as a folder."""
+"""Stage "model": the ruCLIP to fine-tune or to embed with, as a folder."""
 
 import tempfile
 from collections.abc import Iterable
@@ -24,15 +24,19 @@ from vitrina.store.fingerprint import file_fingerprint
 from vitrina.store.paths import is_file, to_path
 from vitrina.store.stage import Stage, StageOutcome
 
-TINY_MODEL = Stage("model", ModelResult, "vitrina.model.tiny:make_tiny")
-CHECKPOINT_MODEL = Stage("model", ModelResult, "vitrina.model.source:open_checkpoint")
+TINY_MODEL = Stage(
+    "model", ModelResult, "vitrina.model.tiny:make_tiny", ("vitrina.model.source:listing_texts",)
+)
+CHECKPOINT_MODEL = Stage(
+    "model", ModelResult, "vitrina.model.source:open_checkpoint", ("vitrina.model.save:put_model",)
+)
 
 
 @StageTask
 def prepare_model(
     source: str, table: TableRef, store: Store, options: RefreshOption
 ) -> StageOutcome[ModelResult]:
-    """The base model as a folder; ``tiny`` is made from the table's own texts."""
+    """The base model as a folder; ``tiny`` is made of the table's texts."""
     if source != TINY:
         folder = find_model(source, cache_folder())
         return StageOutcome(ModelResult(folder=str(folder), fingerprint=folder_fingerprint(folder)))
@@ -44,7 +48,8 @@ def prepare_model(
             make_tiny(listing_texts(to_path(table.path)), Path(scratch))
             for name in FILES:
                 copy(UPath(scratch) / name, artifact.path / name)
-        return _model_in(artifact), FILES
+            fingerprint = folder_fingerprint(UPath(scratch))  # the same on a disk and on S3
+        return ModelResult(folder=str(artifact.path), fingerprint=fingerprint), FILES
 
     inputs = {"source": source, "table": table.fingerprint}
     return TINY_MODEL.find_or_make(store, inputs, make, refresh=options.refresh)
@@ -54,16 +59,17 @@ def prepare_model(
 def prepare_checkpoint(
     checkpoint: str, base: str, store: Store, options: RefreshOption
 ) -> StageOutcome[ModelResult]:
-    """A checkpoint as a folder; ``base`` names the model of one that does not carry its own."""
+    """A checkpoint as a folder; ``base`` is the model of one without its own configuration."""
 
     def make(artifact: Artifact) -> tuple[ModelResult, Iterable[str]]:
         from vitrina.model.save import put_model  # torch takes seconds to import
 
         model = open_checkpoint(checkpoint, base)
         put_model(model, model.clip.state_dict(), artifact.path)
-        return _model_in(artifact), FILES
+        fingerprint = folder_fingerprint(artifact.path)
+        return ModelResult(folder=str(artifact.path), fingerprint=fingerprint), FILES
 
-    # Only the configuration and the tokenizer of the base can be used.
+    # Of the base model only the configuration and the tokenizer are read.
     beside = [to_path(checkpoint).parent / "bpe.model"]
     if found := available_model(base, cache_folder()):
         beside += [found / "config.json", found / "bpe.model"]
@@ -73,7 +79,3 @@ def prepare_checkpoint(
         "beside": [file_fingerprint(file) for file in beside if is_file(file)],
     }
     return CHECKPOINT_MODEL.find_or_make(store, inputs, make, refresh=options.refresh)
-
-
-def _model_in(artifact: Artifact) -> ModelResult:
-    return ModelResult(folder=str(artifact.path), fingerprint=folder_fingerprint(artifact.path))

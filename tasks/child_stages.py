@@ -1,7 +1,7 @@
 """Stages that run as a deployment of their own, on another work pool.
 
-The child is a run of the stage's own flow that writes into the folder of this run's artifact. Which
-arithmetic it computes with is not known here, so the deployment's name stands for it in the key.
+The child runs the stage's own flow, which writes to the folder of this run's artifact. Its hardware
+is not known here, so the key contains the deployment's name in place of device and precision.
 """
 
 from collections.abc import Callable
@@ -75,12 +75,12 @@ def embed_in_deployment(pipeline: PipelineConfig) -> EmbedStage:
         settings = vector_settings(model.fingerprint, config, pipeline.embedding_deployment)
 
         def make(artifact: Artifact) -> tuple[EmbedResult, list[str]]:
-            earlier = latest_embedding(store, settings)
+            previous = latest_embedding(store, settings)
             child = GenerateEmbeddingsConfig(
                 processed_data_csv=table.path,
                 output_path=str(artifact.path / "embeddings.npz"),
                 model=model_for_worker(model, store, pipeline),
-                reuse_from=str(earlier.artifact.path / CHILD_EMBEDDING) if earlier else None,
+                reuse_from=str(previous.artifact.path / CHILD_EMBEDDING) if previous else None,
                 **dict(options),
                 **dict(config),
             )
@@ -94,22 +94,22 @@ def embed_in_deployment(pipeline: PipelineConfig) -> EmbedStage:
 
 
 def model_for_worker(model: ModelResult, store: Store, pipeline: PipelineConfig) -> str:
-    """How another worker finds the model: its path in the store, or the user's own name for it.
+    """The model as the child's ``model`` option: its path if it is in the store, else its name.
 
-    A published name stands for a folder in each worker's cache.
+    A published name stands for a folder in each worker's own cache.
     """
     return model.folder if model.folder.startswith(f"{store.path}/") else pipeline.model
 
 
 def published(artifact: Artifact, kind: type[Result]) -> tuple[Result, list[str]]:
-    """The result and files of an artifact that a child run has just finished.
+    """The result and files of an artifact that a child run has published.
 
-    Raises FileNotFoundError if it is not there: the two runs do not see the same storage.
+    Raises FileNotFoundError if it is missing, because the two runs do not share a storage.
     """
     manifest = artifact.manifest()
     if manifest is None:
         raise FileNotFoundError(
-            f"{artifact.path} was made by another run and is not there: give an output that both "
-            "workers see, an s3:// address or a shared folder."
+            f"{artifact.path} was written by another run and is missing here: choose an --output "
+            "that both workers can read, an s3:// address or a shared folder."
         )
     return kind.model_validate(manifest.result), list(manifest.files)

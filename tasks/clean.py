@@ -1,4 +1,4 @@
-"""Stage "clean": rows that can be used, with normalised texts."""
+"""Stage "clean": the usable rows of a catalogue, with normalized texts."""
 
 from tasks.orchestration.stage import StageTask
 from vitrina.catalog.cleaning import clean_catalog
@@ -16,7 +16,7 @@ STAGE = Stage("clean", CleanResult, "vitrina.catalog.cleaning:clean_catalog")
 def clean(
     catalog: str, store: Store, config: CleanConfig, options: RunOptions
 ) -> StageOutcome[CleanResult]:
-    """The cleaned table of a catalogue. Raises UserError as ``clean_catalog`` does."""
+    """The cleaned table of a catalogue. Raises UserError if it cannot be read as one."""
     path = to_path(catalog)
     return STAGE.find_or_make(
         store,

@@ -1,4 +1,4 @@
-"""Stage "demo": the demo catalogue, which the pipeline runs on when none is given."""
+"""Stage "demo": the catalogue that the pipeline runs on if none is given."""
 
 from tasks.orchestration.stage import StageTask
 from vitrina.config import RefreshOption
@@ -7,14 +7,14 @@ from vitrina.results import DemoResult
 from vitrina.store.artifacts import Store
 from vitrina.store.stage import Stage, StageOutcome
 
-STAGE = Stage("demo", DemoResult, "vitrina.demo.catalog:draw_catalog")
+STAGE = Stage("demo", DemoResult, "vitrina.demo.artifact:draw_into")
 
 
 @StageTask
 def draw_demo(
     store: Store, options: RefreshOption, products: int = 400, seed: int = 0
 ) -> StageOutcome[DemoResult]:
-    """The demo catalogue in the store."""
+    """A catalogue of drawn products, in the store."""
     return STAGE.find_or_make(
         store,
         {"products": products, "seed": seed},

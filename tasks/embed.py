@@ -1,4 +1,4 @@
-"""Stage "embed": a vector of each listing's title and image."""
+"""Stage "embed": a vector for each listing's title and one for its image."""
 
 import logging
 from functools import partial
@@ -45,24 +45,25 @@ def embed(
     options: RunOptions,
     reuse_from: str | None = None,
 ) -> StageOutcome[EmbedResult]:
-    """The stored embedding of these inputs, an interrupted one resumed, or a new one.
+    """Embed a table with a model: stored vectors, an interrupted run resumed, or a new one.
 
-    Vectors of unchanged texts and images are reused from the embedding whose manifest is
-    ``reuse_from``, by default from the latest one of the store. Raises UserError as ``embed_table``.
+    Vectors of unchanged texts and images are reused from the embedding with the manifest
+    ``reuse_from``, by default from the latest one in the store. Raises UserError if an image cannot
+    be read or ``reuse_from`` is no such manifest.
     """
-    # Decided here once, for this process and for the workers of a cluster alike.
+    # "auto" is resolved here once, so that the workers of a cluster use the same device.
     config = config.model_copy(update={"device": device_type(config.device)})
     settings = vector_settings(model.fingerprint, config)
 
     def make(artifact: Artifact) -> tuple[EmbedResult, list[str]]:
-        found = None if options.refresh else reusable(store, reuse_from, settings)
+        previous = None if options.refresh else reusable(store, reuse_from, settings)
         request = EmbedRequest(
             table=to_path(table.path),
             folder=artifact.path,
             names=OutputNames.of(store),
             settings=settings,
             shard_rows=config.shard_rows,
-            reuse_from=tuple(found.shards) if found else (),
+            reuse_from=tuple(previous.shards) if previous else (),
             refresh=options.refresh,
         )
         with (
@@ -84,19 +85,19 @@ def embed(
 
 
 def embedding_inputs(table: TableRef, settings: str, config: EmbedConfig) -> dict[str, Any]:
-    """Everything that decides the vectors and their files, as plain values."""
+    """Everything besides code that decides the vectors and their files, as JSON values."""
     return {"table": table.fingerprint, "settings": settings, "shard_rows": config.shard_rows}
 
 
 def reusable(store: Store, reuse_from: str | None, settings: str) -> Embedding | None:
-    """The embedding to reuse vectors from."""
+    """The embedding to reuse vectors from, if there is one with the same settings."""
     if reuse_from is None:
         return latest_embedding(store, settings)
     return named_embedding(to_path(reuse_from), settings)
 
 
 def gpus_per_shard(config: EmbedConfig, cluster_has_gpus: bool) -> float:
-    """GPUs that a shard uses on Ray."""
+    """GPUs, or the fraction of one, that a shard uses on Ray."""
     if config.device == "cpu" and cluster_has_gpus:
         logger.warning("embed: computing on CPUs; set embed.device to cuda for the cluster's GPUs")
     return config.num_gpus or float(config.device == "cuda")

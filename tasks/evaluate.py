@@ -1,4 +1,4 @@
-"""Stage "evaluate": metrics of held-out products before and after fine-tuning."""
+"""Stage "evaluate": metrics on held-out products before and after fine-tuning."""
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,12 @@ from vitrina.store.paths import is_local, to_path
 from vitrina.store.stage import Stage, StageOutcome
 
 REPORT, CONTACT_SHEET = "evaluation.json", "contact_sheet.png"
-STAGE = Stage("evaluate", EvaluateResult, "vitrina.reporting.contact_sheet:draw_contact_sheet")
+STAGE = Stage(
+    "evaluate",
+    EvaluateResult,
+    "vitrina.evaluation.summary:evaluation",
+    ("vitrina.reporting.contact_sheet:draw_contact_sheet",),
+)
 
 
 @StageTask
@@ -28,9 +33,9 @@ def evaluate(
     config: MeasureConfig,
     options: TrackedRunOptions,
 ) -> StageOutcome[EvaluateResult]:
-    """The metrics of two models on held-out products, with a contact sheet; logged to wandb.
+    """Measure two models on held-out products, draw a contact sheet and log both to wandb.
 
-    Raises UserError if nothing is held out.
+    Raises UserError if no product is held out.
     """
 
     def make(artifact: Artifact) -> tuple[EvaluateResult, tuple[str, ...]]:
@@ -59,7 +64,7 @@ def evaluate(
 
 
 def log_to_wandb(project_name: str, artifact: Artifact, content: dict[str, Any]) -> None:
-    """The metrics as a run of their own, ``before/…`` and ``after/…``; offline without a key."""
+    """Log the metrics to wandb as ``before/…`` and ``after/…``; offline without an API key."""
     from vitrina.training.tracking import WandbTracker  # torch takes seconds to import
 
     key = f"evaluate-{artifact.path.name}"

@@ -1,4 +1,4 @@
-"""Stage "report": the page of a run, and what the Prefect UI shows of it."""
+"""Stage "report": the HTML page of a run, and its artifacts in the Prefect UI."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,12 @@ from vitrina.store.files import read_bytes, write_bytes
 from vitrina.store.paths import to_path
 from vitrina.store.stage import Stage, StageOutcome
 
-STAGE = Stage("report", PipelineResult, "vitrina.reporting.sections:page")
+STAGE = Stage(
+    "report",
+    PipelineResult,
+    "vitrina.reporting.sections:page",
+    ("vitrina.reporting.training_curve:draw_training",),
+)
 PAGE, CURVE = "report.html", "training.png"
 
 
@@ -28,7 +33,7 @@ PAGE, CURVE = "report.html", "training.png"
 def report(
     results: StageResults, seconds: dict[str, float], store: Store, options: RefreshOption
 ) -> StageOutcome[PipelineResult]:
-    """Write ``report.html`` and show its content in the Prefect UI."""
+    """Write ``report.html`` and show its contents in the Prefect UI."""
     sheet = read_bytes(to_path(results.evaluated.report).parent / CONTACT_SHEET)
 
     def make(artifact: Artifact) -> tuple[PipelineResult, tuple[str, ...]]:

@@ -22,7 +22,7 @@ def resize(
     config: ResizeConfig,
     options: RunOptions,
 ) -> StageOutcome[ResizeResult]:
-    """The processed table of these images. A stored one whose images are gone is made again."""
+    """The processed table and its images; images that are missing or outdated are made again."""
     planner = ResizePlanner.make(
         to_path(folders.originals), to_path(folders.resized), config, refresh=options.refresh
     )

@@ -25,10 +25,10 @@ def train(
     options: TrackedRunOptions,
     overwrite: bool = False,
 ) -> StageOutcome[TrainResult]:
-    """The stored training of these inputs, an interrupted one resumed, or a new one.
+    """Fine-tune a model: a stored training, an interrupted one resumed, or a new one.
 
-    With an unkeyed store the folder is the user's: another training in it is refused unless
-    ``overwrite``.
+    In an unkeyed store, whose folder the user has chosen, another training is replaced only with
+    ``overwrite``; otherwise UserError is raised.
     """
     inputs = training_inputs(table, model, config, training_arithmetic(config))
     is_retry = bool(task_run.run_count and task_run.run_count > 1)
@@ -42,7 +42,7 @@ def train(
             config=config,
             project_name=options.project_name,
         )
-        # A retry resumes what the first try of this run has trained.
+        # A retry must resume what the first attempt has trained, not replace it.
         replace = (options.refresh or overwrite) and not is_retry
         with prefect_ui.progress("train", "step", "Training steps") as progress:
             return train_model(request, progress, overwrite=replace)
@@ -53,7 +53,7 @@ def train(
 def training_inputs(
     table: TableRef, model: ModelResult, config: TrainConfig, arithmetic: str
 ) -> dict[str, Any]:
-    """Everything that decides the weights, as plain values."""
+    """Everything besides code that decides the weights, as JSON values."""
     return {
         "table": table.fingerprint,
         "model": model.fingerprint,

@@ -1,8 +1,8 @@
-"""What goes wrong because of what the user gave, told apart from what may pass on another try."""
+"""The error of wrong input, which a retry cannot fix."""
 
 
 class UserError(ValueError):
-    """The input or a parameter is wrong: the message names it, what was expected and what to do.
+    """The input or a parameter is wrong; the message says which, what was expected, what to do.
 
-    Never retried_task; a command line answers it with its message alone and exit code 2.
+    It is never retried. A command line prints the message without a traceback and exits with 2.
     """

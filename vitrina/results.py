@@ -1,4 +1,4 @@
-"""What a stage hands to the next: paths, fingerprints and counts; never tables or tensors."""
+"""The results of stages: paths, fingerprints and counts, never tables or tensors."""
 
 from pydantic import Field
 
@@ -6,14 +6,14 @@ from vitrina.config import Parameters
 
 
 class TableRef(Parameters):
-    """A processed table: where it is, and a hash of its content."""
+    """The path of a processed table and a hash of its content."""
 
     path: str
     fingerprint: str
 
 
 class DemoResult(Parameters):
-    """The demo catalogue."""
+    """The demo catalogue and its images."""
 
     catalog: str = Field(description="catalog.parquet")
     images: str = Field(description="Folder of <nm>.jpg.")
@@ -32,19 +32,19 @@ class CleanResult(Parameters):
 
 
 class ResizeResult(Parameters):
-    """The processed table: every row has its texts and a resized image."""
+    """The processed table, in which every row has texts and a resized image."""
 
     table: TableRef = Field(
         description="processed_data.parquet: title, image_path, nm, then the rest. The fingerprint "
-        "is of texts, ids and images, not of their paths."
+        "covers texts, ids and images, not their paths."
     )
     csv: str = Field(description="processed_data.csv, the same table.")
-    rejected: str = Field(description="rejected.csv: nm, reason; from clean and from resize.")
+    rejected: str = Field(description="rejected.csv: nm, reason; of clean and of resize.")
     images: str = Field(description="Folder of the resized images.")
     rows_in: int = Field(description="Rows of the catalogue, before clean.")
     rows_kept: int
     reasons: dict[str, int]
-    images_resized: int = Field(description="Images opened in this run; the rest were up to date.")
+    images_resized: int = Field(description="Images read in this run; the rest were up to date.")
 
 
 class ModelResult(Parameters):
@@ -57,12 +57,12 @@ class ModelResult(Parameters):
 class TrainResult(Parameters):
     """A fine-tuned ruCLIP."""
 
-    folder: str = Field(description="The training: checkpoints, metrics.jsonl, ruclip/.")
+    folder: str = Field(description="Folder of the training: checkpoints, metrics.jsonl, ruclip/.")
     model: ModelResult = Field(description="The best epoch as a ruCLIP folder.")
     checkpoint: str = Field(description="ruCLIP_model_epoch{N}.pth of the best epoch.")
     epochs: int
     best_epoch: int
-    metrics: dict[str, float] = Field(description="Of the best epoch, on the validation rows.")
+    metrics: dict[str, float] = Field(description="Validation metrics of the best epoch.")
 
 
 class EvaluateResult(Parameters):
@@ -71,22 +71,22 @@ class EvaluateResult(Parameters):
     report: str = Field(description="evaluation.json")
     before: dict[str, float]
     after: dict[str, float]
-    counts: dict[str, int] = Field(description="Held-out rows and products, rows of the probe.")
+    counts: dict[str, int] = Field(description="Held-out rows and products; rows of the probe.")
 
 
 class PromoteResult(Parameters):
-    """The model that embeds from now on, and why."""
+    """The model that embeds from now on, and the reason."""
 
     model: ModelResult
-    promoted: bool = Field(description="Whether the new model is the current one now.")
+    promoted: bool = Field(description="Whether the new model has become the current one.")
     reason: str
     metric: str
     candidate: float = Field(description="The metric of the new model.")
-    current: float = Field(description="The metric of the model that was current before.")
+    current: float = Field(description="The metric of the previous current model.")
 
 
 class EmbedResult(Parameters):
-    """A vector of each row's text and image, in the order of the table."""
+    """A text and an image vector for each row, in the order of the table."""
 
     npz: str = Field(description="embeddings.npz: text, img, nm.")
     parquet: str = Field(description="Folder of shards: nm, text, img.")

@@ -1,1 +1,1 @@
-"""How stages meet Prefect: tasks, retries, progress, Ray shards and child runs."""
+"""How stages run in Prefect: tasks, retries, progress, shards on Ray and child runs."""

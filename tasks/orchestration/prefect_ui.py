@@ -1,7 +1,7 @@
 """What a run shows in the Prefect UI: progress, tables, Markdown and images.
 
-Outside a Prefect run nothing is created. A server that does not answer costs the image of the
-work, never the work: it is logged and the task goes on.
+Outside a Prefect run nothing is created. If the server fails, a warning is logged and the task goes
+on without the artifact.
 """
 
 import logging
@@ -26,66 +26,69 @@ from vitrina.reporting.render import data_uri
 
 logger = logging.getLogger(__name__)
 
-UPDATE_SECONDS = 2.0  # an update is a request to the server; the UI asks no oftener
+UPDATE_SECONDS = 2.0  # each update is a request to the server; the UI polls no more often
 
 
 def show_table(key: str, rows: Sequence[Mapping[str, Any]], description: str = "") -> None:
-    """A table of the run; ``key`` of ``[a-z0-9-]`` names it in the UI across runs."""
+    """Show a table; ``key``, of ``[a-z0-9-]``, identifies it across runs."""
     table = [dict(row) for row in rows]
     _create(partial(create_table_artifact, table, key=key, description=description))
 
 
 def show_markdown(key: str, markdown: str, description: str = "") -> None:
-    """A text of the run. Images in it must be ``data:`` URIs: the UI loads nothing else."""
+    """Show a text. Images in it must be ``data:`` URIs; the UI loads no others."""
     _create(partial(create_markdown_artifact, markdown, key=key, description=description))
 
 
 def show_image(key: str, png: bytes, description: str = "") -> None:
-    """A PNG of the run, carried within the artifact so that it shows offline."""
+    """Show a PNG, embedded in the artifact so that it needs no other server."""
     _create(partial(create_image_artifact, data_uri(png), key=key, description=description))
 
 
 @contextmanager
 def progress(key: str, unit: str, description: str = "") -> Iterator[OnProgress]:
-    """A bar on the terminal and in the UI: call what you get with the units done and in all.
+    """Show a bar on the terminal and in the UI; yields the callback that moves both.
 
-    Call it as often as you like, from the thread of the task; the server hears every two seconds.
+    The callback takes the units done and their total. It may be called any number of times, from
+    the thread of the task; the server is updated every two seconds.
     """
-    shown = _Bar(key, description)
+    ui_bar = _Bar(key, description)
     with terminal_bar(key, unit) as bar:
 
         def show(done: int, total: int) -> None:
             bar(done, total)
-            shown.show(done, total)
+            ui_bar.show(done, total)
 
         yield show
-    shown.finish()
+    ui_bar.finish()
 
 
 class _Bar:
+    """A progress artifact, updated every two seconds at most."""
+
     def __init__(self, key: str, description: str) -> None:
         self.percent = 0.0
         create = partial(create_progress_artifact, 0.0, key=key, description=description)
         self.artifact = _create(create)
-        self.shown_at = time.monotonic()
+        self.updated_at = time.monotonic()
 
     def show(self, done: int, total: int) -> None:
         self.percent = min(100.0, 100 * done / max(total, 1))
-        if time.monotonic() - self.shown_at >= UPDATE_SECONDS:
+        if time.monotonic() - self.updated_at >= UPDATE_SECONDS:
             self._update()
 
     def finish(self) -> None:
-        """The end of a block that ended well: what was done last, at once."""
+        """Show the last value at once."""
         self._update()
 
     def _update(self) -> None:
-        self.shown_at = time.monotonic()
+        self.updated_at = time.monotonic()
         if self.artifact is None:
             return
         try:
             update_progress_artifact(self.artifact, self.percent)
-        except Exception as error:  # noqa: BLE001 - whatever the server does, the work goes on
-            logger.warning("the progress bar stops here, the work goes on: %s", error)
+        except Exception as error:  # noqa: BLE001 - no failure of the server may stop the task
+            logger.warning("the progress bar in the Prefect UI stops here: %s", error)
             self.artifact = None
 
 
@@ -93,7 +96,7 @@ def _create(create: Callable[[], object]) -> UUID | None:
     if FlowRunContext.get() is None and TaskRunContext.get() is None:
         return None
     try:
-        return cast(UUID, create())  # Prefect's type allows a coroutine too; tasks are not async
-    except Exception as error:  # noqa: BLE001 - whatever the server does, the work goes on
-        logger.warning("an artifact of this run is missing in the UI: %s", error)
+        return cast(UUID, create())  # typed as a coroutine too, which it is in async tasks only
+    except Exception as error:  # noqa: BLE001 - no failure of the server may stop the task
+        logger.warning("an artifact of this run is missing in the Prefect UI: %s", error)
         return None

@@ -1,7 +1,7 @@
-"""Where shards are worked on: in this process, or on Ray through Prefect's own task runner.
+"""Computing shards on Ray, through Prefect's own task runner.
 
-On Ray each shard is a run of the task ``shard``, a child of the stage's, seen in the Prefect UI and
-retried_task there; a shard whose worker process or machine is lost is given by Ray to another.
+Each shard is a run of the task ``shard``, a child of the stage's run, visible and retried in
+Prefect. If the worker of a shard is lost, Ray gives the shard to another worker.
 """
 
 import logging
@@ -26,45 +26,44 @@ from vitrina.store.code_version import code_version
 if TYPE_CHECKING:
     from prefect_ray.task_runners import PrefectRayFuture
 
-
 logger = logging.getLogger(__name__)
 
 THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
-SHARDS_PER_CPU = 2  # given out ahead, so that no worker waits and memory stays flat
+SHARDS_PER_CPU = 2  # submitted ahead: enough that no worker waits, few enough for memory
 
 
 class LostWorkerError(ConnectionError):
-    """The cluster is out of reach, or lost a shard more often than it tries; this may pass."""
+    """The cluster cannot be reached, or lost a shard more often than it retries; transient."""
 
 
 def check_executor(executor: str) -> None:
-    """Refuse a runner that cannot work here, before anything runs.
+    """Raise UserError if an executor cannot be used here.
 
-    Raises UserError if the extra is not installed, or if the workers of another machine would have
-    to report to this process's own Prefect server.
+    Because Ray is not installed, or because the workers of another machine would have to report to
+    the Prefect server that this process starts for itself.
     """
     if executor == "threads":
         return
-    _need_ray(f"runner: {executor}")
+    _require_ray(f"executor: {executor}")
     address = address_of(executor)
     host = urlsplit(address).hostname
     if host and host not in THIS_MACHINE and not PREFECT_API_URL.value():
         raise UserError(
             f"The workers of {address} cannot reach the Prefect server that this process starts "
-            "for itself. Set PREFECT_API_URL to a server that they reach, or leave runner: threads."
+            "for itself. Set PREFECT_API_URL to a server that they reach, or use executor: threads."
         )
 
 
 def check_launcher(config: TrainConfig) -> None:
-    """Refuse to train on Ray where it is not installed, before anything runs."""
+    """Raise UserError if training is to be launched by Ray and that is not installed."""
     if config.processes > 1 and config.launcher == "ray":
-        _need_ray("launcher: ray")
+        _require_ray("launcher: ray")
 
 
-def _need_ray(setting: str) -> None:
+def _require_ray(setting: str) -> None:
     try:
-        import prefect_ray  # noqa: F401 - only whether they are there
-        import ray  # noqa: F401
+        import prefect_ray  # noqa: F401 - imported to see whether it is installed
+        import ray  # noqa: F401 - likewise
     except ImportError as error:
         raise UserError(
             f"{setting} needs Ray, which is not installed ({error}). "
@@ -76,117 +75,127 @@ def _need_ray(setting: str) -> None:
 def shard_map(
     stage: str, executor: str, gpus: Callable[[bool], float] = lambda _cluster_has_gpus: 0
 ) -> Iterator[ShardMap | None]:
-    """A map of shards on Ray, which is started or connected to when the first shard comes.
+    """A map that computes shards on Ray; None if the executor is this process.
 
-    None stands for this process. ``gpus`` tells, knowing whether the cluster has any, how many a
-    shard takes. Raises UserError as :func:`check_executor`.
+    Ray is started or connected to with the first shard. ``gpus`` returns the GPUs that a shard
+    uses, given whether the cluster has any. Raises UserError as :func:`check_executor` does.
     """
     if executor == "threads":
         yield None
         return
     check_executor(executor)
-    with ExitStack() as opened:
-        yield _RayShards(stage, address_of(executor), gpus, opened).map
+    with ExitStack() as resources:
+        yield _RayShards(stage, address_of(executor), gpus, resources).map
 
 
 @dataclass
 class _RayShards:
+    """The shards of one stage on a cluster; ``resources`` closes the connection to it."""
+
     stage: str
     address: str
     gpus: Callable[[bool], float]
-    opened: ExitStack
-    given: "deque[PrefectRayFuture[Any]]" = field(default_factory=deque)
+    resources: ExitStack
+    submitted: "deque[PrefectRayFuture[Any]]" = field(default_factory=deque)
 
     def map(
         self, work: Callable[[Shard], ShardResult], shards: Iterable[Shard], /
     ) -> Iterator[ShardResult]:
-        """What the work makes of each shard, in their order."""
+        """The results of the shards, in their order."""
         submit: Callable[..., PrefectRayFuture[Any]] | None = None
-        ahead, version = 0, code_version(_module(work))
+        ahead, version = 0, code_version(_entry(work))
         for number, shard in enumerate(shards):
             if submit is None:
                 submit, ahead = self._open()
-            self.given.append(submit(self.stage, number, partial(work, shard), version))
-            if len(self.given) > ahead:
-                yield _made(self.given.popleft())
-        while self.given:
-            yield _made(self.given.popleft())
+            self.submitted.append(submit(self.stage, number, partial(work, shard), version))
+            if len(self.submitted) > ahead:
+                yield _result(self.submitted.popleft())
+        while self.submitted:
+            yield _result(self.submitted.popleft())
 
     def _open(self) -> "tuple[Callable[..., PrefectRayFuture[Any]], int]":
-        """How to give a shard to the cluster, and how many to give out ahead."""
+        """Connect; returns a function that submits a shard, and how many to submit ahead."""
         import ray
         from prefect_ray import RayTaskRunner
         from prefect_ray.context import remote_options
 
         executor = RayTaskRunner(address=self.address, init_kwargs=OPTIONS)
         with joining(), _connecting(self.address):
-            self.opened.enter_context(executor)
-        self.opened.callback(self._cancel)
-        resources = ray.cluster_resources()  # type: ignore[no-untyped-call]  # ray leaves it untyped
-        gpus = self.gpus(resources.get("GPU", 0) > 0)
-        if gpus and not resources.get("GPU"):
-            logger.warning("%s: its shards wait until the Ray cluster has a GPU", self.stage)
+            self.resources.enter_context(executor)
+        self.resources.callback(self._cancel)
+        cluster = ray.cluster_resources()  # type: ignore[no-untyped-call]  # ray leaves it untyped
+        gpus = self.gpus(cluster.get("GPU", 0) > 0)
+        if gpus and not cluster.get("GPU"):
+            logger.warning("%s: shards wait until the Ray cluster has a GPU", self.stage)
 
         def submit(
             stage: str, number: int, work: Callable[[], Any], version: str
         ) -> "PrefectRayFuture[Any]":
             parameters = {"stage": stage, "number": number, "work": work, "version": version}
-            # Workers report to this run's server, also where that is this process's own.
+            # Workers report to the server of this run, even if this process started it.
             api = {PREFECT_API_URL: str(get_client(sync_client=True).api_url)}
             with temporary_settings(api), remote_options(num_gpus=gpus):
                 return executor.submit(shard_task, parameters)
 
-        return submit, SHARDS_PER_CPU * max(1, int(resources.get("CPU", 1)))
+        return submit, SHARDS_PER_CPU * max(1, int(cluster.get("CPU", 1)))
 
     def _cancel(self) -> None:
-        """Take back what was given out when the stage ends early."""
+        """Cancel the shards that are still submitted when the stage ends early."""
         import ray
 
-        for future in self.given:
+        for future in self.submitted:
             ray.cancel(future.wrapped_future)
 
 
-def _made(future: "PrefectRayFuture[Any]") -> Any:
+def _result(future: "PrefectRayFuture[Any]") -> Any:
     from ray.exceptions import RayError, RayTaskError
 
     try:
         return future.result()
-    except RayTaskError:  # raised by the shard's run, not by the cluster
+    except RayTaskError:  # raised by the shard itself, not by the cluster
         raise
     except RayError as error:
         raise LostWorkerError(f"Ray lost the worker of a shard: {error}") from error
 
 
-def _work(stage: str, number: int, work: Callable[[], ShardResult], version: str) -> ShardResult:  # noqa: ARG001
-    """A shard on a worker; ``stage`` and ``number`` name its run.
+def _compute_shard(
+    stage: str,  # noqa: ARG001 - in the name of the run
+    number: int,  # noqa: ARG001 - in the name of the run
+    work: Callable[[], ShardResult],
+    version: str,
+) -> ShardResult:
+    """Compute a shard on a worker.
 
-    Raises UserError if the worker's code is not the caller's, as it would make other results.
+    Raises UserError if the worker's code differs from the caller's, whose version is in the key.
     """
-    module = _module(work)
-    if code_version(module) != version:
+    entry = _entry(work)
+    if code_version(entry) != version:
         raise UserError(
-            f"A Ray worker has another version of {module} than this run. Install the same "
+            f"A Ray worker has another version of {entry} than this run. Install the same "
             "Vitrina on all machines of the cluster."
         )
     return work()
 
 
-shard_task = retried_task(_work).with_options(name="shard", task_run_name="{stage}-{number:05d}")
+shard_task = retried_task(_compute_shard).with_options(
+    name="shard", task_run_name="{stage}-{number:05d}"
+)
 
 
-def _module(work: Callable[..., object]) -> str:
+def _entry(work: Callable[..., object]) -> str:
+    """The ``module:function`` of a function, also if some of its arguments are bound."""
     while isinstance(work, partial):
         work = work.func
-    return work.__module__
+    return f"{work.__module__}:{work.__qualname__}"
 
 
 @contextmanager
 def _connecting(address: str) -> Iterator[None]:
-    """Ray says that it waited in vain, but neither for whom nor that a token may be missing."""
+    """Add the address, and the hint that a token may be missing, to Ray's error of a timeout."""
     try:
         yield
     except ConnectionError as error:
         raise LostWorkerError(
-            f"No Ray cluster answers at {address} ({error}). For one that asks for a token set "
+            f"No Ray cluster answers at {address} ({error}). If it requires a token, set "
             "RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH."
         ) from error

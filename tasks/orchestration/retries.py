@@ -1,4 +1,4 @@
-"""Which failures may pass on another try: the network, the store, a lost worker; not bad input."""
+"""Which errors are transient: those of network, store and lost workers, not of wrong input."""
 
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ProfileNotFound
@@ -14,7 +14,7 @@ PERMANENT = (
     NoCredentialsError,
     ProfileNotFound,
 )
-PASSING = (
+TRANSIENT = (
     ConnectionError,
     TimeoutError,
     httpx.TransportError,
@@ -23,15 +23,15 @@ PASSING = (
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether another try of the same work can succeed."""
+    """Whether a retry of the same work may succeed."""
     if isinstance(error, PERMANENT):
         return False
     if isinstance(error, ClientError):
         status: int = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
         return bool(status >= 500 or status == 429)
-    if isinstance(error, PASSING):
+    if isinstance(error, TRANSIENT):
         return True
-    # s3fs turns a store's answer into an OSError that is caused by botocore's own.
+    # s3fs raises an OSError whose cause is the error of botocore.
     return (
         isinstance(error, OSError) and error.__cause__ is not None and is_transient(error.__cause__)
     )

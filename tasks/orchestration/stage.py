@@ -1,7 +1,7 @@
-"""How a stage meets Prefect: a task that retries what is transient and shows what was cached.
+"""A stage as a Prefect task, which retries transient errors and shows cached results as such.
 
-The store is the cache. A stage whose artifact is there, finished and whole, ends as ``Cached``; a
-Prefect result record could outlive a deleted artifact, the manifest cannot.
+The store is the cache, not Prefect's results: these could outlive a deleted artifact, whereas an
+artifact without all of its files does not count. A stage whose artifact is found ends ``Cached``.
 """
 
 import time
@@ -21,6 +21,7 @@ from vitrina.store.stage import StageOutcome
 
 P = ParamSpec("P")
 Result = TypeVar("Result", bound=Parameters)
+Value = TypeVar("Value")
 
 
 def _is_worth_a_retry(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -28,7 +29,7 @@ def _is_worth_a_retry(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -
     return isinstance(error, BaseException) and is_transient(error)
 
 
-# Waits of about 2, 4, 8 s, spread so that many workers do not come back at the same instant.
+# Waits of about 2, 4 and 8 s, with jitter so that many workers do not retry at the same time.
 retried_task = task(
     retries=3,
     retry_delay_seconds=exponential_backoff(2),
@@ -41,9 +42,9 @@ retried_task = task(
 class StageTask(Generic[P, Result]):
     """A stage as a Prefect task: calling it runs the task and returns the stage's result.
 
-    The task runs in the calling thread, because the signal that cancels a run reaches only the main
-    one. Its failure is raised. A result that was found in the store ends the task as ``Cached``.
-    ``fn`` is the stage without Prefect.
+    The task runs in the calling thread, because the signal that cancels a run reaches the main
+    thread only. If the result was found in the store, the task's final state is named ``Cached``.
+    Errors of the stage are raised. ``fn`` is the stage without Prefect.
     """
 
     def __init__(self, fn: Callable[P, StageOutcome[Result]]) -> None:
@@ -59,7 +60,7 @@ class StageTask(Generic[P, Result]):
         @wraps(self.fn)
         def body(*args: P.args, **kwargs: P.kwargs) -> Result | State[Result]:
             outcome = self.fn(*args, **kwargs)
-            if outcome.found_in:  # a task that returns a state ends in it
+            if outcome.found_in:  # Prefect takes a returned state as the final one
                 return Completed(name="Cached", message=outcome.found_in, data=outcome.result)
             return outcome.result
 
@@ -68,12 +69,12 @@ class StageTask(Generic[P, Result]):
 
 @dataclass
 class StageClock:
-    """Runs stages one after another and keeps how long each took, in seconds by its name."""
+    """Measures how long each of several stages takes, in seconds by name."""
 
     seconds: dict[str, float] = field(default_factory=dict)
 
-    def run(self, stage: Callable[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
-        """The stage's result."""
+    def run(self, stage: Callable[P, Value], *args: P.args, **kwargs: P.kwargs) -> Value:
+        """Run a stage and return its result."""
         started = time.perf_counter()
         result = stage(*args, **kwargs)
         self.seconds[stage.__name__] = time.perf_counter() - started

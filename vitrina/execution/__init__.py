@@ -1,1 +1,1 @@
-"""Where work is done: this process or a Ray cluster, with progress."""
+"""How work is carried out: on how many cores, on which Ray cluster, with which progress."""

@@ -1,4 +1,4 @@
-"""Joining a Ray cluster from a process that Prefect may want to cancel."""
+"""Connecting to a Ray cluster from a process that Prefect may cancel."""
 
 import logging
 import os
@@ -16,18 +16,18 @@ OPTIONS: dict[str, Any] = {
 
 
 def address_of(executor: str = "ray") -> str:
-    """Of ``ray`` the cluster that ``RAY_ADDRESS`` names, else a new one on this machine.
+    """The address of an executor; ``ray`` stands for ``$RAY_ADDRESS``, or a new local cluster.
 
-    Left to itself Ray looks, for minutes, for a cluster that this machine may once have had.
+    Without an address Ray would spend minutes looking for a cluster that no longer runs.
     """
     return (os.environ.get("RAY_ADDRESS") or "local") if executor == "ray" else executor
 
 
 @contextmanager
 def joining() -> Iterator[None]:
-    """Start or join Ray in here: it sends no statistics, and SIGTERM keeps its handler.
+    """Start or connect to Ray within this block: without usage statistics, SIGTERM handler kept.
 
-    Ray replaces the one by which Prefect cancels a run.
+    Ray replaces the handler with which Prefect cancels a run.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     handler = signal.getsignal(signal.SIGTERM)

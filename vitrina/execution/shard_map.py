@@ -1,4 +1,4 @@
-"""How a stage computes its shards elsewhere: an interface that knows neither Prefect nor Ray."""
+"""The interface by which a stage has its shards computed, here or on a cluster."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeVar
@@ -8,11 +8,11 @@ ShardResult = TypeVar("ShardResult")
 
 
 class ShardMap(Protocol):
-    """Applies a function to every shard and yields the results in the order of the shards.
+    """Applies a function to each shard and yields the results in the order of the shards.
 
-    The built-in ``map`` is one. Others take some shards ahead and compute them on workers:
-    function, shards and results must then be small and picklable, and a shard that is computed
-    twice, because a worker was lost, must give the same result.
+    The built-in ``map`` is one. Others submit several shards ahead to workers. Function, shards and
+    results must then be small and picklable, and a shard that is computed again, after its worker
+    was lost, must give the same result.
     """
 
     def __call__(

@@ -47,7 +47,7 @@ WILD = st.lists(PIECES, max_size=30).map("".join)
     ],
 )
 def test_a_text_becomes_what_a_shopper_reads(text: str, expected: str) -> None:
-    """Mark-up and invisible characters go; signs that only look like mark-up stay."""
+    """Markup and invisible characters are removed; what only looks like markup stays."""
     assert normalize_text(text) == expected
 
 

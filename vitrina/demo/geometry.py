@@ -19,6 +19,7 @@ def ellipse(x: float, y: float, rx: float, ry: float, corners: int = 40) -> Outl
     return _arc_points(x, y, rx, ry, 0, 360, corners)
 
 
+# Seven parameters: coordinates are given one by one, as in SVG, so that drawings stay short.
 def arc(
     x: float, y: float, rx: float, ry: float, start: float, stop: float, width: float
 ) -> Outline:

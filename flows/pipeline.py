@@ -81,8 +81,8 @@ def check(config: PipelineConfig) -> None:
     if not config.training_deployment:
         check_launcher(config.train)
     if config.catalog != "demo":
-        layout = check_catalog(to_path(config.catalog), config.clean)
-        check_labels(layout.schema.names, config.evaluate)
+        columns = check_catalog(to_path(config.catalog), config.clean)
+        check_labels(columns.cleaned_schema.names, config.evaluate)
         check_folder(to_path(config.images))
     check_model(config.model)
     check_layout(to_path(config.output))

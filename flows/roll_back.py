@@ -19,7 +19,7 @@ from vitrina.results import ModelResult
 from vitrina.store.artifacts import Store, check_layout
 from vitrina.store.paths import check_folder, to_path
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("flows.roll_back")  # run as a script, __name__ is "__main__"
 
 
 @flow(name="roll-back")

@@ -1,8 +1,5 @@
 """The command lines as a user runs them: each in a process of its own, on a drawn catalogue."""
 
-import subprocess
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,18 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.support.command_line import command
 from vitrina.demo.catalog import DemoFacts, draw_catalog
 from vitrina.model.model import ruclip
-
-FLOWS = Path(__file__).parents[2] / "flows"
-
-
-def command(
-    script: str, *arguments: object, python: Sequence[str] = ()
-) -> "subprocess.CompletedProcess[str]":
-    """A script of ``flows/`` run to its end, by Python with these options of its own."""
-    line = [sys.executable, *python, str(FLOWS / script), *map(str, arguments)]
-    return subprocess.run(line, capture_output=True, text=True, timeout=280, check=False)
 
 
 @pytest.fixture(scope="module")

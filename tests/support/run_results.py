@@ -1,0 +1,85 @@
+"""The results of a pipeline run, with the files that its report reads."""
+
+import json
+from pathlib import Path
+
+from PIL import Image
+
+from vitrina.reporting.contact_sheet import NearestImage, SheetRow, contact_sheet
+from vitrina.results import (
+    EmbedResult,
+    EvaluateResult,
+    ModelResult,
+    PromoteResult,
+    ResizeResult,
+    StageResults,
+    TableRef,
+    TrainResult,
+)
+
+SECONDS = {"clean": 0.4, "resize": 3.0, "train": 61.25}
+METRICS = {
+    "text_to_image_recall_at_1": 0.02,
+    "text_to_image_median_rank": 20.5,
+    "chance_recall_at_1": 0.015,
+    "zero_shot_accuracy": 0.3,
+}
+RECORDS = [
+    {"step": 0, "epoch": 0, "validation/mean_recall_at_1": 0.1},
+    {"step": 5, "epoch": 1, "loss": 2.5, "lr": 1e-4},
+    {"step": 10, "epoch": 1, "loss": 1.5, "lr": 5e-5},
+    {"step": 10, "epoch": 1, "validation/mean_recall_at_1": 0.6},
+]
+
+
+def run_results(folder: Path) -> StageResults:
+    """Results of all stages, with metrics.jsonl and a contact sheet below ``folder``."""
+    training = folder / "train"
+    training.mkdir()
+    (training / "metrics.jsonl").write_text("\n".join(json.dumps(one) for one in RECORDS))
+    (folder / "contact_sheet.png").write_bytes(small_sheet())
+    model = ModelResult(folder=f"{training}/ruclip", fingerprint="m")
+    return StageResults(
+        resized=ResizeResult(
+            table=TableRef(path="t.parquet", fingerprint="f"),
+            csv="processed_data.csv",
+            rejected="rejected.csv",
+            images="p",
+            rows_in=1_050,
+            rows_kept=1_040,
+            reasons={"missing_title": 3, "truncated_image": 7},
+            images_resized=1_040,
+        ),
+        trained=TrainResult(
+            folder=str(training),
+            model=model,
+            checkpoint=f"{training}/ruCLIP_model_epoch2.pth",
+            epochs=3,
+            best_epoch=2,
+            metrics={"mean_recall": 0.625},
+        ),
+        evaluated=EvaluateResult(
+            report=str(folder / "evaluation.json"),
+            before=METRICS,
+            after=METRICS | {"text_to_image_recall_at_1": 0.75, "text_to_image_median_rank": 1},
+            counts={"ranked_rows": 130, "ranked_products": 100},
+        ),
+        promoted=PromoteResult(
+            model=model,
+            promoted=True,
+            reason="mean_recall_at_1 0.7 beats <all>",
+            metric="mean_recall_at_1",
+            candidate=0.7,
+            current=0.1,
+        ),
+        embedded=EmbedResult(
+            npz="embeddings.npz", parquet="e", rows=1_040, embed_dim=64, rows_embedded=1_030
+        ),
+    )
+
+
+def small_sheet() -> bytes:
+    """A contact sheet of one title."""
+    image = Image.new("RGB", (60, 80), (200, 80, 30))
+    nearest = [NearestImage(image, rank == 1, 0.9) for rank in range(1, 6)]
+    return contact_sheet([SheetRow("Кружка жёлтая «Ёж»", image, 1, nearest)])

@@ -1,0 +1,123 @@
+"""The stage "evaluate": its files, what is measured again, and what is logged to wandb."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tasks.evaluate import CONTACT_SHEET, evaluate
+from tests.support.measured_shop import CONFIG, MeasuredShop, measured_shop
+from vitrina.config import TrackedRunOptions
+from vitrina.evaluation import measure as measuring
+from vitrina.evaluation.measurement import Measurement
+from vitrina.results import EvaluateResult, ModelResult
+from vitrina.store.artifacts import Store
+from vitrina.store.paths import to_path
+from vitrina.store.stage import StageOutcome
+from vitrina.training import tracking
+
+Run = Callable[..., StageOutcome[EvaluateResult]]
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> MeasuredShop:
+    """A processed table with its images, and two models of random weights."""
+    return measured_shop(tmp_path_factory.mktemp("shop"), rows=50)
+
+
+@pytest.fixture
+def run(shop: MeasuredShop, tmp_path: Path) -> Run:
+    """Run the stage on the shop; by default in a store of this test."""
+
+    def run(
+        *,
+        models: tuple[ModelResult, ModelResult] = shop.models,
+        store: Store | None = None,
+        refresh: bool = False,
+        **changes: object,
+    ) -> StageOutcome[EvaluateResult]:
+        store = store or Store(root=str(tmp_path))
+        parameters = CONFIG.evaluate.model_copy(update={"probe_rows": 0, **changes})
+        config = CONFIG.model_copy(update={"evaluate": parameters})
+        options = TrackedRunOptions(project_name="fine-tuning-ruclip", refresh=refresh)
+        return evaluate.fn(shop.table, *models, store, config, options)
+
+    return run
+
+
+def test_the_stage_writes_the_report_and_the_sheet(run: Run) -> None:
+    """evaluation.json holds what the result does, with chance and counts; the sheet is a PNG."""
+    result = run().result
+    report = Path(result.report)
+    content = json.loads(report.read_text())
+    assert content["before"] == result.before
+    assert content["after"] == result.after
+    assert result.before != result.after
+    assert content["counts"]["ranked_rows"] > 10
+    assert content["split"] == {"validation_fraction": 0.1, "test_fraction": 0.4, "seed": 0}
+    assert Image.open(report.with_name("contact_sheet.png")).size[0] > 500
+
+
+def test_a_second_run_measures_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stored metrics are reused, unless they are refreshed or a parameter decides others."""
+    calls: list[str] = []
+    real = measuring.measure
+
+    def counting(*arguments: object) -> Measurement:
+        calls.append("measured")
+        return real(*arguments)  # type: ignore[arg-type]  # passed on as they come
+
+    monkeypatch.setattr(measuring, "measure", counting)
+    first = run()
+    assert not first.found_in
+    assert len(calls) == 2
+    assert run() == StageOutcome(first.result, str(Path(first.result.report).parent))
+    assert len(calls) == 2
+    assert run(batch_size=7).result == first.result
+    assert len(calls) == 2, "the batch size decides no metric"
+    assert not run(refresh=True).found_in
+    assert len(calls) == 4
+    run(templates="ruclip")
+    assert len(calls) == 6
+
+
+def test_the_base_model_is_measured_once(run: Run, shop: MeasuredShop, tmp_path: Path) -> None:
+    """Another fine-tuned model finds the base model's metrics in the store."""
+    run()
+    base = shop.models[0].model_copy(update={"folder": str(tmp_path / "gone")})
+    other = shop.models[0].model_copy(update={"fingerprint": "m2"})
+    result = run(models=(base, other)).result
+    assert result.before == pytest.approx(result.after), "the base model's folder was not opened"
+
+
+def test_the_stage_runs_in_a_bucket(run: Run, bucket: str) -> None:
+    """Report and sheet go where the store is."""
+    result = run(store=Store(root=bucket)).result
+    report = to_path(result.report)
+    assert json.loads(report.read_text())["after"] == result.after
+    assert (report.parent / CONTACT_SHEET).stat().st_size > 10_000
+
+
+def test_metrics_go_to_wandb_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both models' metrics are one run of the project; a stored evaluation sends nothing."""
+    sent: list[tuple[str, dict[str, float]]] = []
+
+    class Recording(tracking.WandbTracker):
+        def __init__(self, project: str, *_: object) -> None:
+            self.project = project
+
+        def log(self, record: Mapping[str, float]) -> None:
+            sent.append((self.project, dict(record)))
+
+        def finish(self) -> None:
+            pass
+
+    monkeypatch.setattr(tracking, "WandbTracker", Recording)
+    result = run().result
+    run()
+    ((project, record),) = sent
+    assert project == "fine-tuning-ruclip"
+    assert record["before/mean_recall_at_1"] == result.before["mean_recall_at_1"]
+    assert record["after/mean_recall_at_1"] == result.after["mean_recall_at_1"]

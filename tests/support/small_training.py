@@ -44,7 +44,7 @@ ARCHITECTURE = {
 
 
 def catalogue(folder: Path, rows: int = 40, seed: int = 0) -> pd.DataFrame:
-    """A processed table whose images show what its titles say: a color, and by its height a thing."""
+    """A processed table whose images show what titles say: a color, and a thing by its height."""
     random = np.random.default_rng(seed)
     (folder / "images").mkdir(parents=True, exist_ok=True)
     listings = []

@@ -1,5 +1,6 @@
 """A small catalogue, a small base model and a cache of decoded images for the training's tests."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,23 @@ from tests.support.small_training import (
     ROWS,
     Train,
     catalogue,
+    small_config,
     small_fine_tune,
     small_model,
 )
 from vitrina.config import TrainConfig
 from vitrina.model.model import RuCLIP, load_folder
 from vitrina.training.checkpoints import Progress
+from vitrina.training.train import TrainingRequest
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """One thread: for so small a model a second one only costs time, on a busy machine much."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(autouse=True)
@@ -69,3 +81,25 @@ def train(table: pd.DataFrame, model: RuCLIP) -> Train:
         return small_fine_tune(table[:ROWS], table[ROWS:], model, folder, config, **run)
 
     return train
+
+
+@pytest.fixture
+def request_for(
+    table: pd.DataFrame, base_folder: Path, tmp_path: Path
+) -> Callable[..., TrainingRequest]:
+    """A request to train for one epoch on a table file, into ``out``, by changes to its config."""
+    table.to_parquet(tmp_path / "table.parquet")
+
+    def request(**changes: Any) -> TrainingRequest:
+        options = {"num_epochs": 1, "validation_fraction": 0.2, "test_fraction": 0.2, **changes}
+        config = small_config(**options)
+        return TrainingRequest(
+            table=str(tmp_path / "table.parquet"),
+            model=str(base_folder),
+            folder=str(tmp_path / "out"),
+            inputs={"table": "t", "model": "m", "code": "c", "parameters": config.content()},
+            config=config,
+            project_name="test",
+        )
+
+    return request

@@ -1,4 +1,4 @@
-"""Validation while training: it counts as the evaluation does."""
+"""Validation during training counts as the evaluation does."""
 
 from pathlib import Path
 
@@ -6,57 +6,56 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.support.small_training import catalogue, small_fit, small_model
+from tests.support.small_training import catalogue, small_fine_tune
 from vitrina.catalog.products import product_groups
 from vitrina.catalog.split import split_rows
 from vitrina.config import EvaluateConfig, TrainConfig
 from vitrina.evaluation.measure import measure
-from vitrina.training.validation import held_out_rows
+from vitrina.model.model import RuCLIP
+from vitrina.training.validation import better, held_out_rows
 
 
 @pytest.fixture
-def table(tmp_path: Path) -> pd.DataFrame:
+def twins(tmp_path: Path) -> pd.DataFrame:
     """Sixty listings: each product twice, photographed once and offered under two titles."""
     table = catalogue(tmp_path, 60)
-    twins = table.index % 2 == 1
+    second = table.index % 2 == 1
     for column in ("image_path", "image_hash"):
-        table.loc[twins, column] = table.loc[~twins, column].to_numpy()
+        table.loc[second, column] = table.loc[~second, column].to_numpy()
     return table
 
 
-def test_validation_and_evaluation_give_one_model_the_same_figures(
-    table: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_validation_and_evaluation_give_one_model_the_same_metrics(
+    twins: pd.DataFrame, model: RuCLIP, tmp_path: Path
 ) -> None:
-    """An image shared by two titles is right for both, in training as in the evaluation."""
-    monkeypatch.setenv("VITRINA_CACHE", str(tmp_path / "cache"))
-    model = small_model(tmp_path, table)
+    """An image shared by two titles is relevant to both, in training as in the evaluation."""
     config = TrainConfig(num_epochs=1, batch_size=8, validation_fraction=0.3, test_fraction=0)
-    side = split_rows(table, config.validation_fraction, config.test_fraction, config.seed)
-    rows = table[side == "train"], table[side == "validation"]
-    progress = small_fit(*rows, model, tmp_path / "out", config)
+    split = split_rows(twins, config.validation_fraction, config.test_fraction, config.seed)
+    rows = twins[split == "train"], twins[split == "validation"]
+    progress = small_fine_tune(*rows, model, tmp_path / "out", config)
     evaluation = EvaluateConfig(templates="single", probe_rows=0, duplicate_rows=0, device="cpu")
-    measured = measure(table, model, evaluation, config).metrics
+    measured = measure(twins, model, evaluation, config.split()).metrics
     shared = progress.base.keys() & measured.keys()
     assert {"mean_recall_at_1", "mean_recall_at_10", "mean_mrr", "mean_ndcg_at_10"} <= shared
     for name in shared:
         assert progress.base[name] == pytest.approx(measured[name], abs=1e-6), name
 
 
-def test_a_sampled_row_keeps_the_product_that_the_whole_table_gives_it(table: pd.DataFrame) -> None:
+def test_a_sampled_row_keeps_the_product_that_the_whole_table_gives_it(twins: pd.DataFrame) -> None:
     """Two rows that a third one joins are one product though the third was not drawn."""
-    table.loc[2, "title"] = table.loc[1, "title"]  # joins the first product to the second
-    whole = product_groups(table)
-    drawn = held_out_rows(table, 30, seed=0)
+    twins.loc[2, "title"] = twins.loc[1, "title"]  # joins the first product to the second
+    whole = product_groups(twins)
+    drawn = held_out_rows(twins, 30, seed=0)
     rows = drawn.pairs.nm.astype(int).to_numpy()
     assert len(rows) == 30
     assert np.array_equal(drawn.groups, whole[rows])
     joined = [
-        seed for seed in range(40) if {0, 3} <= _drawn(table, seed) and not _link(table, seed)
+        seed for seed in range(40) if {0, 3} <= _drawn(twins, seed) and not _link(twins, seed)
     ]
     assert joined, "some seed draws both ends and neither row of the link"
-    ends = held_out_rows(table, 30, joined[0])
-    places = [int(np.flatnonzero(ends.pairs.nm.astype(int) == nm)[0]) for nm in (0, 3)]
-    assert ends.groups[places[0]] == ends.groups[places[1]]
+    ends = held_out_rows(twins, 30, joined[0])
+    indices = [int(np.flatnonzero(ends.pairs.nm.astype(int) == nm)[0]) for nm in (0, 3)]
+    assert ends.groups[indices[0]] == ends.groups[indices[1]]
 
 
 def _drawn(table: pd.DataFrame, seed: int) -> set[int]:
@@ -65,3 +64,12 @@ def _drawn(table: pd.DataFrame, seed: int) -> set[int]:
 
 def _link(table: pd.DataFrame, seed: int) -> bool:
     return bool({1, 2} & _drawn(table, seed))
+
+
+def test_mean_recall_decides_and_mean_reciprocal_rank_breaks_a_tie() -> None:
+    """An equal validation is not better, so the earlier weights are kept."""
+    old = {"mean_recall": 0.5, "mean_mrr": 0.4}
+    assert better({"mean_recall": 0.51, "mean_mrr": 0.1}, old)
+    assert better({"mean_recall": 0.5, "mean_mrr": 0.41}, old)
+    assert not better(dict(old), old)
+    assert not better({"mean_recall": 0.49, "mean_mrr": 0.9}, old)

@@ -1,0 +1,99 @@
+"""The batches of a training: the same in any process, from any step on."""
+
+import queue
+import threading
+
+import pandas as pd
+import pytest
+import torch
+from torch.utils.data import Dataset
+
+from vitrina.config import TrainConfig
+from vitrina.model.model import RuCLIP
+from vitrina.training.data import batches as module
+from vitrina.training.data.batches import Batch, BatchDataset, loader, worker_count
+from vitrina.training.data.pairs import pairs_from
+from vitrina.training.data.pixels import pixels_of
+from vitrina.training.distributed import World
+
+
+def batches_of(table: pd.DataFrame, model: RuCLIP, **options: object) -> BatchDataset:
+    """The batches of a training on 20 rows."""
+    config = TrainConfig(batch_size=8, **options)
+    pairs = pairs_from(table[:20])
+    return BatchDataset(pairs, pixels_of(pairs, model, config.cache_gb), model, config, World())
+
+
+@pytest.mark.slow
+def test_worker_processes_and_a_late_start_change_no_batch(
+    table: pd.DataFrame, model: RuCLIP
+) -> None:
+    """Batch n is the same from two processes, in-line, and when an epoch is entered midway."""
+    batches = batches_of(table, model, text_source="both", augment="light")
+    inline = [batches[step] for step in range(len(batches))]
+    loaded = list(loader(batches, range(2, len(batches)), workers=2))
+    assert len(loaded) == len(inline) - 2
+    for batch, expected in zip(loaded, inline[2:], strict=True):
+        assert all(torch.equal(one, other) for one, other in zip(batch, expected, strict=True))
+    assert not torch.equal(inline[0].pixels[0], batches.pixels[int(inline[0].rows[0])])
+
+
+def test_a_late_start_without_workers_changes_no_batch(table: pd.DataFrame, model: RuCLIP) -> None:
+    """A restart in mid-epoch loads the batches that an uninterrupted training would."""
+    inline = list(loader(batches_of(table, model, augment="light"), range(6), workers=0))
+    late = list(loader(batches_of(table, model, augment="light"), range(2, 6), workers=0))
+    for batch, expected in zip(late, inline[2:], strict=True):
+        assert all(torch.equal(one, other) for one, other in zip(batch, expected, strict=True))
+
+
+LOCK = threading.Lock()
+
+
+class Locked(Dataset[Batch]):
+    """Batches that take a lock of this module, as a logger or an S3 client takes its own."""
+
+    def __init__(self, batches: BatchDataset) -> None:
+        self.batches = batches
+
+    def __getitem__(self, step: int) -> Batch:
+        with LOCK:
+            return self.batches[step]
+
+
+@pytest.mark.slow
+def test_a_lock_that_another_thread_holds_does_not_stop_the_workers(
+    table: pd.DataFrame, model: RuCLIP
+) -> None:
+    """Prefect and S3 keep threads, whose locks a forked worker would find held for ever."""
+    batches, loaded = batches_of(table, model), queue.SimpleQueue[list[Batch]]()
+    with LOCK:
+        load = threading.Thread(
+            target=lambda: loaded.put(list(loader(Locked(batches), range(3), workers=1))),
+            daemon=True,
+        )
+        load.start()
+        received = loaded.get(timeout=120)
+    assert all(torch.equal(batch.ids, batches[step].ids) for step, batch in enumerate(received))
+
+
+def test_processes_share_a_batch_without_loss(table: pd.DataFrame, model: RuCLIP) -> None:
+    """The parts of two processes side by side are the batch of one."""
+    whole = batches_of(table, model)
+    halves = [
+        BatchDataset(whole.pairs, whole.pixels, model, whole.config, World(rank, 2))[1]
+        for rank in range(2)
+    ]
+    assert torch.equal(torch.cat([half.pixels for half in halves]), whole[1].pixels)
+    assert all(torch.equal(half.rows, whole[1].rows) for half in halves)
+
+
+def test_loading_takes_processes_beside_a_gpu_and_none_beside_a_busy_cpu(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """-1 chooses, eight at most; any other number is taken as it is."""
+    cpu, gpu = torch.device("cpu"), torch.device("cuda")
+    for cores, chosen in ((4, 4), (64, 8)):
+        monkeypatch.setattr(module, "cpu_count", lambda cores=cores: cores)
+        assert worker_count(-1, gpu) == chosen
+        assert worker_count(-1, cpu) == 0
+        assert [worker_count(3, device) for device in (cpu, gpu)] == [3, 3]

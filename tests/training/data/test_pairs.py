@@ -1,0 +1,59 @@
+"""Training pairs: their products and their texts."""
+
+import numpy as np
+import pandas as pd
+
+from vitrina.config import TrainConfig
+from vitrina.training.data.pairs import columns_read, pairs_from, sentences, training_text
+
+
+def test_rows_are_of_one_product_by_normalized_title_or_by_image() -> None:
+    """Case and spaces do not make another title; an equal image is the same product too."""
+    table = pd.DataFrame(
+        {
+            "title": ["Платье  красное", "платье красное", "Сумка", "Чашка"],
+            "image_path": ["a.jpg", "b.jpg", "c.jpg", "d.jpg"],
+            "nm": [1, 2, 3, 4],
+            "image_hash": ["a", "b", "c", "c"],
+        }
+    )
+    products = pairs_from(table).products
+    assert products[0, 0] == products[1, 0]
+    assert products[2, 1] == products[3, 1]
+    assert len(set(products[:, 0])) == 3
+    assert len(set(products[:, 1])) == 3
+    assert len(set(pairs_from(table.drop(columns="image_hash")).products[:, 1])) == 4
+
+
+def test_sentences_that_say_nothing_are_left_out() -> None:
+    """Short exclamations are no text for an image; a description of nothing else stays whole."""
+    text = "Хлопок! Платье из мягкого хлопка. Очень лёгкое и удобное; носить летом."
+    assert sentences(text) == ["Платье из мягкого хлопка.", "Очень лёгкое и удобное;"]
+    assert sentences("Хлопок. Новое.") == ["Хлопок. Новое."]
+
+
+def test_texts_follow_their_source() -> None:
+    """Title, sentences of the description, or a mix of the chosen share, drawn anew each time."""
+    description = "Первое предложение о товаре. Второе предложение о товаре."
+
+    def drawn(**options: object) -> list[str]:
+        config = TrainConfig(**options)
+        return [
+            training_text("Название", description, config, np.random.default_rng(seed))
+            for seed in range(400)
+        ]
+
+    assert set(drawn()) == {"Название"}
+    assert set(drawn(text_source="description")) == set(sentences(description))
+    titles = drawn(text_source="both", description_share=0.25).count("Название")
+    assert 0.68 < titles / 400 < 0.82
+    config = TrainConfig(text_source="description")
+    assert training_text("Название", " ", config, np.random.default_rng(0)) == "Название"
+
+
+def test_descriptions_are_read_only_where_they_are_trained_on() -> None:
+    """They are the largest column of a table; a missing one is an empty text."""
+    assert "description" not in columns_read(TrainConfig())
+    assert "description" in columns_read(TrainConfig(text_source="both"))
+    table = pd.DataFrame({"title": ["Сумка"], "image_path": ["a.jpg"], "nm": [1]})
+    assert pairs_from(table).description.tolist() == [""]

@@ -1,0 +1,42 @@
+"""How the processes of a training divide a batch; tests/slow has several at once."""
+
+import numpy as np
+import pytest
+import torch
+
+from vitrina.training.distributed import World, joined
+
+
+@pytest.mark.parametrize(("rows", "size"), [(9, 2), (8, 4), (3, 5), (0, 2)])
+def test_the_processes_slices_are_the_batch_in_order(rows: int, size: int) -> None:
+    """Each row belongs to one process, in order, and the counts differ by at most one."""
+    worlds = [World(rank, size) for rank in range(size)]
+    slices = [np.arange(rows)[world.local_slice(rows)] for world in worlds]
+    assert np.concatenate(slices).tolist() == list(range(rows))
+    assert [len(own) for own in slices] == worlds[0].sizes(rows)
+    assert max(map(len, slices)) - min(map(len, slices)) <= 1
+
+
+def test_a_single_process_keeps_its_tensors_and_its_module() -> None:
+    """Nothing is gathered, wrapped or waited for."""
+    world, part, module = World(), torch.ones(3, 2), torch.nn.Linear(2, 2)
+    assert world.is_main
+    assert world.gather(part, 3) is part
+    assert world.wrap(module) is module
+    world.barrier()
+
+
+def test_only_the_first_process_is_the_main_one() -> None:
+    """It is the one that writes files."""
+    assert [World(rank, 3).is_main for rank in range(3)] == [True, False, False]
+
+
+def test_a_process_that_nobody_launched_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without torchrun's variables, or with a world of one, there is no process group."""
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    with joined() as world:
+        assert world == World()
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    with joined() as world:
+        assert world == World()
+        assert not torch.distributed.is_initialized()

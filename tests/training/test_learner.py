@@ -1,0 +1,71 @@
+"""One optimiser step, and the state that a checkpoint carries."""
+
+import copy
+
+import pandas as pd
+import pytest
+import torch
+
+from tests.support.small_training import ROWS, small_config
+from vitrina.model.model import RuCLIP
+from vitrina.training.data.batches import BatchDataset
+from vitrina.training.data.pairs import pairs_from
+from vitrina.training.data.pixels import pixels_of
+from vitrina.training.distributed import World
+from vitrina.training.learner import Learner
+from vitrina.training.loss import MAX_LOGIT_SCALE
+from vitrina.training.trainable_model import trainable_copy
+
+CONFIG = small_config(num_epochs=2, batch_size=6, warmup=0.5, ema_decay=0.8)
+
+
+@pytest.fixture
+def batches(table: pd.DataFrame, model: RuCLIP) -> BatchDataset:
+    """The batches of a training on the first 24 rows."""
+    pairs = pairs_from(table[:ROWS])
+    return BatchDataset(pairs, pixels_of(pairs, model, 1), model, CONFIG, World())
+
+
+@pytest.fixture
+def learner(model: RuCLIP) -> Learner:
+    """A learner on a copy of the base model."""
+    return Learner(trainable_copy(model, CONFIG), CONFIG, 8, torch.device("cpu"), World())
+
+
+def test_a_step_returns_loss_and_gradient_norm_and_counts_itself(
+    learner: Learner, batches: BatchDataset
+) -> None:
+    """The rate follows the schedule of the steps taken; both values are finite and positive."""
+    first_rate = learner.rate
+    values = learner.step(batches[0])
+    assert values.shape == (2,)
+    assert values.isfinite().all()
+    assert (values > 0).all()
+    assert learner.progress.step == 1
+    assert learner.consistent
+    assert learner.optimizer.param_groups[0]["lr"] == pytest.approx(first_rate)
+    assert learner.rate != first_rate
+
+
+def test_the_logit_scale_stays_within_clips_bound(learner: Learner, batches: BatchDataset) -> None:
+    """Cosines are multiplied by 100 at most, wherever the optimiser would take the factor."""
+    with torch.no_grad():
+        learner.clip.logit_scale.fill_(10)
+    learner.step(batches[0])
+    assert learner.clip.logit_scale.item() == pytest.approx(MAX_LOGIT_SCALE)
+    assert learner.logit_scale == pytest.approx(100)
+
+
+def test_a_restored_learner_takes_the_same_step(
+    model: RuCLIP, learner: Learner, batches: BatchDataset
+) -> None:
+    """Weights, average, moments and progress of a checkpoint lead to the same next weights."""
+    learner.step(batches[0])
+    content = copy.deepcopy({**learner.content(), "progress": {"step": 1}})
+    learner.step(batches[1])
+    resumed = Learner(trainable_copy(model, CONFIG), CONFIG, 8, torch.device("cpu"), World())
+    resumed.restore(content)
+    resumed.step(batches[1])
+    for part in ("model_state_dict", "live_state_dict"):
+        one, other = learner.content()[part], resumed.content()[part]
+        assert all(torch.equal(one[name], other[name]) for name in one), part

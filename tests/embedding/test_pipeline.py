@@ -1,0 +1,44 @@
+"""Embedding from Python, by the names of the original script."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from tests.support.predictor import TITLES, reference_images, reference_texts
+from vitrina.embedding.pipeline import EmbeddingPipeline
+from vitrina.model.model import RuCLIP
+
+
+def test_pipeline_embeds_a_frame(model: RuCLIP, images: list[str], tmp_path: Path) -> None:
+    """EmbeddingPipeline keeps the seed's names and order: images first, then texts."""
+    frame = pd.DataFrame({"title": TITLES[: len(images)], "image_path": images})
+    folder = str(model.tokenizer_path.parent)
+    img, text = EmbeddingPipeline(folder).get_embeddings(frame, batch_size=2)
+    np.testing.assert_allclose(img, reference_images(model, images), atol=1e-5)
+    np.testing.assert_allclose(text, reference_texts(model, frame["title"].tolist()), atol=1e-5)
+    checkpoint = tmp_path / "tuned.pth"
+    weights = {name: value * 0.9 for name, value in model.clip.state_dict().items()}
+    torch.save({"model_state_dict": weights}, checkpoint)
+    tuned, _ = EmbeddingPipeline(folder, str(checkpoint)).get_embeddings(frame, batch_size=2)
+    assert np.abs(tuned - img).max() > 1e-3
+
+
+def test_text_dataset_pairs_texts_with_images(images: list[str]) -> None:
+    """A DataLoader batches it; lengths that differ are refused."""
+    data = EmbeddingPipeline.TextDataset(TITLES[: len(images)], images)
+    texts, paths = next(iter(torch.utils.data.DataLoader(data, batch_size=4)))
+    assert list(texts) == TITLES[:4]
+    assert list(paths) == images[:4]
+    with pytest.raises(ValueError, match="texts for"):
+        EmbeddingPipeline.TextDataset(TITLES, images)
+
+
+def test_importing_the_pipeline_costs_no_torch() -> None:
+    """A script's --help does not wait for it."""
+    code = "import sys, vitrina.embedding.pipeline; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,83 @@
+"""The precision of the towers: what is chosen, and what it keeps of the vectors."""
+
+import numpy as np
+import pytest
+import torch
+
+from tests.support.predictor import TITLES
+from vitrina.embedding import precision as precision_module
+from vitrina.embedding.embedder import Embedder
+from vitrina.embedding.precision import (
+    InferenceTowers,
+    Precision,
+    lowest_cosine,
+    make_inference_towers,
+)
+from vitrina.errors import UserError
+from vitrina.model.model import RuCLIP, load_folder
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(("precision", "least"), [("bfloat16", 0.999), ("int8", 0.99)])
+def test_lower_precision_stays_near(
+    model: RuCLIP, images: list[str], precision: Precision, least: float
+) -> None:
+    """Other values, but nearly the same directions."""
+    exact, fast = Embedder(model, CPU, 8), Embedder(model, CPU, 8, precision=precision)
+    texts = (exact.texts(TITLES) * fast.texts(TITLES)).sum(axis=1)
+    images = (exact.images(images) * fast.images(images)).sum(axis=1)
+    assert least < texts.min() < 1 - 1e-7
+    assert least < images.min() < 1 - 1e-7
+
+
+def test_lowest_cosine_sees_a_difference(model: RuCLIP) -> None:
+    """Towers agree with themselves, and not with those of other weights."""
+    towers = make_inference_towers(model.clip, CPU, "float32")
+    half = make_inference_towers(model.clip, CPU, "bfloat16")
+    other = load_folder(model.tokenizer_path.parent).clip
+    torch.nn.init.normal_(other.visual.proj)
+    assert lowest_cosine(towers, towers, model.clip, CPU) == pytest.approx(1)
+    assert 0.999 < lowest_cosine(half, towers, model.clip, CPU) < 1
+    assert (
+        lowest_cosine(make_inference_towers(other, CPU, "float32"), towers, model.clip, CPU) < 0.9
+    )
+
+
+def test_auto_on_a_cpu_is_float32(model: RuCLIP) -> None:
+    """Without a GPU, auto computes the package's own values."""
+    auto, exact = Embedder(model, CPU, 8), Embedder(model, CPU, 8, precision="float32")
+    np.testing.assert_array_equal(auto.texts(TITLES[:2]), exact.texts(TITLES[:2]))
+
+
+def test_int8_on_a_gpu_is_refused(model: RuCLIP) -> None:
+    """The message says what to use instead; no GPU is touched."""
+    with pytest.raises(UserError, match=r"int8.*bfloat16"):
+        make_inference_towers(model.clip, torch.device("cuda"), "int8")
+
+
+@pytest.mark.parametrize(
+    ("native", "cosine", "chosen"),
+    [(True, 0.9995, "bfloat16"), (True, 0.9985, "float32"), (False, 0.9995, "float32")],
+)
+def test_auto_on_a_gpu_is_bfloat16_only_if_native_and_near(
+    native: bool, cosine: float, chosen: str, model: RuCLIP, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Emulated it would be slow, and further from float32 it would be another model."""
+
+    def measured(half: InferenceTowers, exact: InferenceTowers, *_: object) -> float:
+        assert native, "bfloat16 is not even tried where it is only emulated"
+        assert (half.precision, exact.precision) == ("bfloat16", "float32")
+        return cosine
+
+    monkeypatch.setattr(precision_module, "has_native_bfloat16", lambda: native)
+    monkeypatch.setattr(precision_module, "lowest_cosine", measured)
+    elsewhere = torch.device("meta")  # stands for a GPU: not the CPU, and nothing is computed
+    assert make_inference_towers(model.clip, elsewhere).precision == chosen
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
+def test_arithmetic_names_device_and_precision(model: RuCLIP, precision: Precision) -> None:
+    """It is stored in every shard; auto is named by what it came to."""
+    assert Embedder(model, CPU, 8, precision=precision).arithmetic == f"cpu {precision}"
+    assert Embedder(model, CPU, 8).arithmetic == "cpu float32"

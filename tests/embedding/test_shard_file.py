@@ -1,0 +1,64 @@
+"""Shards as Parquet files, local and on S3."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from upath import UPath
+
+from vitrina.embedding.rows import Rows
+from vitrina.embedding.shard_file import (
+    read_arithmetic,
+    read_column,
+    read_vectors,
+    vector_size,
+    write_shard,
+)
+from vitrina.errors import UserError
+from vitrina.store.files import read_bytes, write_bytes
+
+
+def rows(nm: list[int] | list[str]) -> Rows:
+    """Rows of these ids, whose keys follow from them."""
+    names = [str(one) for one in nm]
+    keys = [f"key of {name}" for name in names]
+    return Rows(nm, names, [f"{name}.jpg" for name in names], keys, keys)
+
+
+@pytest.mark.parametrize("nm", [[3, 1, 2], ["3", "007", "артикул"], []])
+def test_a_shard_gives_back_what_was_written(place: UPath, nm: list[int] | list[str]) -> None:
+    """Ids of either type, keys, both vectors, their size and their arithmetic."""
+    generator = np.random.default_rng(0)
+    text, img = (generator.random((len(nm), 4), np.float32) for _ in range(2))
+    path = place / "part.parquet"
+    write_shard(path, rows(nm), text, img, "cuda bfloat16")
+    assert read_column(path, "nm") == nm
+    assert read_column(path, "image_key") == [f"key of {one}" for one in nm]
+    for name, expected in (("text", text), ("img", img)):
+        found = read_vectors(path, name)
+        assert found.dtype == np.float32
+        np.testing.assert_array_equal(found, expected)
+    assert vector_size(path) == 4
+    assert read_arithmetic(path) == "cuda bfloat16"
+
+
+def test_equal_shards_are_equal_files(place: UPath) -> None:
+    """A shard that is computed twice replaces itself."""
+    vectors = np.ones((2, 4), np.float32)
+    for name in ("a", "b"):
+        write_shard(place / name, rows([1, 2]), vectors, vectors, "cpu float32")
+    assert read_bytes(place / "a") == read_bytes(place / "b")
+
+
+def test_arithmetic_of_an_older_shard_is_unknown(place: UPath) -> None:
+    """It is not taken for that of any other."""
+    buffer = pa.BufferOutputStream()
+    pq.write_table(pa.table({"text": [1.0]}), buffer)
+    write_bytes(place / "old.parquet", buffer.getvalue().to_pybytes())
+    assert read_arithmetic(place / "old.parquet") == "unknown"
+
+
+def test_a_missing_shard_is_named(place: UPath) -> None:
+    """On a disk and on S3."""
+    with pytest.raises(UserError, match=r"absent\.parquet does not exist"):
+        read_arithmetic(place / "absent.parquet")

@@ -1,0 +1,34 @@
+"""Batches of texts: within the budget, complete, and with a prefix only where it is shared."""
+
+from tests.support.predictor import TITLES
+from vitrina.embedding.text_batches import text_batches
+from vitrina.model.model import RuCLIP
+from vitrina.model.tokenize import EOS, TEMPLATES, tokenize
+
+
+def test_batches_keep_the_token_budget(model: RuCLIP) -> None:
+    """Every text is in one batch per template, and no batch is larger than asked for."""
+    batches = list(text_batches(model, TITLES, TEMPLATES, token_budget=100))
+    assert all(batch.ids.numel() <= 100 or len(batch.texts) == 1 for batch in batches)
+    assert sorted(text for batch in batches for text in batch.texts) == sorted(
+        [*range(len(TITLES))] * len(TEMPLATES)
+    )
+
+
+def test_prefix_and_ids_are_the_texts_own(model: RuCLIP) -> None:
+    """Put together again they are what tokenizing the template with the text gives."""
+    for template in TEMPLATES:
+        expected = tokenize(model.tokenizer, [template.format(title) for title in TITLES])
+        for batch in text_batches(model, TITLES, [template], token_budget=300):
+            for index, ids in zip(batch.texts, batch.ids.tolist(), strict=True):
+                length = ids.index(EOS) + 1
+                assert [*batch.prefix, *ids[:length]] == expected[index]
+                assert not any(ids[length:])
+
+
+def test_words_of_a_template_are_a_prefix(model: RuCLIP) -> None:
+    """They are computed once for all texts; the bare title has only bos in common."""
+    (template,) = {batch.prefix for batch in text_batches(model, TITLES, TEMPLATES[4:5], 10_000)}
+    assert len(template) > 2
+    (bare,) = {batch.prefix for batch in text_batches(model, TITLES, ["{}"], 10_000)}
+    assert len(bare) == 1

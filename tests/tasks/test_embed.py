@@ -1,0 +1,186 @@
+"""The embed stage: finished embeddings are found, killed ones resumed, vectors reused."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from upath import UPath
+
+from tests.support.embed_stage import CONFIG, Shop
+from tests.support.embedding import ROWS, arrays, assert_same_vectors, mug_model, noise_listings
+from vitrina.embedding.shard_file import write_shard
+from vitrina.embedding.stored import OutputNames
+from vitrina.errors import UserError
+from vitrina.results import ModelResult
+from vitrina.store.artifacts import Store
+from vitrina.store.fingerprint import file_fingerprint
+from vitrina.store.paths import to_path
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> ModelResult:
+    """A tiny ruCLIP folder."""
+    return mug_model(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> pd.DataFrame:
+    """Ten listings with images of noise and the hashes of these."""
+    return noise_listings(tmp_path)
+
+
+@pytest.fixture
+def shop(tmp_path: Path, model: ModelResult) -> Shop:
+    """A shop with a store on this machine."""
+    return Shop(to_path(tmp_path / "store"), tmp_path, model)
+
+
+def test_finished_embedding_is_found_again(shop: Shop, table: pd.DataFrame) -> None:
+    """The second run returns the first one's result and opens no image."""
+    first = shop.embed(table)
+    for path in table["image_path"]:
+        Path(path).unlink()
+    assert shop.embed(table) == first
+    assert shop.outcome is not None
+    assert shop.outcome.found_in == str(to_path(first.parquet).parent)
+
+
+def test_deleted_shard_is_made_again(shop: Shop, table: pd.DataFrame) -> None:
+    """A stored result never points at files that are gone; the other shards are kept."""
+    first = shop.embed(table)
+    before = arrays(first)
+    next(to_path(first.parquet).iterdir()).unlink()
+    again = shop.embed(table)
+    assert again.rows_embedded in (2, 4)
+    for name, array in arrays(again).items():
+        np.testing.assert_allclose(array, before[name], atol=1e-6)
+
+
+def test_killed_run_resumes_with_the_next_shard(
+    shop: Shop, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What was written before the kill is not computed again, and the outputs are a full run's."""
+    written = []
+
+    def die_at_the_second(path: UPath, *content: Any) -> None:
+        if written:
+            raise KeyboardInterrupt
+        written.append(path)
+        write_shard(path, *content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("vitrina.embedding.shard.write_shard", die_at_the_second)
+        with pytest.raises(KeyboardInterrupt):
+            shop.embed(table)
+    assert shop.store.latest("embed") is None
+    resumed = shop.embed(table)
+    assert resumed.rows_embedded == ROWS - CONFIG.shard_rows
+    assert_same_vectors(resumed, shop.embed(table, store=Store(root=str(tmp_path / "full"))))
+
+
+def test_only_what_changed_is_computed(shop: Shop, table: pd.DataFrame, tmp_path: Path) -> None:
+    """A row new, one changed in its title, one in its image, one removed; order mixed."""
+    shop.embed(table)
+    new = table.iloc[[0]].assign(nm=1, title="Кружка новая")
+    changed = pd.concat([new, table.drop(index=5)], ignore_index=True)
+    changed.loc[changed["nm"] == 1003, "title"] = "Кружка другая"
+    repainted = Path(changed.loc[changed["nm"] == 1007, "image_path"].item())
+    Image.new("RGB", (64, 70), "red").save(repainted)
+    changed.loc[changed["nm"] == 1007, "image_hash"] = file_fingerprint(to_path(repainted))
+    changed = changed.iloc[::-1].reset_index(drop=True)
+    full = shop.embed(changed, store=Store(root=str(tmp_path / "full")))
+    for path in set(changed["image_path"]) - {str(repainted)}:
+        Path(path).unlink()  # unchanged images are not even opened
+    result = shop.embed(changed)
+    assert result.rows == ROWS
+    assert result.rows_embedded == 3
+    assert_same_vectors(result, full)
+
+
+def test_older_embedding_is_reused_when_the_latest_has_other_settings(
+    shop: Shop, table: pd.DataFrame
+) -> None:
+    """The latest with the same settings counts, not the latest of all."""
+    shop.embed(table)
+    other = shop.embed(table, CONFIG.model_copy(update={"templates": "single"}))
+    assert other.rows_embedded == ROWS
+    assert shop.embed(table.iloc[1:]).rows_embedded == 0
+
+
+def test_another_model_reuses_nothing(shop: Shop, table: pd.DataFrame, tmp_path: Path) -> None:
+    """Vectors of other weights are other vectors."""
+    shop.embed(table)
+    shop.model = mug_model(tmp_path / "other", seed=1)
+    assert shop.embed(table).rows_embedded == ROWS
+
+
+def test_refresh_computes_everything(shop: Shop, table: pd.DataFrame) -> None:
+    """Nothing is found, resumed or reused."""
+    shop.embed(table)
+    assert shop.embed(table, refresh=True).rows_embedded == ROWS
+
+
+def test_image_without_hash_is_known_by_its_content(shop: Shop, table: pd.DataFrame) -> None:
+    """A CSV of another tool: an equal file is reused, a repainted one is not."""
+    plain = table.drop(columns=["image_hash", "nm"])
+    first = shop.embed(plain)
+    assert arrays(first)["nm"].tolist() == list(range(ROWS))
+    Image.new("RGB", (64, 70), "red").save(table["image_path"][2])
+    result = shop.embed(plain.iloc[1:])
+    assert result.rows_embedded == 1
+
+
+def test_embeddings_elsewhere_are_reused_when_named(
+    shop: Shop, table: pd.DataFrame, tmp_path: Path
+) -> None:
+    """By their manifest; those of other settings are not, and what is no manifest is refused."""
+    shop.embed(table)
+    done = shop.store.latest("embed")
+    assert done is not None
+    elsewhere = Store(root=str(tmp_path / "elsewhere"))
+    earlier = str(done.manifest_path)
+    assert shop.embed(table[:8], store=elsewhere, reuse_from=earlier).rows_embedded == 0
+    int8 = CONFIG.model_copy(update={"precision": "int8"})
+    assert shop.embed(table, int8, store=elsewhere, reuse_from=earlier).rows_embedded == ROWS
+    with pytest.raises(UserError, match="no manifest of finished embeddings"):
+        shop.embed(table[:5], store=elsewhere, reuse_from=str(shop.csv))
+
+
+def test_script_names_its_outputs_after_the_path(
+    shop: Shop, table: pd.DataFrame, tmp_path: Path
+) -> None:
+    """X.npz, X.parquet/ and X.manifest.json, beside other files, and reused in place."""
+    folder = tmp_path / "out"
+    store = Store(root=str(folder), keyed=False, manifest_name="x.manifest.json")
+    assert OutputNames.of(store) == OutputNames("x.npz", "x.parquet")
+    shop.embed(table, store=store)
+    result = shop.embed(table.iloc[1:], store=store)
+    assert {path.name for path in folder.iterdir()} == {"x.npz", "x.parquet", "x.manifest.json"}
+    assert result.rows_embedded == 0
+    assert arrays(result)["nm"].tolist() == table["nm"][1:].tolist()
+    assert pd.read_parquet(folder / "x.parquet")["nm"].tolist() == table["nm"][1:].tolist()
+
+
+@pytest.mark.parametrize("hashed", [True, False])
+def test_unreadable_image_is_named_with_its_table(
+    hashed: bool, shop: Shop, table: pd.DataFrame
+) -> None:
+    """Which file, which table lists it, and what to do; no finished artifact is left."""
+    Path(table["image_path"][6]).unlink()
+    with pytest.raises(UserError, match=r"6\.png.*processed_data\.csv.*data_preprocessing"):
+        shop.embed(table if hashed else table.drop(columns="image_hash"))
+    assert shop.store.latest("embed") is None
+
+
+def test_vectors_of_another_precision_are_not_reused(shop: Shop, table: pd.DataFrame) -> None:
+    """auto and the precision that it comes to are the same embedding; another is not."""
+    shop.embed(table)
+    float32 = CONFIG.model_copy(update={"precision": "float32"})
+    assert shop.embed(table, float32) is not None
+    assert shop.outcome is not None
+    assert shop.outcome.found_in
+    bfloat16 = CONFIG.model_copy(update={"precision": "bfloat16"})
+    assert shop.embed(table.iloc[:4], bfloat16).rows_embedded == 4

@@ -26,6 +26,9 @@ os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
 os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
 os.environ.setdefault("WANDB_MODE", "disabled")
+# Before torch is imported: OpenMP's waiting threads sleep. Spinning, they take the cores from what
+# runs beside them, and embedding ten rows on a busy machine takes ten seconds instead of one half.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 pytest_plugins = ["tests.support.servers"]  # loaded after this file: it imports Prefect
 

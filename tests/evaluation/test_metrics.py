@@ -70,14 +70,14 @@ def test_metrics_equal_those_of_a_full_sort(groups: int | None) -> None:
     image, text = random_pairs(301, 24, seed=1)
     rng = np.random.default_rng(2)
     group = None if groups is None else rng.integers(0, groups, 301) * 7
-    found = retrieval_metrics(image, text, group)
+    metrics = retrieval_metrics(image, text, group)
     own = np.arange(301) if group is None else group
     expected = {"text_to_image": (text, image), "image_to_text": (image, text)}
     for way, (query, item) in expected.items():
         for name, value in slow_metrics(query, item, own).items():
-            assert found[f"{way}_{name}"] == pytest.approx(value, abs=1e-9), (way, name)
-    assert found["mean_mrr"] == pytest.approx(
-        (found["text_to_image_mrr"] + found["image_to_text_mrr"]) / 2
+            assert metrics[f"{way}_{name}"] == pytest.approx(value, abs=1e-9), (way, name)
+    assert metrics["mean_mrr"] == pytest.approx(
+        (metrics["text_to_image_mrr"] + metrics["image_to_text_mrr"]) / 2
     )
 
 
@@ -89,12 +89,12 @@ def test_ties_count_as_the_mean_of_all_orders(rows: int, seed: int) -> None:
     axes = np.eye(4, dtype=np.float32)
     image, text = axes[rng.integers(0, 3, rows)], axes[rng.integers(0, 3, rows)]
     group = rng.integers(0, 3, rows)
-    found = retrieval_metrics(image, text, group)
+    metrics = retrieval_metrics(image, text, group)
     single = [slow_tied_metrics(text[i] @ image.T, group == group[i]) for i in range(rows)]
     for name in ("recall_at_1", "ndcg_at_10"):
         expected = np.mean([one[name] for one in single])
-        assert found[f"text_to_image_{name}"] == pytest.approx(expected), name
-    assert found["text_to_image_median_rank"] == pytest.approx(
+        assert metrics[f"text_to_image_{name}"] == pytest.approx(expected), name
+    assert metrics["text_to_image_median_rank"] == pytest.approx(
         np.median([one["rank"] for one in single])
     )
 
@@ -103,12 +103,12 @@ def test_a_collapsed_model_scores_chance() -> None:
     """When all embeddings are equal, recall is that of random guesses, not 1."""
     same = unit(np.ones((200, 16)))
     group = np.arange(200) // 2
-    found = retrieval_metrics(same, same, group)
-    assert found["mean_recall_at_1"] == pytest.approx(2 / 200)
-    assert found["mean_recall_at_1"] == pytest.approx(
+    metrics = retrieval_metrics(same, same, group)
+    assert metrics["mean_recall_at_1"] == pytest.approx(2 / 200)
+    assert metrics["mean_recall_at_1"] == pytest.approx(
         chance_recall(200, group)["chance_recall_at_1"]
     )
-    assert found["text_to_image_median_rank"] == pytest.approx(201 / 3)
+    assert metrics["text_to_image_median_rank"] == pytest.approx(201 / 3)
     assert retrieval_metrics(same, same)["mean_recall_at_10"] == pytest.approx(10 / 200)
 
 
@@ -124,8 +124,8 @@ def test_random_embeddings_score_about_chance() -> None:
     rng = np.random.default_rng(5)
     image, text = (unit(rng.standard_normal((2_000, 32))) for _ in range(2))
     expected = chance_recall(2_000)["chance_recall_at_10"]
-    found = retrieval_metrics(image, text)["mean_recall_at_10"]
-    assert found == pytest.approx(expected, abs=4 * math.sqrt(expected / 4_000))
+    recall = retrieval_metrics(image, text)["mean_recall_at_10"]
+    assert recall == pytest.approx(expected, abs=4 * math.sqrt(expected / 4_000))
 
 
 def test_a_title_that_occurs_twice_is_relevant_to_both_images() -> None:
@@ -143,9 +143,9 @@ def test_many_equal_texts_that_are_all_relevant_lose_nothing() -> None:
     """An image whose 15 relevant texts tie at the top has a perfect nDCG."""
     text = unit(np.repeat(np.eye(3), 15, axis=0))
     image = unit(text + 0.01 * np.random.default_rng(0).standard_normal(text.shape))
-    found = retrieval_metrics(image, text, np.repeat(np.arange(3), 15))
-    assert found["image_to_text_ndcg_at_10"] == pytest.approx(1)
-    assert found["image_to_text_recall_at_1"] == 1
+    metrics = retrieval_metrics(image, text, np.repeat(np.arange(3), 15))
+    assert metrics["image_to_text_ndcg_at_10"] == pytest.approx(1)
+    assert metrics["image_to_text_recall_at_1"] == 1
 
 
 @settings(max_examples=25, deadline=None)
@@ -155,20 +155,20 @@ def test_order_of_rows_changes_nothing_and_bounds_hold(rows: int, groups: int, s
     image, text = random_pairs(rows, 8, seed)
     rng = np.random.default_rng(seed)
     group, order = rng.integers(0, groups, rows), rng.permutation(rows)
-    found = retrieval_metrics(image, text, group)
-    assert retrieval_metrics(image[order], text[order], group[order]) == pytest.approx(found)
+    metrics = retrieval_metrics(image, text, group)
+    assert retrieval_metrics(image[order], text[order], group[order]) == pytest.approx(metrics)
     for way in ("text_to_image", "image_to_text", "mean"):
-        one, five, ten = (found[f"{way}_recall_at_{k}"] for k in (1, 5, 10))
+        one, five, ten = (metrics[f"{way}_recall_at_{k}"] for k in (1, 5, 10))
         assert 0 <= one <= five <= ten <= 1
-        assert one <= found[f"{way}_mrr"] <= 1 <= found[f"{way}_median_rank"] <= rows
-        assert 0 <= found[f"{way}_ndcg_at_10"] <= 1 + 1e-12
+        assert one <= metrics[f"{way}_mrr"] <= 1 <= metrics[f"{way}_median_rank"] <= rows
+        assert 0 <= metrics[f"{way}_ndcg_at_10"] <= 1 + 1e-12
 
 
 def test_tensors_are_accepted_too() -> None:
     """CPU tensors give the metrics of the same arrays."""
     image, text = random_pairs(20, 8, seed=0)
-    found = retrieval_metrics(torch.from_numpy(image), torch.from_numpy(text))
-    assert found == retrieval_metrics(image, text)
+    metrics = retrieval_metrics(torch.from_numpy(image), torch.from_numpy(text))
+    assert metrics == retrieval_metrics(image, text)
 
 
 @pytest.mark.parametrize("fault", ["nan", "length", "shape", "group"])

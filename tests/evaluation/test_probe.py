@@ -39,12 +39,12 @@ def test_the_probe_is_a_logistic_regression_on_standardised_training_rows(
         scaler = StandardScaler().fit(train.kinds()[kind])
         model = LogisticRegression(C=0.1, max_iter=1_000)
         model.fit(scaler.transform(train.kinds()[kind]), train_labels)
-        found = model.predict(scaler.transform(test.kinds()[kind]))
+        predicted = model.predict(scaler.transform(test.kinds()[kind]))
         assert scores[f"probe_{kind}_accuracy"] == pytest.approx(
-            np.mean(found == np.array(test_labels))
+            np.mean(predicted == np.array(test_labels))
         )
         for average in ("macro", "weighted"):
-            expected = f1_score(test_labels, found, average=average)
+            expected = f1_score(test_labels, predicted, average=average)
             assert scores[f"probe_{kind}_{average}_f1"] == pytest.approx(expected)
 
 

@@ -22,17 +22,17 @@ def test_every_relevant_item_is_ranked_among_all_scores() -> None:
     """For each query and relevant item: how many scores are higher, and how many tie."""
     text, image = random_pairs(90, 12, seed=1)
     group = np.random.default_rng(2).integers(0, 30, 90)
-    for found, scores in zip(
+    for result, scores in zip(
         rank_both_ways(text, image, group), (text @ image.T, image @ text.T), strict=True
     ):
         for query in range(90):
             best_first = -np.sort(-scores[query, group == group[query]])
-            assert found.relevant.relevant[query] == len(best_first)
+            assert result.relevant.relevant[query] == len(best_first)
             for column, score in enumerate(best_first[: ranks.TOP]):
                 higher = int(np.sum(scores[query] > score + TIE))
-                assert found.higher[query, column] == higher
-                assert found.tied[query, column] == np.sum(np.abs(scores[query] - score) <= TIE)
-            assert not found.tied[query, len(best_first) :].any()
+                assert result.higher[query, column] == higher
+                assert result.tied[query, column] == np.sum(np.abs(scores[query] - score) <= TIE)
+            assert not result.tied[query, len(best_first) :].any()
 
 
 @pytest.mark.parametrize("tile", [(1, 8), (7, 24), (64, 16), (300, 1_000)])
@@ -63,6 +63,6 @@ def test_all_rows_of_a_collapsed_model_tie() -> None:
     """Counts add up over tiles: with equal vectors every item ties with every other."""
     rows = ranks.TILE[1] + ranks.TILE[0] + 5
     same = unit(np.ones((rows, 4)))
-    for found in rank_both_ways(same, same):
-        assert (found.higher == 0).all()
-        assert (found.tied == rows).all()
+    for result in rank_both_ways(same, same):
+        assert (result.higher == 0).all()
+        assert (result.tied == rows).all()

@@ -32,6 +32,7 @@ CPU_TOKENS = 512
 class Embedder:
     """Embeds texts and images with one model, which it does not change."""
 
+    # Seven parameters: the model, the device and one for each option of EmbedConfig that it uses.
     def __init__(
         self,
         model: RuCLIP,
@@ -43,7 +44,7 @@ class Embedder:
         find_batch_size: bool = False,
         compiled: bool = False,
     ) -> None:
-        """Keep the options, one parameter each; towers are made on first use.
+        """Towers are made on first use.
 
         ``batch_size`` is the maximum number of images, or of texts of full length, in a batch.
         With ``find_batch_size`` a GPU is given larger ones for as long as it gets faster.

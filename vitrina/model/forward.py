@@ -4,9 +4,9 @@ The values are those of ``ruclip.CLIP`` for less work (measured in docs/training
 layout without copies, QuickGELU as one SiLU, and the last block only for the token that is read.
 
 Inference has an implementation of its own, :mod:`vitrina.model.inference_towers`: it overwrites
-activations in place, packs or quantizes weights and computes text prefixes once, none of which
-autograd allows. These functions read the parameters of the model itself, keep what the backward
-pass needs, and can recompute it (gradient checkpointing).
+activations and packs or quantizes weights, which autograd does not allow. These functions use the
+parameters of the model itself, keep what the backward pass needs, and can recompute it instead
+(gradient checkpointing).
 """
 
 from collections.abc import Sequence

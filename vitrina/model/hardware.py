@@ -84,7 +84,7 @@ def has_native_bfloat16() -> bool:
         return False
     import torch
 
-    return torch.cuda.is_bf16_supported(including_emulation=False)
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def _may_have_gpu() -> bool:

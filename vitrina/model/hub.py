@@ -35,7 +35,7 @@ class Hub:
 
     endpoint: str = DEFAULT_ENDPOINT
     token: str | None = field(default=None, repr=False)
-    tries: int = 4  # without progress; a download that advances goes on
+    tries: int = 4  # in a row without a new byte; any progress starts the count again
     first_wait: float = 1.0  # seconds before the first retry; doubled for each further one
     timeout: float = 30.0  # seconds without an answer
 

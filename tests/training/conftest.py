@@ -69,8 +69,8 @@ def own_model(base_folder: Path) -> RuCLIP:
 @pytest.fixture(scope="session")
 def clip(base_folder: Path) -> torch.nn.Module:
     """The base model's towers, not to be changed."""
-    found: torch.nn.Module = load_folder(base_folder).clip
-    return found
+    clip: torch.nn.Module = load_folder(base_folder).clip
+    return clip
 
 
 @pytest.fixture

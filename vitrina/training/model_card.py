@@ -25,24 +25,10 @@ def model_card(
         rows: number of rows of each split.
         progress: progress of the finished training.
     """
-    shape = f"{model_config['image_resolution']} px, {model_config['embed_dim']} dimensions"
-    about = [
-        f"Fine-tuned from `{base}` ({shape}; fingerprint {inputs['model']}).",
-        f"Data: processed table {inputs['table']}; "
-        + ", ".join(f"{count} rows for {split}" for split, count in rows.items())
-        + "; no product is in two splits.",
-        f"{progress.step} steps in {progress.epoch} epochs; best: epoch {progress.best_epoch}, "
-        f"`{progress.best_checkpoint}`"
-        + (", training stopped early." if progress.stopped else "."),
-        f"Resize mode, which makes an image square: `{model_config['resize_mode']}`.",
-    ]
-    if progress.alpha_metrics:
-        about.append(
-            f"WiSE-FT: the weights in `{MODEL_FOLDER}/` are {progress.wise_ft_alpha:.0%} best "
-            f"epoch and {1 - progress.wise_ft_alpha:.0%} base."
-        )
     sections = {
-        "# ruCLIP fine-tuned on a product catalogue": "\n".join(f"- {line}" for line in about),
+        "# ruCLIP fine-tuned on a product catalogue": _about(
+            base, model_config, inputs, rows, progress
+        ),
         "## Validation": _validation(progress),
         "## WiSE-FT: base (0) to best epoch (1)": _alpha_metrics(progress),
         "## Parameters": _table(("parameter", "value"), sorted(inputs["parameters"].items())),
@@ -53,6 +39,32 @@ def model_card(
         ),
     }
     return "\n".join(f"{title}\n\n{text}\n" for title, text in sections.items() if text)
+
+
+def _about(
+    base: str,
+    model_config: Mapping[str, Any],
+    inputs: Mapping[str, Any],
+    rows: Mapping[str, int],
+    progress: Progress,
+) -> str:
+    shape = f"{model_config['image_resolution']} px, {model_config['embed_dim']} dimensions"
+    lines = [
+        f"Fine-tuned from `{base}` ({shape}; fingerprint {inputs['model']}).",
+        f"Data: processed table {inputs['table']}; "
+        + ", ".join(f"{count} rows for {split}" for split, count in rows.items())
+        + "; no product is in two splits.",
+        f"{progress.step} steps in {progress.epoch} epochs; best: epoch {progress.best_epoch}, "
+        f"`{progress.best_checkpoint}`"
+        + (", training stopped early." if progress.stopped else "."),
+        f"Resize mode, which makes an image square: `{model_config['resize_mode']}`.",
+    ]
+    if progress.alpha_metrics:
+        lines.append(
+            f"WiSE-FT: the weights in `{MODEL_FOLDER}/` are {progress.wise_ft_alpha:.0%} best "
+            f"epoch and {1 - progress.wise_ft_alpha:.0%} base."
+        )
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def _validation(progress: Progress) -> str:

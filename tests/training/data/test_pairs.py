@@ -33,7 +33,7 @@ def test_sentences_that_say_nothing_are_left_out() -> None:
 
 
 def test_texts_follow_their_source() -> None:
-    """Title, sentences of the description, or a mix of the chosen share, drawn anew each time."""
+    """Title, sentences of the description, or a mix of the chosen share, drawn again each time."""
     description = "Первое предложение о товаре. Второе предложение о товаре."
 
     def drawn(**options: object) -> list[str]:

@@ -36,7 +36,7 @@ def test_images_are_decoded_once_and_stay_what_they_were(
 
 
 def test_the_cache_is_by_content_and_by_resize_mode(model: RuCLIP, tmp_path: Path) -> None:
-    """Another image under the same path is decoded anew; each resize mode has its own pixels."""
+    """Another image under the same path is decoded again; each resize mode has its own pixels."""
     table = catalogue(tmp_path, 2)
     pairs = pairs_from(table)
     padding = RuCLIP(model.clip, model.tokenizer_path, {**model.config, "resize_mode": "longest"})

@@ -25,6 +25,7 @@ from vitrina.embedding.stored import (
 )
 from vitrina.embedding.stored import STAGE as NAME
 from vitrina.embedding.table import EmbedRequest, embed_table
+from vitrina.execution.shard_map import ShardMap
 from vitrina.model.hardware import device_type
 from vitrina.results import EmbedResult, ModelResult, TableRef
 from vitrina.store.artifacts import Artifact, Store
@@ -70,15 +71,7 @@ def embed(
             prefect_ui.progress("embed", "row", "Listings embedded") as progress,
             shard_map("embed", options.executor, partial(gpus_per_shard, config)) as map_shards,
         ):
-            embed_shards: EmbedShards
-            if map_shards:
-                work = partial(embed_shard_anywhere, model.folder, model.fingerprint, config)
-                embed_shards = partial(map_detached, map_shards, work)
-            else:
-                embed_shards = partial(
-                    map, partial(embed_shard, load_embedder(model.folder, config))
-                )
-            return embed_table(request, embed_shards, progress)
+            return embed_table(request, shard_embedder(model, config, map_shards), progress)
 
     inputs = embedding_inputs(table, settings, config)
     return STAGE.find_or_make(store, inputs, make, refresh=options.refresh)
@@ -87,6 +80,16 @@ def embed(
 def embedding_inputs(table: TableRef, settings: str, config: EmbedConfig) -> dict[str, Any]:
     """Everything besides code that decides the vectors and their files, as JSON values."""
     return {"table": table.fingerprint, "settings": settings, "shard_rows": config.shard_rows}
+
+
+def shard_embedder(
+    model: ModelResult, config: EmbedConfig, map_shards: ShardMap | None
+) -> EmbedShards:
+    """What embeds and writes shards: the workers of a map, or, without one, this process."""
+    if map_shards is None:
+        return partial(map, partial(embed_shard, load_embedder(model.folder, config)))
+    work = partial(embed_shard_anywhere, model.folder, model.fingerprint, config)
+    return partial(map_detached, map_shards, work)
 
 
 def reusable(store: Store, reuse_from: str | None, settings: str) -> Embedding | None:

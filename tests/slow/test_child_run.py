@@ -1,4 +1,4 @@
-"""A stage on another pool, as its parent sees it; the child's fate is set through the API."""
+"""A child run on another pool as its parent sees it; the API sets the child's states."""
 
 import threading
 import time
@@ -21,22 +21,24 @@ from tests.support.servers import Server
 from tests.support.standin import Wish
 from vitrina.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 CHILD = "child/nobody"
 
 
 @pytest.fixture
 def connected(server: Server) -> Iterator[Server]:
-    """The server, with this process as one of its clients and a deployment that nobody takes."""
+    """The server, with this process as a client, and a deployment that no worker runs."""
     server.deploy_standin("child", "nobody")
-    # Lines still on their way when the server ends would be sent again and again for a minute.
+    # Log lines not yet sent when the server stops would be retried for a minute.
     quiet = {PREFECT_API_URL: server.api, PREFECT_LOGGING_TO_API_ENABLED: False}
     with temporary_settings(quiet):
         yield server
 
 
 @contextmanager
-def fates(server: Server, *states: Callable[[], State[Any]]) -> Iterator[list[UUID]]:
-    """Give each child that appears the next of the states; yields the children seen."""
+def set_states(server: Server, *states: Callable[[], State[Any]]) -> Iterator[list[UUID]]:
+    """Set each new child to the next of the states; yields the ids of these children."""
     known = {run.id for run in server.runs(CHILD)}
     seen: list[UUID] = []
 
@@ -65,13 +67,13 @@ def caller(deployment: str, config: Wish) -> None:
 
 @pytest.fixture
 def wish(tmp_path: Path) -> Wish:
-    """Some parameters to hand on."""
+    """The parameters of the child."""
     return Wish(end="complete", folder=str(tmp_path))
 
 
-def test_waits_for_the_child_and_hands_it_the_parameters(connected: Server, wish: Wish) -> None:
-    """The parent returns when the child has completed; the child got the config as it was."""
-    with fates(connected, Completed) as seen:
+def test_waits_for_the_child_and_passes_the_parameters(connected: Server, wish: Wish) -> None:
+    """The parent returns when the child has completed; the child gets the same config."""
+    with set_states(connected, Completed) as seen:
         caller(CHILD, wish)
     with connected.client() as client:
         child = client.read_flow_run(seen[0])
@@ -80,34 +82,37 @@ def test_waits_for_the_child_and_hands_it_the_parameters(connected: Server, wish
 
 
 def test_tells_why_the_child_failed(connected: Server, wish: Wish) -> None:
-    """A failure raises in the parent with the deployment, the reason and the log's address."""
+    """The parent raises an error with the deployment, the reason and the log's address."""
     with (
-        fates(connected, lambda: Failed(message="no image left.")) as seen,
-        pytest.raises(FailedRun, match=r"nobody failed \(run [\w-]+\): no image left\.") as told,
+        set_states(connected, lambda: Failed(message="no image left.")) as seen,
+        pytest.raises(FailedRun, match=r"nobody failed \(run [\w-]+\): no image left\.") as raised,
     ):
         caller(CHILD, wish)
-    assert f"{connected.url}/runs/flow-run/{seen[0]}" in str(told.value)
+    assert f"{connected.url}/runs/flow-run/{seen[0]}" in str(raised.value)
 
 
-def test_does_not_start_again_what_somebody_cancelled(connected: Server, wish: Wish) -> None:
-    """A cancelled child ends the parent; no second one appears."""
+def test_does_not_restart_a_cancelled_child(connected: Server, wish: Wish) -> None:
+    """A cancelled child ends the parent, and no second child is started."""
     before = len(connected.runs(CHILD))
-    with fates(connected, Cancelled), pytest.raises(CancelledRun, match="cancelled"):
+    with set_states(connected, Cancelled), pytest.raises(CancelledRun, match="cancelled"):
         caller(CHILD, wish)
     assert len(connected.runs(CHILD)) == before + 1
 
 
-def test_follows_a_crashed_child_with_a_new_one(connected: Server, wish: Wish) -> None:
-    """A lost worker costs a child, not the pipeline."""
-    with fates(connected, Crashed, Completed) as seen:
+def test_replaces_a_crashed_child(connected: Server, wish: Wish) -> None:
+    """A lost worker does not end the pipeline."""
+    with set_states(connected, Crashed, Completed) as seen:
         caller(CHILD, wish)
     assert len(set(seen)) == 2
 
 
 def test_gives_up_after_the_third_crash(connected: Server, wish: Wish) -> None:
-    """What crashes again and again is not started for ever."""
+    """A child that keeps crashing is started three times."""
     before = len(connected.runs(CHILD))
-    with fates(connected, Crashed, Crashed, Crashed), pytest.raises(CrashedRun, match="crashed"):
+    with (
+        set_states(connected, Crashed, Crashed, Crashed),
+        pytest.raises(CrashedRun, match="crashed"),
+    ):
         caller(CHILD, wish)
     assert len(connected.runs(CHILD)) == before + 3
 
@@ -115,7 +120,7 @@ def test_gives_up_after_the_third_crash(connected: Server, wish: Wish) -> None:
 def test_names_the_pool_that_lacks_a_worker(
     connected: Server, wish: Wish, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A child that waits for a worker says so, and how to start one."""
+    """If no worker takes the child, a warning says how to start one."""
 
     def late_then_done() -> State[Any]:
         with connected.client() as client:
@@ -124,13 +129,13 @@ def test_names_the_pool_that_lacks_a_worker(
         time.sleep(1)
         return Completed()
 
-    with fates(connected, late_then_done):
+    with set_states(connected, late_then_done):
         caller(CHILD, wish)
     assert "prefect worker start --pool nobody" in caplog.text
 
 
 @pytest.mark.usefixtures("connected")
-def test_an_unknown_deployment_is_the_users_mistake(wish: Wish) -> None:
-    """A wrong name is told at once, with what to do."""
+def test_an_unknown_deployment_is_a_user_error(wish: Wish) -> None:
+    """A wrong name is an error at once, which says what to do."""
     with pytest.raises(UserError, match=r"no deployment 'train-model/tpu'.*make deploy"):
         caller("train-model/tpu", wish)

@@ -23,6 +23,8 @@ from vitrina.model.tiny import make_tiny
 from vitrina.results import EmbedResult, ResizeResult
 from vitrina.store.files import is_temp_file
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def prefect() -> Iterator[None]:
@@ -138,7 +140,6 @@ def _ancestors(pid: int) -> Iterator[int]:
         yield pid
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("prefect")
 def test_both_stages_on_ray_give_what_threads_give(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -162,7 +163,6 @@ def test_both_stages_on_ray_give_what_threads_give(
     assert_same_vectors(tmp_path / "embedded", tmp_path / "expected")
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("cluster")
 def test_resizing_goes_on_when_a_worker_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -184,7 +184,6 @@ def test_resizing_goes_on_when_a_worker_is_killed(
     assert take_files(tmp_path / "made") == expected
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("cluster")
 def test_embedding_goes_on_when_a_worker_is_killed_and_reuses_vectors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

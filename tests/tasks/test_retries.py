@@ -1,4 +1,4 @@
-"""What is tried again, and what is not."""
+"""Which errors are retried, and which are not."""
 
 import errno
 
@@ -16,7 +16,7 @@ def answer(status: int) -> ClientError:
 
 
 def wrapped(error: Exception) -> OSError:
-    """An error as s3fs hands it on: an OSError caused by botocore's."""
+    """An error as s3fs raises it: an OSError caused by botocore's."""
     outer = OSError(errno.EIO, "store")
     outer.__cause__ = error
     return outer
@@ -34,8 +34,8 @@ def wrapped(error: Exception) -> OSError:
         wrapped(answer(500)),
     ],
 )
-def test_a_passing_failure_is_tried_again(error: Exception) -> None:
-    """Network and store failures may pass."""
+def test_a_transient_error_is_retried(error: Exception) -> None:
+    """Errors of the network and the store are transient."""
     assert is_transient(error)
 
 
@@ -52,6 +52,6 @@ def test_a_passing_failure_is_tried_again(error: Exception) -> None:
         KeyError("bug"),
     ],
 )
-def test_a_lasting_failure_is_not(error: Exception) -> None:
-    """Bad input, missing rights, a full disk and bugs do not pass by waiting."""
+def test_a_permanent_error_is_not(error: Exception) -> None:
+    """Wrong input, missing permissions, a full disk and bugs are permanent."""
     assert not is_transient(error)

@@ -1,102 +1,76 @@
-"""When a stage's stored result stands for the work, and when the work is done again."""
+"""A stage as a Prefect task: its state when it is cached, its result, errors and retries."""
 
-import os
-from pathlib import Path
+import time
 from typing import Any
 
 import pytest
-from prefect.states import State
-from upath import UPath
+from prefect.client.schemas.objects import State
+from prefect.logging import disable_run_logger
 
-from tasks.orchestration import stage as stages
+from tasks.orchestration.stage import StageClock, StageTask, retried_task
 from vitrina.config import Parameters
-from vitrina.store.artifacts import Artifact, Store
-from vitrina.store.files import remove, write_bytes
-from vitrina.store.paths import to_path
-from vitrina.store.stage import Stage
+from vitrina.errors import UserError
+from vitrina.store.stage import StageOutcome
 
 
 class Greeting(Parameters):
-    """What the stage of these tests returns."""
+    """The result of the stage of these tests."""
 
-    path: str
-
-
-class Work:
-    """A stage that writes one file, and how often it did."""
-
-    def __init__(self, root: UPath) -> None:
-        self.store = Store(root=str(root))
-        self.stage = Stage("greet", Greeting, "vitrina.catalog.normalize")
-        self.done = 0
-
-    def make(self, artifact: Artifact) -> tuple[Greeting, list[str]]:
-        """Write the greeting."""
-        self.done += 1
-        write_bytes(artifact.path / "hello", b"hello")
-        return Greeting(path=str(artifact.path / "hello")), ["hello"]
-
-    def run(self, **options: Any) -> Greeting | State[Greeting]:
-        """Run the stage with inputs that are always the same."""
-        return self.stage.run(self.store, {"name": "Vitrina"}, self.make, **options)
+    text: str
 
 
-@pytest.fixture
-def work(place: UPath) -> Work:
-    """The stage with a store on this machine, and with one on S3."""
-    return Work(place)
+@StageTask
+def greet(name: str, found_in: str = "") -> StageOutcome[Greeting]:
+    """Greet somebody."""
+    if not name:
+        raise UserError("no name")
+    return StageOutcome(Greeting(text=f"Привет, {name}"), found_in)
 
 
-def test_a_finished_result_is_found_and_cached(work: Work) -> None:
-    """The second run ends in the state Cached with the same data."""
-    first, second = work.run(), work.run()
-    assert isinstance(second, State)
-    assert (second.name, second.data) == ("Cached", first)
-    assert work.done == 1
+def final_state(*args: str) -> Greeting | State[Greeting]:
+    """What the function of the task gives to Prefect."""
+    with disable_run_logger():
+        returned: Any = greet._task.fn(*args)
+    return returned
 
 
-def test_refresh_does_it_again(work: Work) -> None:
-    """Whatever is in the store."""
-    first = work.run()
-    assert work.run(refresh=True) == first
-    assert work.done == 2
+def test_a_found_result_ends_as_cached() -> None:
+    """Prefect gets a state of that name with the folder, instead of the bare result."""
+    assert final_state("Анна") == Greeting(text="Привет, Анна")
+    cached = final_state("Анна", "/store/greet/k1")
+    assert isinstance(cached, State)
+    assert (cached.name, cached.message) == ("Cached", "/store/greet/k1")
+    assert cached.data == Greeting(text="Привет, Анна")
 
 
-def test_what_a_killed_run_left_half_written_goes_before_the_work(tmp_path: Path) -> None:
-    """From the artifact's folder, an hour after the last write."""
-    work = Work(UPath(tmp_path))
-    first = work.run()
-    assert isinstance(first, Greeting)
-    left = Path(first.path).with_name(".hello.0123abcd.part")
-    left.write_bytes(b"hel")
-    os.utime(left, (0, 0))
-    work.run(refresh=True)
-    assert not left.exists()
+def test_without_prefect_a_stage_is_its_function() -> None:
+    """``fn`` returns the outcome; name and docstring are those of the function."""
+    assert greet.fn("Анна").found_in == ""
+    assert greet.__name__ == "greet"
+    assert greet.__doc__ == "Greet somebody."
 
 
-def test_a_lost_file_is_made_again(work: Work) -> None:
-    """A manifest whose file is gone is no result."""
-    first = work.run()
-    assert isinstance(first, Greeting)
-    remove([to_path(first.path)])
-    assert work.run() == first
-    assert work.done == 2
+@pytest.mark.parametrize(
+    ("error", "worth"),
+    [(ConnectionError("lost"), True), (UserError("no column"), False), (KeyError("bug"), False)],
+)
+def test_only_transient_errors_are_retried(error: Exception, worth: bool) -> None:
+    """Three times, after about 2, 4 and 8 seconds."""
+    condition = retried_task(greet.fn).retry_condition_fn
+    assert condition is not None
+    failed: State[Any] = State(type="FAILED", data=error)  # type: ignore[arg-type]  # a StateType
+    assert condition(greet._task, None, failed) is worth  # type: ignore[arg-type]  # the run is not read
+    assert (greet._task.retries, greet._task.retry_delay_seconds) == (3, [2, 4, 8])
 
 
-def test_edited_code_makes_it_again(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The version of the stage's code is part of the key."""
-    work.run()
-    monkeypatch.setattr(stages, "code_version", lambda _module: "edited")
-    work.run()
-    assert work.done == 2
+def test_a_clock_knows_each_stage_by_its_name() -> None:
+    """The time of a call, in seconds; the result is handed on."""
 
+    def nap(seconds: float) -> Greeting:
+        time.sleep(seconds)
+        return Greeting(text="good morning")
 
-def test_a_moved_result_is_made_again(tmp_path: Path) -> None:
-    """It names files of the old place, in its result and in its tables."""
-    work = Work(UPath(tmp_path / "old"))
-    work.run()
-    (tmp_path / "old").rename(tmp_path / "new")
-    work.store = Store(root=str(tmp_path / "new"))
-    found = work.run()
-    assert isinstance(found, Greeting)
-    assert found.path.startswith(str(tmp_path / "new"))
+    clock = StageClock()
+    assert clock.run(nap, 0.05) == Greeting(text="good morning")
+    assert list(clock.seconds) == ["nap"]
+    assert 0.05 <= clock.seconds["nap"] < 5

@@ -29,6 +29,6 @@ def test_batch_size_grows_to_the_fastest_and_shrinks_to_fit(
 
 
 def test_gpu_without_room_for_one_image_says_so() -> None:
-    """Nothing to halve any more."""
+    """A single image cannot be halved."""
     with pytest.raises(torch.OutOfMemoryError, match="one image"):
         fastest_batch_size(FakeGPU(memory=0, best=64).run, 16)

@@ -166,7 +166,7 @@ def test_our_checkpoint_needs_nothing_else(folder: Path, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("wrapped", [True, False], ids=["dict", "bare"])
 @pytest.mark.parametrize("prefix", ["", "module."], ids=["plain", "distributed"])
-def test_a_checkpoint_made_the_seeds_way_takes_the_base_models_rest(
+def test_a_checkpoint_without_configuration_takes_the_base_models(
     folder: Path, tmp_path: Path, wrapped: bool, prefix: str
 ) -> None:
     """A state dict, alone or under model_state_dict, from one or many GPUs, loads over the base."""

@@ -107,7 +107,7 @@ def test_texts_are_titles_and_descriptions(tmp_path: Path) -> None:
     assert sorted(listing_texts(UPath(tmp_path / "table.parquet"))) == ["а", "б", "в"]
 
 
-def test_a_seeds_way_checkpoint_of_tiny_wants_a_folder(folder: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_without_configuration_cannot_be_of_tiny(folder: Path, tmp_path: Path) -> None:
     """tiny names no one model, so a bare state dict cannot be opened over it, but over a folder."""
     state = load_folder(folder).clip.state_dict()
     torch.save(state, tmp_path / "a.pth")

@@ -9,7 +9,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 help:
 	@echo 'make run    set up, then run the whole pipeline on the embedded demo (ARGS="--help" for options)'
 	@echo 'make test   set up, then lint, type-check and test, with servers, workers and a browser'
-	@echo 'make test-fast  without those: four minutes instead of twenty'
+	@echo 'make test-fast  without those, in three minutes instead of twenty'
 	@echo 'make bench  set up, then measure every speed claim and write docs/benchmarks.md (forty minutes)'
 	@echo 'make deploy put work pools and deployments on the Prefect server of PREFECT_API_URL'
 	@echo 'make clean  remove the environment'
@@ -21,7 +21,7 @@ test: test-fast
 	$(PYTEST) -m slow $(ARGS)
 
 test-fast: $(VENV)/.installed-test
-	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 	$(PYTEST) -m 'not slow' $(ARGS)
 
 bench: $(VENV)/.installed-bench

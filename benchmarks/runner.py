@@ -26,7 +26,8 @@ from upath import UPath
 
 from benchmarks.photos import idle, photo
 from benchmarks.results import Figure, Findings, bars, keep, show
-from flows.cli import quiet_prefect
+from flows.cli import prefect_logs
+from tasks.orchestration.local_server import prefect_server
 from tasks.orchestration.ray_shards import SHARDS_PER_CPU, shard_map
 from vitrina.config import ResizeConfig
 from vitrina.execution.shard_map import Shard, ShardMap, ShardResult
@@ -168,7 +169,7 @@ def main(
 ) -> None:
     """Measure within a flow, as the stages do."""
     print(f"{images} JPEGs of 900 × 1,200, {len(os.sched_getaffinity(0))} cores")
-    with tempfile.TemporaryDirectory() as folder, quiet_prefect():
+    with tempfile.TemporaryDirectory() as folder, prefect_logs(), prefect_server():
         in_flow = flow(name="benchmark", validate_parameters=False)(measure)
         measured = in_flow(Path(folder), images, sizes, rounds)
     found = findings(measured, images)

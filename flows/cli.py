@@ -11,28 +11,25 @@ import io
 import logging
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any, NoReturn, TypeVar, cast
 
 import tyro
 import yaml
+from prefect.exceptions import TerminationSignal
 from prefect.logging.configuration import setup_logging
-from prefect.settings import (
-    PREFECT_API_URL,
-    PREFECT_LOGGING_EXTRA_LOGGERS,
-    PREFECT_SERVER_ANALYTICS_ENABLED,
-    PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
-    PREFECT_SERVER_LOGGING_LEVEL,
-    temporary_settings,
-)
+from prefect.settings import PREFECT_LOGGING_EXTRA_LOGGERS, temporary_settings
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from upath import UPath
 
+from tasks.orchestration.local_server import bypass_proxies, prefect_server
 from vitrina.config import Parameters
 from vitrina.errors import UserError
 from vitrina.store.files import read_bytes
@@ -146,18 +143,39 @@ def _value(field: FieldInfo, value: Any, name: str) -> Any:
 def run(
     flow: Callable[[Config], Result], config: Config, check: Callable[[Config], None]
 ) -> Result:
-    """Check the input, then run the flow; wrong input exits with 2, a failed run with 1."""
+    """Check the input, then run the flow in this process.
+
+    Wrong input exits with 2, a failed run with 1. Ctrl-C and SIGTERM end it within seconds, with
+    130 and 143, after what was done has been saved; a second Ctrl-C ends it at once.
+    """
     # Or Python looks for garbage among 800,000 objects before it ends, for 2.5 s.
     atexit.register(gc.freeze)
+    bypass_proxies()
+    signal.signal(signal.SIGINT, _interrupt_once)
     try:
         check(config)
-        with quiet_prefect():
+        with prefect_logs(), prefect_server():
             return flow(config)
     except UserError as error:
         refuse(str(error))
     except KeyboardInterrupt:
-        print("interrupted: run the same command again to resume.", file=sys.stderr)
-        raise SystemExit(130) from None
+        _end_interrupted(128 + signal.SIGINT)
+    except TerminationSignal:
+        _end_interrupted(128 + signal.SIGTERM)
+
+
+def _interrupt_once(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """The first Ctrl-C interrupts; the next one ends the process where it is."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    raise KeyboardInterrupt
+
+
+def _end_interrupted(code: int) -> NoReturn:
+    """End now: threads that still wait for something must not hold up a person."""
+    print("interrupted: run the same command again to resume.", file=sys.stderr)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def refuse(message: str) -> NoReturn:
@@ -167,28 +185,21 @@ def refuse(message: str) -> NoReturn:
 
 
 @contextmanager
-def quiet_prefect() -> Iterator[None]:
-    """Prefect with our logs beside its own and, where no server is set, a quiet one of its own."""
-    settings: dict[Any, Any] = {PREFECT_LOGGING_EXTRA_LOGGERS: "vitrina,tasks,flows"}
-    if not PREFECT_API_URL.value():
-        settings |= {
-            PREFECT_SERVER_ANALYTICS_ENABLED: False,
-            PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: 120,
-            PREFECT_SERVER_LOGGING_LEVEL: "CRITICAL",
-        }
-    with temporary_settings(settings):
+def prefect_logs() -> Iterator[None]:
+    """Our log lines beside Prefect's, and no traceback of a user's mistake or interruption."""
+    with temporary_settings({PREFECT_LOGGING_EXTRA_LOGGERS: "vitrina,tasks,flows"}):
         setup_logging(incremental=False)
         # Not the handlers: a run replaces them.
         for name in ("prefect.flow_runs", "prefect.task_runs"):
-            logging.getLogger(name).addFilter(_without_users_traceback)
+            logging.getLogger(name).addFilter(_for_people)
         yield
 
 
-def _without_users_traceback(record: logging.LogRecord) -> bool:
-    """A wrong input is told by its message; a traceback helps only with our own mistakes."""
+def _for_people(record: logging.LogRecord) -> bool:
+    """Tell a wrong input by its message alone, and a person's own interruption not at all."""
     if record.exc_info and isinstance(record.exc_info[1], UserError):
         record.exc_info = None
-    return True
+    return "Execution was aborted by" not in record.getMessage()
 
 
 def _reason(stop: SystemExit, printed: str) -> str:

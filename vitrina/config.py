@@ -219,7 +219,7 @@ class TrainConfig(Parameters):
     )
     launcher: Literal["torchrun", "ray"] = Field(
         "torchrun",
-        description="How several processes are started: torchrun (this machine) or ray (a cluster).",
+        description="What starts several processes: torchrun (this machine) or ray (a cluster).",
     )
 
     # Parameters that change how fast or where a model is trained, not its weights. The arithmetic
@@ -334,8 +334,8 @@ class EmbedConfig(Parameters):
     )
     templates: Literal["ruclip", "single"] = Field(
         "ruclip",
-        description="ruclip averages six sentence templates, as ruclip.Predictor does; single embeds "
-        "the bare title, several times faster and with other values.",
+        description="ruclip averages six sentence templates, as ruclip.Predictor does; single "
+        "embeds the bare title, several times faster and with other values.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where to compute; auto uses a GPU if there is one."

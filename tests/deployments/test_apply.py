@@ -96,7 +96,7 @@ def test_every_deployment_is_labelled_and_runs_one_at_a_time(applied: Server) ->
             assert found["work_pool_name"] == name.split("/")[1]
             environment = found["job_variables"]["env"]
             assert int(environment["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"]) * 3 <= 90
-            assert environment["PREFECT_LOGGING_EXTRA_LOGGERS"] == "tasks"
+            assert environment["PREFECT_LOGGING_EXTRA_LOGGERS"] == "vitrina,tasks,flows"
 
 
 def made_by_a_schedule(server: Server) -> list[FlowRun]:

@@ -1,8 +1,8 @@
 """Command lines: the seed's options, short answers to wrong use, files of parameters."""
 
 import logging
+import tempfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -10,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prefect.logging.configuration import setup_logging
 
-from flows.cli import options, parse, quiet_prefect, run, with_config_file
+from flows.cli import parse, prefect_logs, run
 from vitrina.config import (
     DataPreprocessingConfig,
     GenerateEmbeddingsConfig,
     PipelineConfig,
+    ResizeConfig,
+    TrainConfig,
     TrainModelConfig,
 )
 from vitrina.errors import UserError
@@ -95,7 +97,7 @@ def test_a_value_in_a_group_is_named_with_its_group(capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("--catalog demo --images i", "'demo' draws the catalogue and its images: give it"),
+        ("--catalog demo --images i", "'demo' draws a catalogue with its images: give it for both"),
         (
             "--catalog c --images i --train.validation_fraction 0 --train.test_fraction 0",
             "set train.test_fraction above 0: models are compared on that part",
@@ -159,49 +161,76 @@ def test_the_default_file_serves_when_no_catalogue_is_named(tmp_path: Path) -> N
     demo = tmp_path / "demo.yaml"
     demo.write_text("catalog: demo\nimages: demo\nmodel: tiny\n")
     assert parse(PipelineConfig, None, [], default_file=demo).model == "tiny"
-    own = ["--catalog", "c", "--images", "i"]
-    assert with_config_file(own, default=demo) == (own, None)
+    own = parse(PipelineConfig, None, ["--catalog", "c", "--images", "i"], default_file=demo)
+    assert own == PipelineConfig(catalog="c", images="i")
 
 
-def test_a_wrong_name_or_value_in_a_file_is_told_with_the_file(
+def test_what_a_file_lacks_is_for_the_options_to_give(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The option as it would be on the command line, and where else parameters came from."""
+    """A required parameter stands in the file or on the command line; in neither, it is named."""
     file = tmp_path / "shop.yaml"
-    for content, told in (("trian: {lr: 1}", "--trian.lr"), ("train: {lr: -1}", "--train.lr: Inp")):
-        file.write_text(f"catalog: c\nimages: i\n{content}\n")
-        with pytest.raises(SystemExit):
-            parse(PipelineConfig, None, ["--config", str(file)], default_file=file)
-        error = capsys.readouterr().err
-        assert told in error
-        assert error.endswith(f"; parameters were read from {file} too\n")
+    file.write_text("images: i\ntrain:\n  lr: 0.001\n")
+    config = ["--config", str(file)]
+    assert parse(PipelineConfig, None, [*config, "--catalog", "c"], file).catalog == "c"
+    with pytest.raises(SystemExit):
+        parse(PipelineConfig, None, config, default_file=file)
+    assert "--catalog" in capsys.readouterr().err
+
+
+def test_a_line_without_a_value_is_the_default(tmp_path: Path) -> None:
+    """YAML reads it as null, which is neither the text None nor an error."""
+    file = tmp_path / "shop.yaml"
+    file.write_text("catalog: c\nimages: i\ntraining_deployment:\ntrain:\n")
+    config = parse(PipelineConfig, None, ["--config", str(file)], default_file=file)
+    assert config == PipelineConfig(catalog="c", images="i")
 
 
 @pytest.mark.parametrize(
     ("content", "told"),
     [
         ("catalog: [", "is not YAML"),
-        ("just a sentence", "holds no parameters"),
+        ("just a sentence", "has no parameters: expected lines such as"),
+        ("trian: {lr: 1}", "there is no parameter trian. Did you mean train?"),
+        ("train: {lrr: 1}", "there is no parameter train.lrr. Did you mean train.lr?"),
+        ("xyz: 1", "there is no parameter xyz. Known: catalog, images, model"),
+        ("train: {lr: -1}", "train.lr: Input should be greater than 0"),
+        ("train: 3", "train is a group of parameters"),
+        ("train: {num_epochs: [1]}", "train.num_epochs: Input should be a valid integer"),
+        ("catalog:", "catalog: Input should be a valid string"),
+        (
+            "train: {validation_fraction: 0.6, test_fraction: 0.6}",
+            "train: validation_fraction and test_fraction must sum to less than 1",
+        ),
     ],
 )
-def test_a_wrong_file_is_named(
+def test_a_wrong_file_is_named_with_what_is_wrong_in_it(
     tmp_path: Path, content: str, told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A file that holds no parameters is refused by name with exit code 2."""
+    """Exit code 2 and one line: the file, the parameter, and the nearest name of an unknown one."""
     file = tmp_path / "shop.yaml"
     file.write_text(content)
     with pytest.raises(SystemExit) as stop:
-        with_config_file(["--config", str(file)], default=file)
-    assert stop.value.code == 2
+        parse(PipelineConfig, None, ["--config", str(file)], default_file=file)
     error = capsys.readouterr().err
-    assert "shop.yaml" in error
+    assert stop.value.code == 2
+    assert error.startswith(f"error: {file}")
     assert told in error
-    with pytest.raises(SystemExit):
-        with_config_file(["--config", str(tmp_path / "absent.yaml")], default=file)
-    assert "absent.yaml does not exist" in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        with_config_file(["--config", str(tmp_path)], default=file)
-    assert "is a folder, where a file was expected" in capsys.readouterr().err
+    assert error.count("\n") == 1
+
+
+def test_a_file_that_is_not_there_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A missing file and a folder are refused by name with exit code 2."""
+    for path, told in (
+        (tmp_path / "absent.yaml", "absent.yaml does not exist"),
+        (tmp_path, "is a folder, where a file was expected"),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            parse(PipelineConfig, None, ["--config", str(path)], default_file=tmp_path)
+        assert stop.value.code == 2
+        assert told in capsys.readouterr().err
 
 
 class Records(logging.Handler):
@@ -218,7 +247,7 @@ class Records(logging.Handler):
 def test_a_wrong_input_found_in_a_run_is_told_without_a_traceback() -> None:
     """Also once the run has set up its logging anew; another error keeps its traceback."""
     records, logger = Records(), logging.getLogger("prefect.flow_runs")
-    with quiet_prefect():
+    with prefect_logs():
         setup_logging(incremental=False)
         logger.addHandler(records)
         for error in (UserError("no such model"), KeyError("ours")):
@@ -231,18 +260,27 @@ def test_a_wrong_input_found_in_a_run_is_told_without_a_traceback() -> None:
 
 
 @given(
-    st.recursive(
-        st.booleans() | st.integers() | st.text("абв xyz", min_size=1),
-        lambda inner: st.dictionaries(st.sampled_from(["a", "b_c", "d"]), inner, max_size=3),
-    ).filter(lambda value: isinstance(value, dict))
+    st.builds(
+        TrainConfig,
+        lr=st.floats(1e-9, 1),
+        num_epochs=st.integers(1, 10**6),
+        text_source=st.sampled_from(["title", "description", "both"]),
+        gradient_checkpointing=st.booleans(),
+    ),
+    st.tuples(st.integers(1, 10_000), st.integers(1, 10_000)),
+    st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1),
 )
-def test_every_leaf_of_a_file_becomes_one_option(content: dict[str, Any]) -> None:
-    """As many options as leaves, each by its full name."""
-
-    def leaves(value: Any) -> int:
-        return sum(map(leaves, value.values())) if isinstance(value, dict) else 1
-
-    assert sum(word.startswith("--") for word in options(content)) == leaves(content)
+def test_a_dumped_config_reads_back_the_same(
+    train: TrainConfig, size: tuple[int, int], name: str
+) -> None:
+    """Any parameters, written as YAML and given as --config, come back as they were."""
+    config = PipelineConfig(
+        catalog=name, images=f"{name}i", train=train, resize=ResizeConfig(default_image_size=size)
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "shop.yaml"
+        file.write_text(yaml.safe_dump(config.model_dump(mode="json")), encoding="utf-8")
+        assert parse(PipelineConfig, None, ["--config", str(file)], default_file=file) == config
 
 
 def test_wrong_input_exits_with_two_before_the_flow(capsys: pytest.CaptureFixture[str]) -> None:

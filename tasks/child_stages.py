@@ -25,6 +25,7 @@ from vitrina.embedding.stored import latest_embedding, vector_settings
 from vitrina.results import EmbedResult, ModelResult, TableRef, TrainResult
 from vitrina.store.artifacts import Artifact, Store
 from vitrina.store.stage import StageOutcome
+from vitrina.training.train import training_inputs
 
 Result = TypeVar("Result", bound=Parameters)
 CHILD_EMBEDDING = "embeddings.manifest.json"
@@ -55,7 +56,7 @@ def train_in_deployment(pipeline: PipelineConfig) -> TrainStage:
             run_in_deployment(pipeline.training_deployment, child)
             return published(artifact, TrainResult)
 
-        inputs = training.training_inputs(table, model, config, pipeline.training_deployment)
+        inputs = training_inputs(table, model, config, pipeline.training_deployment)
         return training.STAGE.find_or_make(store, inputs, make, refresh=options.refresh)
 
     return train

@@ -1,7 +1,5 @@
 """Stage "train": fine-tune ruCLIP on a processed table and keep the best epoch."""
 
-from typing import Any
-
 from prefect.runtime import task_run
 
 from tasks.orchestration import prefect_ui
@@ -11,7 +9,7 @@ from vitrina.model.hardware import training_arithmetic
 from vitrina.results import ModelResult, TableRef, TrainResult
 from vitrina.store.artifacts import Artifact, Store
 from vitrina.store.stage import Stage, StageOutcome
-from vitrina.training.train import TrainingRequest, train_model
+from vitrina.training.train import TrainingRequest, train_model, training_inputs
 
 STAGE = Stage("train", TrainResult, "vitrina.training.job:run_job")
 
@@ -48,15 +46,3 @@ def train(
             return train_model(request, progress, overwrite=replace)
 
     return STAGE.find_or_make(store, inputs, make, refresh=options.refresh)
-
-
-def training_inputs(
-    table: TableRef, model: ModelResult, config: TrainConfig, arithmetic: str
-) -> dict[str, Any]:
-    """Everything besides code that decides the weights, as JSON values."""
-    return {
-        "table": table.fingerprint,
-        "model": model.fingerprint,
-        "parameters": config.content(),
-        "arithmetic": arithmetic,
-    }

@@ -8,7 +8,7 @@ from vitrina.config import Parameters, TrainConfig
 from vitrina.errors import UserError
 from vitrina.execution.progress import OnProgress, no_progress
 from vitrina.model.folder import folder_fingerprint, missing_files
-from vitrina.results import ModelResult, TrainResult
+from vitrina.results import ModelResult, TableRef, TrainResult
 from vitrina.store.files import is_temp_file, listing
 from vitrina.store.fingerprint import fingerprint
 from vitrina.store.paths import to_path
@@ -31,6 +31,18 @@ class TrainingRequest(Parameters):
     def key(self) -> str:
         """The training's identity: a hash of its inputs."""
         return fingerprint(self.inputs)
+
+
+def training_inputs(
+    table: TableRef, model: ModelResult, config: TrainConfig, arithmetic: str
+) -> dict[str, Any]:
+    """Everything besides code that decides the weights, as JSON values."""
+    return {
+        "table": table.fingerprint,
+        "model": model.fingerprint,
+        "parameters": config.content(),
+        "arithmetic": arithmetic,
+    }
 
 
 def check_base(model: str, folder: UPath) -> None:

@@ -173,7 +173,7 @@ def test_the_stages_lines_are_in_the_runs_log(applied: Server, tmp_path: Path) -
     """The UI's log of a deployed run has what its stages say at INFO."""
     config = shop(tmp_path) | {
         "processed_data_path": str(tmp_path / "processed"),
-        "processed_images_path": str(tmp_path / "images"),
+        "processed_images_path": str(tmp_path / "resized"),
     }
     run = applied.start("data-preprocessing/cpu", config=config)
     assert applied.final(run.id, 120).is_completed()

@@ -200,7 +200,7 @@ class TrainingLoop:
         is_new = step > self.checkpoints.saved_step
         if self.learner.consistent and is_new and self.monitor.is_finite():
             self._save(WITHIN_EPOCH, self.progress)
-            logger.info("train: interrupted; step %d is saved", step)
+        logger.info("train: interrupted; step %d is saved", self.checkpoints.saved_step)
 
     def finish(self) -> Progress:
         """Write the ruCLIP folder: the best weights, or with WiSE-FT their best interpolation."""

@@ -41,6 +41,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PIP) cython setuptools wheel
 	$(PIP) --no-build-isolation youtokentome
 	$(PIP) --editable .
+	$(BIN)/python -m vitrina.model.torchvision_hook >/dev/null  # or a plain `import ruclip` fails
 	$(BIN)/pip check
 	touch $@
 

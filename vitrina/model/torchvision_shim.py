@@ -17,9 +17,11 @@ OPERATOR_SCHEMAS = {
 
 
 def declare_missing_operators() -> None:
-    """Declare the two operators' schemas unless torchvision's own binary does."""
-    if not _binary_loads():
-        for name, schema in OPERATOR_SCHEMAS.items():
+    """Declare the two operators' schemas unless torchvision's own binary, or an earlier call, did."""
+    if _binary_loads():
+        return
+    for name, schema in OPERATOR_SCHEMAS.items():
+        if not hasattr(torch.ops.torchvision, name.removeprefix("torchvision::")):
             torch.library.define(name, schema)
 
 

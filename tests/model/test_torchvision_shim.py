@@ -29,9 +29,16 @@ def test_operators_are_declared_only_if_the_binary_does_not(
     declared: dict[str, str] = {}
     define: Callable[[str, str], None] = declared.__setitem__
     monkeypatch.setattr(torchvision_shim, "_binary_loads", lambda: loads)
+    monkeypatch.setattr(torchvision_shim, "_is_declared", lambda _: False)
     monkeypatch.setattr(torch.library, "define", define)
     declare_missing_operators()
     assert declared == ({} if loads else OPERATOR_SCHEMAS)
+
+
+def test_a_second_declaration_does_nothing() -> None:
+    """torch itself refuses to define an operator twice."""
+    declare_missing_operators()
+    declare_missing_operators()
 
 
 def test_without_torchvision_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,12 +17,17 @@ OPERATOR_SCHEMAS = {
 
 
 def declare_missing_operators() -> None:
-    """Declare the two operators' schemas unless torchvision's own binary, or an earlier call, did."""
+    """Declare the two operators' schemas unless torchvision's binary or an earlier call did."""
     if _binary_loads():
         return
     for name, schema in OPERATOR_SCHEMAS.items():
-        if not hasattr(torch.ops.torchvision, name.removeprefix("torchvision::")):
+        if not _is_declared(name):
             torch.library.define(name, schema)
+
+
+def _is_declared(name: str) -> bool:
+    package, operator = name.split("::")
+    return hasattr(getattr(torch.ops, package), operator)
 
 
 def _binary_loads() -> bool:

@@ -22,6 +22,13 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    # Fields that change how the work is done, not its result. Every other one is part of the key.
+    OPERATIONAL: ClassVar[frozenset[str]] = frozenset()
+
+    def content(self) -> dict[str, Any]:
+        """The parameters that decide the result, as JSON values."""
+        return self.model_dump(mode="json", exclude=set(self.OPERATIONAL))
+
     def part(self, group: type[Group]) -> Group:
         """The values of one of the groups that this flat model is composed of."""
         return group(**{name: getattr(self, name) for name in group.model_fields})
@@ -69,12 +76,7 @@ class CleanConfig(Parameters):
     )
     batch_rows: int = Field(2_000, ge=1, description="Rows held in memory at a time.")
 
-    # Parameters that change how the work is done, not its result.
     OPERATIONAL: ClassVar[frozenset[str]] = frozenset({"batch_rows"})
-
-    def content(self) -> dict[str, Any]:
-        """The parameters that decide the cleaned table, as plain values."""
-        return self.model_dump(mode="json", exclude=set(self.OPERATIONAL))
 
 
 class ResizeConfig(Parameters):
@@ -102,12 +104,8 @@ class ResizeConfig(Parameters):
         description="Images resized at a time, on Ray in each shard; 0 means one per core.",
     )
 
-    # Parameters that decide how a resized image looks.
-    CONTENT: ClassVar[frozenset[str]] = frozenset({"default_image_size", "quality", "max_pixels"})
-
-    def content(self) -> dict[str, Any]:
-        """The parameters that decide a resized image, as plain values."""
-        return self.model_dump(mode="json", include=set(self.CONTENT))
+    # Which file is a row's image shows in the fingerprint of the images, not in how one is resized.
+    OPERATIONAL: ClassVar[frozenset[str]] = frozenset({"image_pattern", "threads"})
 
 
 class SplitConfig(Parameters):
@@ -247,14 +245,19 @@ class TrainConfig(Parameters):
         return self
 
     @model_validator(mode="after")
+    def _every_process_has_rows(self) -> Self:
+        if self.processes > self.batch_size:
+            raise ValueError(
+                f"{self.processes} processes cannot share a batch of {self.batch_size} pairs: set "
+                "processes to at most batch_size"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _frozen_images_are_not_augmented(self) -> Self:
         if self.freeze == "image" and self.augment != "none":
             raise ValueError("freeze 'image' computes each image once: set augment to 'none'")
         return self
-
-    def content(self) -> dict[str, Any]:
-        """The parameters that decide the weights, as plain values."""
-        return self.model_dump(mode="json", exclude=set(self.OPERATIONAL))
 
     def split(self) -> SplitConfig:
         """The parameters that decide which products are held out."""
@@ -289,10 +292,6 @@ class EvaluateConfig(Parameters):
 
     # Parameters that change how fast or where metrics are computed, not their values.
     OPERATIONAL: ClassVar[frozenset[str]] = frozenset({"batch_size", "device"})
-
-    def content(self) -> dict[str, Any]:
-        """The parameters that decide the metrics, as plain values."""
-        return self.model_dump(mode="json", exclude=set(self.OPERATIONAL))
 
 
 class MeasureConfig(Parameters):
@@ -357,7 +356,6 @@ class EmbedConfig(Parameters):
         "device is a GPU, else none.",
     )
 
-    # Parameters that change how the work is done, not its result.
     OPERATIONAL: ClassVar[frozenset[str]] = frozenset(
         {
             "batch_size",
@@ -369,10 +367,6 @@ class EmbedConfig(Parameters):
             "num_gpus",
         }
     )
-
-    def content(self) -> dict[str, Any]:
-        """The parameters that decide a vector, as plain values."""
-        return self.model_dump(mode="json", exclude=set(self.OPERATIONAL))
 
 
 # pydantic lists the fields of the last base first, so required options come first in the help.

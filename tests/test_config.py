@@ -1,0 +1,36 @@
+"""What parameters are to a key."""
+
+import pytest
+
+from vitrina.config import (
+    CleanConfig,
+    EmbedConfig,
+    EvaluateConfig,
+    Parameters,
+    ResizeConfig,
+    TrainConfig,
+)
+
+
+@pytest.mark.parametrize(
+    "config", [CleanConfig, ResizeConfig, TrainConfig, EvaluateConfig, EmbedConfig]
+)
+def test_a_field_is_part_of_the_key_unless_it_is_listed(config: type[Parameters]) -> None:
+    """A new option that somebody forgets to list computes again rather than reuse stale results."""
+    fields = set(config.model_fields)
+    assert fields >= config.OPERATIONAL, "a listed name is no field"
+    assert set(config().content()) == fields - config.OPERATIONAL
+
+
+def test_speed_and_place_are_in_no_key() -> None:
+    """The same weights, vectors and images, however many threads and wherever."""
+    assert TrainConfig(device="cpu", processes=2).content() == TrainConfig().content()
+    assert EmbedConfig(batch_size=7, device="cpu").content() == EmbedConfig().content()
+    assert ResizeConfig(threads=3).content() == ResizeConfig().content()
+
+
+def test_what_changes_a_result_is_in_its_key() -> None:
+    """Quality of images, rate of learning, templates of texts."""
+    assert ResizeConfig(quality=90).content() != ResizeConfig().content()
+    assert TrainConfig(lr=1e-3).content() != TrainConfig().content()
+    assert EmbedConfig(templates="single").content() != EmbedConfig().content()

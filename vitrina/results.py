@@ -81,8 +81,8 @@ class PromoteResult(Parameters):
     promoted: bool = Field(description="Whether the new model has become the current one.")
     reason: str
     metric: str
-    candidate: float = Field(description="The metric of the new model.")
-    current: float = Field(description="The metric of the previous current model.")
+    candidate_metric: float = Field(description="The metric of the new model.")
+    current_metric: float = Field(description="The metric of the previous current model.")
 
 
 class EmbedResult(Parameters):

@@ -56,7 +56,7 @@ def test_a_better_model_becomes_the_current_one(store: Store, model: MakeModel) 
     base, new = model("base10"), model("new40")
     result = gate(store, base, new)
     assert result.promoted
-    assert (result.candidate, result.current) == (0.4, 0.1)
+    assert (result.candidate_metric, result.current_metric) == (0.4, 0.1)
     assert result.model == current_model(store)
     folder = to_path(result.model.folder)
     assert (folder / "pytorch_model.bin").read_bytes() == b"pytorch_model.bin of new40"
@@ -66,8 +66,8 @@ def test_a_better_model_becomes_the_current_one(store: Store, model: MakeModel) 
     assert record.details == {
         **DETAILS,
         "metric": "mean_recall_at_1",
-        "candidate": 0.4,
-        "current": 0.1,
+        "candidate_metric": 0.4,
+        "current_metric": 0.1,
     }
 
 
@@ -91,7 +91,7 @@ def test_the_current_model_must_be_beaten_not_the_base(store: Store, model: Make
     gate(store, base, model("first40"))
     result = gate(store, base, model("second30"))
     assert not result.promoted
-    assert result.current == 0.4
+    assert result.current_metric == 0.4
     assert result.model.fingerprint == "first40"
 
 
@@ -172,7 +172,7 @@ def test_a_lost_race_is_decided_again(
     monkeypatch.setattr("vitrina.promotion.gate.keep", overtaken)
     result = gate(store, base, model("slower40"))
     assert not result.promoted
-    assert result.current == 0.6
+    assert result.current_metric == 0.6
     assert result.model.fingerprint == "faster60"
     assert len(read_history(store).records) == 1
 

@@ -69,8 +69,8 @@ def run_results(folder: Path) -> StageResults:
             promoted=True,
             reason="mean_recall_at_1 0.7 beats <all>",
             metric="mean_recall_at_1",
-            candidate=0.7,
-            current=0.1,
+            candidate_metric=0.7,
+            current_metric=0.1,
         ),
         embedded=EmbedResult(
             npz="embeddings.npz", parquet="e", rows=1_040, embed_dim=64, rows_embedded=1_030

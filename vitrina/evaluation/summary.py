@@ -11,7 +11,7 @@ from vitrina.evaluation.measurement import Measurement
 
 logger = logging.getLogger(__name__)
 
-FEW_PRODUCTS = 30  # with fewer, the 95% interval of a recall of 0.5 is wider than ±0.18
+MIN_RELIABLE_PRODUCTS = 30  # with fewer, the 95% interval of a recall of 0.5 is wider than ±0.18
 
 
 def evaluation(before: Measurement, after: Measurement, config: MeasureConfig) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def recall_interval(products: int) -> float:
 
 def warn_if_few(products: int) -> None:
     """Log a warning if too few products are held out for reliable metrics and a reliable gate."""
-    if products < FEW_PRODUCTS:
+    if products < MIN_RELIABLE_PRODUCTS:
         logger.warning(
             "evaluate: only %d products are held out: recall has a 95%% interval of ±%.2f. "
             "Raise train.test_fraction, or use a larger catalogue.",
@@ -46,7 +46,7 @@ def warn_if_few(products: int) -> None:
 
 
 def check_labels(columns: Sequence[str], config: EvaluateConfig) -> None:
-    """Raise UserError if the label column was set and is missing; the default one may be."""
+    """Raise UserError if a label column was set and is missing; the default one may be missing."""
     default = EvaluateConfig.model_fields["label_column"].default
     if config.label_column not in (default, *columns):
         raise UserError(

@@ -57,7 +57,7 @@ def promote_if_better(
             action="promotion",
             fingerprint=candidate.fingerprint,
             reason=result.reason,
-            details=details | result.model_dump(include={"metric", "candidate", "current"}),
+            details=details | result.model_dump(include={"metric", "candidate_metric", "current_metric"}),
         )
         if append(store, history, change):
             logger.info("promote: the new model is the current one: %s", result.reason)
@@ -87,8 +87,8 @@ def _compare(
         promoted=is_better,
         reason=reason,
         metric=gate.metric,
-        candidate=new[gate.metric],
-        current=old[gate.metric],
+        candidate_metric=new[gate.metric],
+        current_metric=old[gate.metric],
     )
 
 
@@ -98,7 +98,7 @@ def active_result(store: Store, history: History, candidate: ModelResult) -> Pro
     None if the candidate is not the current model, or its record lacks the metrics compared.
     """
     record = history.current
-    compared = ("metric", "candidate", "current")
+    compared = ("metric", "candidate_metric", "current_metric")
     if record is None or record.fingerprint != candidate.fingerprint:
         return None
     if not record.details.keys() >= set(compared):

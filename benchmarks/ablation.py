@@ -1,8 +1,8 @@
-"""Each ingredient of the recipe changed alone: what it is worth from random weights and in tuning.
+"""Ablations: one option changed at a time, from random weights and on a pretrained model.
 
-The options that treat what a model knows already (a slow lower tower, averages, mixes, a frozen
-tower) say nothing of weights that start at random, so they are measured where they are meant: on a
-model that knows half of the kinds of goods and is tuned on the other half.
+Options that protect pretrained knowledge (layer_decay, ema_decay, wise_ft_points, freeze) cannot be
+judged on random weights. They are measured on a model that knows half of the kinds of goods and is
+fine-tuned on the other half.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -14,14 +14,14 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.trial import (
-    FROM_NOTHING,
+    FROM_SCRATCH,
     VISIBLE,
-    Figures,
+    Metrics,
     base_model,
     markdown,
     ours,
     recall,
-    sides,
+    split_of,
     trained,
 )
 from vitrina.config import TrainConfig
@@ -30,24 +30,24 @@ from vitrina.training import learner, optimizer
 from vitrina.training import loop as training
 
 DEFAULT = "the default recipe"
-# Name, what differs from the default recipe, and what no option turns off.
-Ways = Mapping[str, tuple[Mapping[str, Any], str]]
+# By name: options that differ from the default recipe, and a patch for what has no option.
+Variants = Mapping[str, tuple[Mapping[str, Any], str]]
 
-# What chance alone makes of the same recipe; a seed of its own changes order and nothing else.
+# The effect of chance alone: another seed that changes only the order.
 ANOTHER_ORDER = "the same in another order"
-MASKING: Ways = {
+MASKING: Variants = {
     "mask (the default)": ({}, ""),
     ANOTHER_ORDER: ({"seed": 100}, ""),
     "negatives": ({"same_products": "negatives"}, ""),
     "spread": ({"same_products": "spread"}, ""),
 }
-FROM_RANDOM: Ways = {
+FROM_RANDOM: Variants = {
     DEFAULT: ({}, ""),
     ANOTHER_ORDER: ({"seed": 100}, ""),
-    "fit: pad": ({"resize_mode": "longest"}, ""),
-    "fit: squash": ({"resize_mode": "squash"}, ""),
-    "same products as negatives": ({"same_products": "negatives"}, ""),
-    "same products masked and apart": ({"same_products": "spread"}, ""),
+    "resize_mode: longest": ({"resize_mode": "longest"}, ""),
+    "resize_mode: squash": ({"resize_mode": "squash"}, ""),
+    "same_products: negatives": ({"same_products": "negatives"}, ""),
+    "same_products: spread": ({"same_products": "spread"}, ""),
     "no warm-up": ({"warmup": 0}, ""),
     "constant rate after the warm-up": ({}, "constant rate"),
     "no gradient clipping": ({"max_grad_norm": 0}, ""),
@@ -59,12 +59,12 @@ FROM_RANDOM: Ways = {
     "ema_decay 0.95": ({"ema_decay": 0.95}, ""),
     "weight decay on every parameter": ({}, "decay everything"),
 }
-TUNING: Ways = {
+TUNING: Variants = {
     DEFAULT: ({}, ""),
     "no warm-up": ({"warmup": 0}, ""),
     "no weight decay": ({"weight_decay": 0}, ""),
     "no gradient clipping": ({"max_grad_norm": 0}, ""),
-    "fit: pad": ({"resize_mode": "longest"}, ""),
+    "resize_mode: longest": ({"resize_mode": "longest"}, ""),
     "augment: light": ({"augment": "light"}, ""),
     "text_source: both": ({"text_source": "both"}, ""),
     "layer_decay 0.8": ({"layer_decay": 0.8}, ""),
@@ -78,13 +78,15 @@ TUNING: Ways = {
 TUNED: Mapping[str, Any] = {"num_epochs": 5, "batch_size": 64, "lr": 3e-4, "patience": 0}
 
 
-def ablation(table: pd.DataFrame, folder: Path, seeds: range, ways: Ways = FROM_RANDOM) -> str:
-    """From random weights, with the difference to the default recipe by seed."""
-    found: dict[str, list[Figures]] = {}
-    for name, (changes, patch) in ways.items():
+def ablation(
+    table: pd.DataFrame, folder: Path, seeds: range, variants: Variants = FROM_RANDOM
+) -> str:
+    """Train from random weights; differences are from the default recipe of the same seed."""
+    found: dict[str, list[Metrics]] = {}
+    for name, (changes, patch) in variants.items():
         with PATCHES[patch]():
             found[name] = [ours(table, folder, seed, **changes) for seed in seeds]
-        _say(name, found[name], "mean_mrr")
+        _print_metric(name, found[name], "mean_mrr")
     _differences(found, "mean_mrr", "difference in MRR")
     return markdown(
         found, ["mean_recall_at_1", "mean_recall_at_5", "mean_mrr", "difference in MRR"]
@@ -92,8 +94,8 @@ def ablation(table: pd.DataFrame, folder: Path, seeds: range, ways: Ways = FROM_
 
 
 def tuning(table: pd.DataFrame, folder: Path, seeds: range) -> str:
-    """Tuning a model that knows half of the kinds on the other half, measured on both."""
-    found: dict[str, list[Figures]] = {"before": []}
+    """Fine-tune a model that knows half of the kinds on the other half; measured on both."""
+    found: dict[str, list[Metrics]] = {"before": []}
     for seed in seeds:
         known, new, base = knowing_half(table, folder, seed)
         found["before"].append(old_and_new(base, known, new))
@@ -102,7 +104,7 @@ def tuning(table: pd.DataFrame, folder: Path, seeds: range) -> str:
             with PATCHES[patch]():
                 model = trained(*new, base, config)
             found.setdefault(name, []).append(old_and_new(model, known, new))
-    columns = [f"{products} {figure}" for products in ("new", "old") for figure in ("@1", "MRR")]
+    columns = [f"{products} {metric}" for products in ("new", "old") for metric in ("@1", "MRR")]
     for products in ("new", "old"):
         difference = f"difference in {products} MRR"
         _differences(found, f"{products} MRR", difference)
@@ -111,45 +113,45 @@ def tuning(table: pd.DataFrame, folder: Path, seeds: range) -> str:
 
 
 def masking(table: pd.DataFrame, folder: Path, seeds: range) -> str:
-    """A catalogue whose titles say kind and colour alone, so that many are equal."""
-    plain = table["kind"] + " " + table["colour"]
-    batch = plain.sample(FROM_NOTHING["batch_size"], random_state=0)
-    print(f"    of {len(batch)} titles in a batch {batch.nunique()} are different", flush=True)
-    return ablation(table.assign(title=plain), folder, seeds, MASKING)
+    """Train on a catalogue whose titles are only kind and colour, so that many are equal."""
+    short = table["kind"] + " " + table["colour"]
+    batch = short.sample(FROM_SCRATCH["batch_size"], random_state=0)
+    print(f"    {batch.nunique()} of the {len(batch)} titles in a batch are different", flush=True)
+    return ablation(table.assign(title=short), folder, seeds, MASKING)
 
 
-Part = tuple[pd.DataFrame, Any]  # rows, and the side of each
+Part = tuple[pd.DataFrame, Any]  # rows, and the split of each
 
 
 def knowing_half(table: pd.DataFrame, folder: Path, seed: int) -> tuple[Part, Part, RuCLIP]:
-    """Rows of the kinds that are known, those of the others, and a model trained on the first."""
-    side = sides(table, seed)
+    """Rows of one half of the kinds, rows of the other, and a model trained on the first half."""
+    split = split_of(table, seed)
     old = pd.factorize(table["kind"])[0] % 2 == 0
-    known, new = (table[old], side[old]), (table[~old], side[~old])
-    config = TrainConfig(**FROM_NOTHING, seed=seed)
+    known, new = (table[old], split[old]), (table[~old], split[~old])
+    config = TrainConfig(**FROM_SCRATCH, seed=seed)
     return known, new, trained(*known, base_model(table, folder, seed), config)
 
 
-def old_and_new(model: RuCLIP, old: Part, new: Part) -> Figures:
-    """``{old,new} {@1,MRR}`` of the test rows of each part; whatever looks the same is right."""
-    found: Figures = {}
-    for products, (rows, side) in (("old", old), ("new", new)):
-        figures = recall(model, rows[side == "test"], VISIBLE)
-        found[f"{products} @1"] = figures["mean_recall_at_1"]
-        found[f"{products} MRR"] = figures["mean_mrr"]
+def old_and_new(model: RuCLIP, old: Part, new: Part) -> Metrics:
+    """``{old,new} {@1,MRR}`` of each part's test rows; listings that look the same are relevant."""
+    found: Metrics = {}
+    for products, (rows, split) in (("old", old), ("new", new)):
+        metrics = recall(model, rows[split == "test"], VISIBLE)
+        found[f"{products} @1"] = metrics["mean_recall_at_1"]
+        found[f"{products} MRR"] = metrics["mean_mrr"]
     return found
 
 
-def _differences(found: Mapping[str, list[Figures]], figure: str, name: str) -> None:
-    """Add to each result its difference to the reference of the same seed."""
+def _differences(found: Mapping[str, list[Metrics]], metric: str, name: str) -> None:
+    """Add to each result its difference from the default recipe with the same seed."""
     reference = found.get(DEFAULT) or next(iter(found.values()))
     for results in found.values():
         for result, default in zip(results, reference, strict=True):
-            result[name] = result[figure] - default[figure]
+            result[name] = result[metric] - default[metric]
 
 
-def _say(name: str, results: list[Figures], figure: str) -> None:
-    print(f"    {name}: " + " ".join(f"{one[figure]:.3f}" for one in results), flush=True)
+def _print_metric(name: str, results: list[Metrics], metric: str) -> None:
+    print(f"    {name}: " + " ".join(f"{one[metric]:.3f}" for one in results), flush=True)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
-"""The plain way: what the seed document describes, in the few lines one would write for it.
+"""The baseline: what the original scripts do, in a few straightforward lines.
 
-Images are decoded in full, one after another; ``ruclip.Predictor`` embeds over a DataLoader
-without workers; training is the float32 loop over such a DataLoader.
+Images are fully decoded, one after another; ``ruclip.Predictor`` embeds the batches of a DataLoader
+without workers; training is a float32 loop over such a DataLoader.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ from vitrina.model.model import RuCLIP, ruclip
 
 
 def resize_image(source: Path, target: Path, side: int, quality: int) -> None:
-    """Decode in full with OpenCV, shrink with Pillow's thumbnail, save as JPEG."""
+    """Decode fully with OpenCV, shrink with Pillow's thumbnail, save as JPEG."""
     pixels = cv2.cvtColor(cv2.imread(str(source)), cv2.COLOR_BGR2RGB)
     image = Image.fromarray(pixels)
     image.thumbnail((side, side))
@@ -26,7 +26,7 @@ def resize_image(source: Path, target: Path, side: int, quality: int) -> None:
 
 
 class Pairs(Dataset[tuple[str, Image.Image]]):
-    """Titles with their images, opened when asked for."""
+    """Titles with their images, which are opened on access."""
 
     def __init__(self, titles: Sequence[str], paths: Sequence[str]) -> None:
         self.titles, self.paths = titles, paths
@@ -46,7 +46,7 @@ def _load(titles: Sequence[str], paths: Sequence[str], batch_size: int) -> Itera
 
 
 def predictor(model: RuCLIP, batch_size: int, device: str = "cpu") -> ruclip.Predictor:
-    """The package's own way to embed; the model goes to the device."""
+    """The ruclip package's own embedder; the model is moved to the device."""
     return ruclip.Predictor(model.clip, model.processor(), device, bs=batch_size, quiet=True)
 
 
@@ -54,7 +54,7 @@ def predictor(model: RuCLIP, batch_size: int, device: str = "cpu") -> ruclip.Pre
 def embed_texts(
     model: RuCLIP, titles: Sequence[str], batch_size: int, device: str = "cpu"
 ) -> np.ndarray:
-    """Unit vectors of the titles, each in six templates of 77 tokens."""
+    """Unit vectors of the titles, each averaged over six templates of 77 tokens."""
     found = predictor(model, batch_size, device).get_text_latents(titles)
     vectors: np.ndarray = found.cpu().numpy()
     return vectors
@@ -74,12 +74,12 @@ def embed_images(
 def embed_rows(
     model: RuCLIP, titles: Sequence[str], paths: Sequence[str], batch_size: int, npz: Path
 ) -> None:
-    """Both, batch by batch, into an NPZ."""
-    own = predictor(model, batch_size)
+    """Embed titles and images batch by batch into an NPZ."""
+    embedder = predictor(model, batch_size)
     text, img = [], []
-    for some_titles, images in _load(titles, paths, batch_size):
-        text.append(own.get_text_latents(some_titles).numpy())
-        img.append(own.get_image_latents(images).numpy())
+    for batch_titles, images in _load(titles, paths, batch_size):
+        text.append(embedder.get_text_latents(batch_titles).numpy())
+        img.append(embedder.get_image_latents(images).numpy())
     np.savez(npz, text=np.concatenate(text), img=np.concatenate(img))
 
 
@@ -91,12 +91,12 @@ def train(
     lr: float = 1e-6,
     device: str = "cpu",
 ) -> float:
-    """One epoch of all layers in float32, texts padded to 77 tokens; the last batch's loss."""
+    """Train all layers for one epoch in float32, texts padded to 77 tokens; the last loss."""
     clip, processor = model.clip.to(device).train(), model.processor()
     optimizer = torch.optim.AdamW(clip.parameters(), lr=lr)
     loss = torch.zeros(())
-    for some_titles, images in _load(titles, paths, batch_size):
-        inputs = processor(text=list(some_titles), images=list(images))
+    for batch_titles, images in _load(titles, paths, batch_size):
+        inputs = processor(text=list(batch_titles), images=list(images))
         per_image, per_text = clip(
             inputs["input_ids"].to(device), inputs["pixel_values"].to(device)
         )

@@ -1,35 +1,40 @@
-"""Plots of the benchmarks as PNG: bars of a rate per way, lines over the size of a table."""
+"""Plots of the benchmarks as PNG: bars per variant, lines by the size of a table."""
 
 import io
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
-from benchmarks.formats import shown
+from benchmarks.formats import formatted
 from benchmarks.results import Bars, Lines
 
 DPI = 110
-INK, PALE = "#333333", "#d9d9d9"
+INK, GRID = "#333333", "#d9d9d9"
 OURS, OTHERS = "#1b6ca8", "#a9b4bd"
 COLOURS = ("#1b6ca8", "#e08e0b", "#7b4fa3", "#2a9d4a", "#c0392b", "#555555")
-LOG_SPAN = 8  # a larger ratio of y values is drawn on a logarithmic axis
+LOG_RATIO = 8  # y values with a larger ratio are plotted on a logarithmic axis
 
 
 def bar_chart(bars: Bars) -> bytes:
-    """A bar per way: the median, a whisker from the least to the most."""
-    figure = Figure(figsize=(7.5, 0.7 + 0.42 * len(bars.ways)), dpi=DPI, layout="constrained")
+    """A bar per variant at the median, with a whisker from the lowest to the highest round."""
+    figure = Figure(figsize=(7.5, 0.7 + 0.42 * len(bars.variants)), dpi=DPI, layout="constrained")
     axes = figure.add_subplot()
-    for place, (name, values) in enumerate(bars.ways.items()):
+    for row, (name, values) in enumerate(bars.variants.items()):
         middle = bars.median(name)
-        axes.barh(place, middle, 0.62, color=OURS if name.startswith("ours") else OTHERS)
-        axes.plot([min(values), max(values)], [place, place], color=INK, linewidth=1.2)
+        axes.barh(row, middle, 0.62, color=OURS if name.startswith("ours") else OTHERS)
+        axes.plot([min(values), max(values)], [row, row], color=INK, linewidth=1.2)
         end = max(max(values), middle)
         axes.annotate(
-            shown(middle), (end, place), (4, 0), textcoords="offset points", va="center", color=INK
+            formatted(middle),
+            (end, row),
+            (4, 0),
+            textcoords="offset points",
+            va="center",
+            color=INK,
         )
-    axes.set_yticks(range(len(bars.ways)), list(bars.ways))
+    axes.set_yticks(range(len(bars.variants)), list(bars.variants))
     axes.invert_yaxis()
-    axes.set_xlim(0, 1.12 * max(max(values) for values in bars.ways.values()))
+    axes.set_xlim(0, 1.12 * max(max(values) for values in bars.variants.values()))
     axes.set_title(f"{bars.title} ({bars.unit})", fontsize=10, loc="left", color=INK)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
@@ -37,14 +42,14 @@ def bar_chart(bars: Bars) -> bytes:
 
 
 def line_chart(lines: Lines) -> bytes:
-    """A line per name over a logarithmic axis; the other starts at 0 if values lie near enough."""
+    """A line per name over a logarithmic x axis; y starts at 0 unless it is logarithmic too."""
     figure = Figure(figsize=(7.5, 4), dpi=DPI, layout="constrained")
     axes = figure.add_subplot()
     for colour, (name, points) in zip(COLOURS, lines.lines.items(), strict=False):
         axes.plot(list(points), list(points.values()), "o-", color=colour, label=name)
     values = [value for points in lines.lines.values() for value in points.values()]
     axes.set_xscale("log")
-    if max(values) > LOG_SPAN * min(values) > 0:
+    if max(values) > LOG_RATIO * min(values) > 0:
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter("{x:,g}")
@@ -56,7 +61,7 @@ def line_chart(lines: Lines) -> bytes:
     axes.set_xlabel(lines.x, color=INK)
     axes.set_ylabel(lines.y, color=INK)
     axes.set_title(lines.title, fontsize=10, loc="left", color=INK)
-    axes.grid(color=PALE, linewidth=0.6)
+    axes.grid(color=GRID, linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside right upper", frameon=False)
     return _png(figure)

@@ -1,4 +1,4 @@
-"""The demo's catalogue, drawn and processed: a table for the training benchmarks."""
+"""The processed table of a demo catalogue, for the training benchmarks."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from vitrina.store.paths import to_path
 
 
 def processed_demo(folder: Path, products: int, seed: int = 0) -> pd.DataFrame:
-    """The processed table of a demo catalogue of ``products`` rows, without its flaws."""
+    """The processed table of a demo catalogue of ``products`` rows; rows with flaws are dropped."""
     store, config = Store(root=str(folder)), ResizeConfig(default_image_size=(96, 96))
     options = RunOptions()
     drawn = draw_demo.fn(store, options, products, seed).result

@@ -1,10 +1,11 @@
-"""Embedding against the plain way, on full-size random weights and photo-like images.
+"""Embedding against the baseline, with full-size random weights and photo-like images.
 
 python -m benchmarks.embed               about three minutes on two cores
 python -m benchmarks.embed --rows 48 --repeats 5
 
-The ways take turns, so that a busy machine is busy for all; ratios are of neighbouring turns. The
-machine's own float32 matrix product, torch.mm at the model's shapes, takes its turn too.
+The variants take turns, so that other work on the machine slows down all of them, and a ratio
+compares variants of the same round. One variant is the machine's float32 matrix product alone
+(torch.mm at the model's shapes), the sgemm limit.
 """
 
 import tempfile
@@ -21,7 +22,7 @@ import tyro
 
 from benchmarks import baseline, workload
 from benchmarks.limits import image_gflop, matrix_products
-from benchmarks.results import Figure, Findings, bars, keep, ratios
+from benchmarks.results import Figure, Findings, bars, ratios, write_findings
 from vitrina.config import EmbedConfig
 from vitrina.embedding.embedder import Embedder, Templates
 from vitrina.embedding.precision import Precision
@@ -34,24 +35,24 @@ from vitrina.store.paths import to_path
 
 CPU = torch.device("cpu")
 BATCH_SIZE = 32
-SGEMM_IMAGES = 8  # whose tokens are the rows of the matrices
+SGEMM_IMAGES = 8  # their tokens are the rows of the matrices
 
 
-def rates(ways: Mapping[str, tuple[float, Callable[[], object]]], repeats: int) -> pd.DataFrame:
-    """Items per second of each way (its items, its work), one column a way, one row a turn."""
-    turns = []
+def rates(variants: Mapping[str, tuple[float, Callable[[], object]]], repeats: int) -> pd.DataFrame:
+    """Items per second: a column per variant (its items and its work), a row per round."""
+    rounds = []
     for _ in range(repeats):
-        turn = {}
-        for name, (items, work) in ways.items():
+        one_round = {}
+        for name, (items, work) in variants.items():
             begin = time.perf_counter()
             work()
-            turn[name] = items / (time.perf_counter() - begin)
-        turns.append(turn)
-    return pd.DataFrame(turns)
+            one_round[name] = items / (time.perf_counter() - begin)
+        rounds.append(one_round)
+    return pd.DataFrame(rounds)
 
 
-def times(found: pd.DataFrame, faster: str, slower: str = "plain") -> str:
-    """How many times faster one way was: the middle turn, and the spread of all."""
+def speed_up(found: pd.DataFrame, faster: str, slower: str = "baseline") -> str:
+    """The speed-up of one variant over another: median and range of the rounds."""
     ratio = found[faster] / found[slower]
     return f"{ratio.median():.2f} times ({ratio.min():.2f} to {ratio.max():.2f})"
 
@@ -59,43 +60,43 @@ def times(found: pd.DataFrame, faster: str, slower: str = "plain") -> str:
 def embedder(
     model: RuCLIP, precision: Precision = "float32", templates: Templates = "ruclip"
 ) -> Embedder:
-    """Ours, its weights laid out."""
+    """An embedder of ours, ready to use."""
     made = Embedder(model, CPU, BATCH_SIZE, templates, precision)
     made.texts(["платье"])
     return made
 
 
-def against(found: pd.DataFrame, name: str, faster: str, slower: str, least: float) -> Figure:
-    """How many times faster one way was, and how many times it should be."""
-    return Figure(name=name, values=ratios(found[faster], found[slower]), at_least=least)
+def against(found: pd.DataFrame, name: str, faster: str, slower: str, goal: float) -> Figure:
+    """The speed-up of one variant over another, and its goal."""
+    return Figure(name=name, values=ratios(found[faster], found[slower]), at_least=goal)
 
 
 def difference(name: str, one: np.ndarray, other: np.ndarray) -> Figure:
-    """The largest difference of two sets of vectors that are to be equal."""
+    """The largest difference between two sets of vectors, which should be equal."""
     largest = float(np.abs(one - other).max())
     return Figure(name=name, values=(largest,), unit="", at_most=1e-5)
 
 
-def nearness(one: np.ndarray, other: np.ndarray) -> str:
-    """How far two sets of vectors are apart."""
-    cosine = least_cosine(one, other)
-    return f"largest difference {np.abs(one - other).max():.1e}, least cosine {cosine:.5f}"
+def agreement(one: np.ndarray, other: np.ndarray) -> str:
+    """The largest difference and the lowest cosine between two sets of vectors."""
+    cosine = lowest_cosine(one, other)
+    return f"largest difference {np.abs(one - other).max():.1e}, lowest cosine {cosine:.5f}"
 
 
-def least_cosine(one: np.ndarray, other: np.ndarray) -> float:
-    """Of each row's two unit vectors."""
+def lowest_cosine(one: np.ndarray, other: np.ndarray) -> float:
+    """The lowest cosine between the two unit vectors of a row."""
     return float((one * other).sum(axis=1).min())
 
 
 def compare_images(model: RuCLIP, table: pd.DataFrame, repeats: int) -> Findings:
-    """Images in float32, and how much of the machine's matrix product that reaches."""
+    """Images in each precision; float32 also relative to the machine's matrix product alone."""
     paths, exact = table["image_path"].tolist(), embedder(model)
-    plain = partial(baseline.embed_images, model, paths, BATCH_SIZE)
+    original = partial(baseline.embed_images, model, paths, BATCH_SIZE)
     half, int8 = embedder(model, "bfloat16"), embedder(model, "int8")
     found = rates(
         {
             "sgemm": matrix_products(model.config, SGEMM_IMAGES, CPU, torch.float32),
-            "plain": (len(paths), plain),
+            "baseline": (len(paths), original),
             "float32": (len(paths), lambda: exact.images(paths)),
             "bfloat16": (len(paths), lambda: half.images(paths)),
             "int8": (len(paths), lambda: int8.images(paths)),
@@ -103,59 +104,66 @@ def compare_images(model: RuCLIP, table: pd.DataFrame, repeats: int) -> Findings
         repeats,
     )
     whole = image_gflop(model.config, last_layer_whole=True)
-    done = image_gflop(model.config, last_layer_whole=False)
-    print(f"\nImages a second (sgemm: GFLOP/s); one image is {whole:.1f} GFLOP")
+    computed = image_gflop(model.config, last_layer_whole=False)
+    print(f"\nImages per second (sgemm: GFLOP/s); one image is {whole:.1f} GFLOP")
     print(found.round(2).to_string(index=False))
     print(
-        f"float32 {times(found, 'float32')}, bfloat16 {times(found, 'bfloat16')}, "
-        f"int8 {times(found, 'int8')}"
+        f"float32 {speed_up(found, 'float32')}, bfloat16 {speed_up(found, 'bfloat16')}, "
+        f"int8 {speed_up(found, 'int8')}"
     )
-    for name in ("plain", "float32"):
+    for name in ("baseline", "float32"):
         share = found[name] / found["sgemm"]
-        computed = whole if name == "plain" else done
+        own = whole if name == "baseline" else computed
         print(
-            f"{name} has {100 * median(share * whole):.0f}% of the sgemm rate by the model's "
-            f"FLOP, decoding included; {100 * median(share * computed):.0f}% by those computed"
+            f"{name} reaches {100 * median(share * whole):.0f}% of the sgemm rate by the whole "
+            f"model's FLOP, with decoding; {100 * median(share * own):.0f}% by the FLOP it computes"
         )
-    reference = plain()
-    for own, name in ((exact, "float32"), (half, "bfloat16"), (int8, "int8")):
-        print(f"{name}: {nearness(own.images(paths), reference)}")
-    # As many images as the matrix product alone would do.
-    allowed = {"as computed": found["sgemm"] / done, "as the model has": found["sgemm"] / whole}
+    reference = original()
+    for ours, name in ((exact, "float32"), (half, "bfloat16"), (int8, "int8")):
+        print(f"{name}: {agreement(ours.images(paths), reference)}")
+    # Images per second if only the matrix products took time.
+    limits = {
+        "that ours computes": found["sgemm"] / computed,
+        "of the whole model": found["sgemm"] / whole,
+    }
     shares = [
         Figure(
-            name=f"images: ours to what sgemm allows, FLOP {words}",
-            values=ratios(found["float32"], most),
-            at_least=least,
+            name=f"images: rate relative to the sgemm limit, FLOP {which}",
+            values=ratios(found["float32"], limit),
+            at_least=goal,
         )
-        for (words, most), least in zip(allowed.items(), (0.75, None), strict=True)
+        for (which, limit), goal in zip(limits.items(), (0.75, None), strict=True)
     ]
-    ways = {"what sgemm allows": allowed["as computed"], "plain": found["plain"]}
-    ways |= {f"ours, {name}": found[name] for name in ("float32", "bfloat16", "int8")}
+    variants = {"sgemm limit": limits["that ours computes"], "baseline": found["baseline"]}
+    variants |= {f"ours, {name}": found[name] for name in ("float32", "bfloat16", "int8")}
     return Findings(
-        load="",
+        workload="",
         figures=(
-            against(found, "images: ours to plain, equal values", "float32", "plain", 1.5),
+            against(
+                found, "images: speed-up over the baseline, same values", "float32", "baseline", 1.5
+            ),
             *shares,
-            difference("images: largest difference to plain", exact.images(paths), reference),
+            difference(
+                "images: largest difference from the baseline", exact.images(paths), reference
+            ),
         ),
-        bars=(bars("Images embedded", "images/s", ways),),
+        bars=(bars("Images embedded", "images/s", variants),),
         rates={"images per second": float(found["float32"].median())},
     )
 
 
 def compare_texts(model: RuCLIP, table: pd.DataFrame, repeats: int) -> Findings:
-    """Texts in six templates and in one."""
+    """Texts in six templates, in each precision, and in one template."""
     titles = table["title"].tolist()
     lengths = [len(row) - 2 for row in tokenize(model.tokenizer, titles)]
-    some = titles[: min(len(titles), 16)]
+    few = titles[: min(len(titles), 16)]
     exact, single = embedder(model), embedder(model, templates="single")
     half, int8 = embedder(model, "bfloat16"), embedder(model, "int8")
-    plain = partial(baseline.embed_texts, model, some, BATCH_SIZE)
+    original = partial(baseline.embed_texts, model, few, BATCH_SIZE)
     many = [f"{title} {number}" for number in range(8) for title in titles]
     found = rates(
         {
-            "plain": (len(some), plain),
+            "baseline": (len(few), original),
             "float32": (len(titles), lambda: exact.texts(titles)),
             "single": (len(many), lambda: single.texts(many)),
             "bfloat16": (len(titles), lambda: half.texts(titles)),
@@ -164,29 +172,37 @@ def compare_texts(model: RuCLIP, table: pd.DataFrame, repeats: int) -> Findings:
         repeats,
     )
     print(
-        f"\nTexts a second, of {min(lengths)} to {max(lengths)} tokens, {mean(lengths):.1f} on "
+        f"\nTexts per second, of {min(lengths)} to {max(lengths)} tokens, {mean(lengths):.1f} on "
         "average, without bos and eos"
     )
     print(found.round(2).to_string(index=False))
     print(
-        f"float32 {times(found, 'float32')}, bfloat16 {times(found, 'bfloat16')}, "
-        f"int8 {times(found, 'int8')}"
+        f"float32 {speed_up(found, 'float32')}, bfloat16 {speed_up(found, 'bfloat16')}, "
+        f"int8 {speed_up(found, 'int8')}"
     )
-    print(f"a single template is {times(found, 'single', 'float32')} faster again; other values")
-    reference = plain()
-    for own, name in ((exact, "float32"), (half, "bfloat16"), (int8, "int8"), (single, "single")):
-        print(f"{name}: {nearness(own.texts(some), reference)}")
-    ways = {"plain": found["plain"], "ours, six templates": found["float32"]}
-    ways |= {f"ours, {name}": found[name] for name in ("bfloat16", "int8")}
-    ways["ours, one template"] = found["single"]
+    print(f"one template is {speed_up(found, 'single', 'float32')} faster than six; other values")
+    reference = original()
+    for ours, name in ((exact, "float32"), (half, "bfloat16"), (int8, "int8"), (single, "single")):
+        print(f"{name}: {agreement(ours.texts(few), reference)}")
+    variants = {"baseline": found["baseline"], "ours, six templates": found["float32"]}
+    variants |= {f"ours, {name}": found[name] for name in ("bfloat16", "int8")}
+    variants["ours, one template"] = found["single"]
     return Findings(
-        load="",
+        workload="",
         figures=(
-            against(found, "texts: ours to plain, equal values", "float32", "plain", 7),
-            difference("texts: largest difference to plain", exact.texts(some), reference),
-            against(found, "texts: one template to six, other values", "single", "float32", 3),
+            against(
+                found, "texts: speed-up over the baseline, same values", "float32", "baseline", 7
+            ),
+            difference("texts: largest difference from the baseline", exact.texts(few), reference),
+            against(
+                found,
+                "texts: speed-up of one template over six, other values",
+                "single",
+                "float32",
+                3,
+            ),
         ),
-        bars=(bars("Texts embedded", "texts/s", ways),),
+        bars=(bars("Texts embedded", "texts/s", variants),),
         rates={
             "texts per second": float(found["float32"].median()),
             "texts per second, one template": float(found["single"].median()),
@@ -194,13 +210,13 @@ def compare_texts(model: RuCLIP, table: pd.DataFrame, repeats: int) -> Findings:
         notes=(
             f"Titles have {min(lengths)} to {max(lengths)} tokens, {mean(lengths):.1f} on average.",
             "One template (`templates: single`) gives other values than ruclip.Predictor: here the "
-            f"least cosine between both is {least_cosine(single.texts(some), reference):.3f}.",
+            f"lowest cosine between the two is {lowest_cosine(single.texts(few), reference):.3f}.",
         ),
     )
 
 
 def compare_rows(model: RuCLIP, table: pd.DataFrame, folder: Path, repeats: int) -> Findings:
-    """The whole of embed: a table in, NPZ and shards out."""
+    """The whole embed stage: a table in, NPZ and shards out."""
     csv, config = folder / "table.csv", EmbedConfig(batch_size=BATCH_SIZE, device="cpu")
     table.to_csv(csv, index=False)
     titles, paths = table["title"].tolist(), table["image_path"].tolist()
@@ -217,20 +233,23 @@ def compare_rows(model: RuCLIP, table: pd.DataFrame, folder: Path, repeats: int)
         )
         embed_table(request, partial(map, partial(embed_shard, make_embedder(model, config))))
 
-    def plain() -> None:
-        baseline.embed_rows(model, titles, paths, BATCH_SIZE, folder / "plain.npz")
+    def original() -> None:
+        baseline.embed_rows(model, titles, paths, BATCH_SIZE, folder / "baseline.npz")
 
-    found = rates({"plain": (len(table), plain), "ours": (len(table), ours)}, repeats)
-    print("\nRows a second, from table and images to files")
+    found = rates({"baseline": (len(table), original), "ours": (len(table), ours)}, repeats)
+    print("\nRows per second, from table and images to files")
     print(found.round(2).to_string(index=False))
-    print(times(found, "ours"))
-    figures = [against(found, "rows: ours to plain, files to files", "ours", "plain", 2)]
-    with np.load(folder / "plain.npz") as one, np.load(folder / "ours" / names.npz) as other:
+    print(speed_up(found, "ours"))
+    figures = [
+        against(found, "rows: speed-up over the baseline, files to files", "ours", "baseline", 2)
+    ]
+    with np.load(folder / "baseline.npz") as one, np.load(folder / "ours" / names.npz) as other:
         for name in ("text", "img"):
-            print(f"{name}: {nearness(one[name], other[name])}")
-            figures.append(difference(f"rows: largest difference, {name}", one[name], other[name]))
+            print(f"{name}: {agreement(one[name], other[name])}")
+            title = f"rows: largest difference from the baseline, {name}"
+            figures.append(difference(title, one[name], other[name]))
     return Findings(
-        load="",
+        workload="",
         figures=tuple(figures),
         bars=(bars("Rows embedded", "rows/s", found),),
         rates={"rows per second": float(found["ours"].median())},
@@ -238,7 +257,7 @@ def compare_rows(model: RuCLIP, table: pd.DataFrame, folder: Path, repeats: int)
 
 
 def main(rows: int = 32, repeats: int = 3, json: Path | None = None) -> None:
-    """Print every comparison, turn by turn."""
+    """Print every comparison, round by round."""
     print(
         f"torch {torch.__version__}, {torch.get_num_threads()} threads, "
         f"{torch.backends.cpu.get_cpu_capability()}, batches of {BATCH_SIZE}"
@@ -252,11 +271,11 @@ def main(rows: int = 32, repeats: int = 3, json: Path | None = None) -> None:
             compare_texts(model, table, repeats),
             compare_rows(model, table.head(16), folder, repeats),
         ]
-    load = (
+    description = (
         f"{rows} rows, batches of {BATCH_SIZE}: ruclip-vit-base-patch32-384 with random weights, "
-        "JPEGs of 900 × 1,200. The plain way is ruclip.Predictor over a DataLoader."
+        "JPEGs of 900 × 1,200. The baseline is ruclip.Predictor over a DataLoader."
     )
-    keep(Findings.joined(load, parts), json)
+    write_findings(Findings.merged(description, parts), json)
 
 
 if __name__ == "__main__":

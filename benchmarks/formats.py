@@ -1,10 +1,10 @@
-"""Numbers and tables as a page shows them."""
+"""Numbers and tables in Markdown."""
 
 from collections.abc import Sequence
 
 
-def shown(value: float) -> str:
-    """Three to four digits that count."""
+def formatted(value: float) -> str:
+    """The number with three to four significant digits."""
     size = abs(value)
     if size >= 100:
         return f"{value:,.0f}"
@@ -17,12 +17,12 @@ def shown(value: float) -> str:
     return f"{value:.0e}"
 
 
-def spread(values: Sequence[float]) -> str:
-    """The least and the most of several rounds; nothing of one."""
-    return f"{shown(min(values))} to {shown(max(values))}" if len(values) > 1 else ""
+def value_range(values: Sequence[float]) -> str:
+    """The lowest and the highest of several rounds; empty for a single one."""
+    return f"{formatted(min(values))} to {formatted(max(values))}" if len(values) > 1 else ""
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table, its first column left, the others right."""
+    """A Markdown table, its first column aligned left, the others right."""
     lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

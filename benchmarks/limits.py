@@ -1,4 +1,4 @@
-"""What the model's matrix products ask for, and how fast the machine does such products alone."""
+"""FLOP of the model's matrix products, and the machine's speed at such products alone."""
 
 from collections.abc import Callable, Mapping
 
@@ -6,9 +6,9 @@ import torch
 
 
 def image_gflop(config: Mapping[str, int], *, last_layer_whole: bool) -> float:
-    """10^9 multiplications and additions in one image's matrix products.
+    """10⁹ multiplications and additions in the matrix products of one image.
 
-    Without ``last_layer_whole`` the last layer is computed for the class token alone, as ours is.
+    Without ``last_layer_whole`` the last layer is computed only for the class token, as ours is.
     """
     width, patch = config["vision_width"], config["vision_patch_size"]
     patches = (config["image_resolution"] // patch) ** 2
@@ -19,7 +19,7 @@ def image_gflop(config: Mapping[str, int], *, last_layer_whole: bool) -> float:
 
 
 def text_gflop(config: Mapping[str, int], tokens: float, *, last_layer_whole: bool) -> float:
-    """The same for one text of so many tokens, bos and eos included."""
+    """The same for one text of ``tokens`` tokens, bos and eos included."""
     width = config["transformer_width"]
     layers = tower_gflop(
         width, config["transformer_layers"], tokens, last_layer_whole=last_layer_whole
@@ -28,10 +28,10 @@ def text_gflop(config: Mapping[str, int], tokens: float, *, last_layer_whole: bo
 
 
 def tower_gflop(width: int, layers: int, tokens: float, *, last_layer_whole: bool) -> float:
-    """10^9 multiplications and additions of a transformer's layers for one sequence."""
+    """10⁹ multiplications and additions of a transformer's layers for one sequence."""
 
-    def layer(read: float) -> float:
-        return 2 * width**2 * tokens + 10 * width**2 * read + 2 * width * tokens * read
+    def layer(outputs: float) -> float:
+        return 2 * width**2 * tokens + 10 * width**2 * outputs + 2 * width * tokens * outputs
 
     products = (layers - 1) * layer(tokens) + layer(tokens if last_layer_whole else 1)
     return 2 * products / 1e9
@@ -44,7 +44,7 @@ def matrix_products(
     dtype: torch.dtype,
     passes: int = 1,
 ) -> tuple[float, Callable[[], None]]:
-    """torch.mm at the shapes of the image tower's layers: its GFLOP and the work."""
+    """torch.mm at the shapes of the image tower's layers: its GFLOP, and the function to time."""
     width = config["vision_width"]
     tokens = (config["image_resolution"] // config["vision_patch_size"]) ** 2 + 1
     rows = images * tokens
@@ -69,6 +69,6 @@ def matrix_products(
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait for the device's work to end; a CPU's has ended when it returns."""
+    """Wait until the device has finished; work on a CPU is finished when it returns."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

@@ -1,4 +1,4 @@
-"""The machine that a benchmark runs on, as far as it matters to a figure."""
+"""The machine that a benchmark runs on: what its figures depend on."""
 
 import os
 import platform
@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.results import Machine
+from vitrina.execution.cpu_count import cpu_count
 
 PACKAGES = (
     "torch",
@@ -25,21 +26,14 @@ PACKAGES = (
 
 
 def this_machine() -> Machine:
-    """This one."""
+    """The description of this machine."""
     return Machine(
         cpu=_cpu(),
-        cores=cores(),
+        cores=cpu_count(),
         memory_gb=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9),
         versions={"Python": platform.python_version(), **_versions()},
         gpu=torch.cuda.get_device_name() if torch.cuda.is_available() else "",
     )
-
-
-def cores() -> int:
-    """Those that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _cpu() -> str:

@@ -1,17 +1,16 @@
-"""Memory and cost per row of the stages as the table grows, each in a process of its own.
+"""Memory and cost per row of the stages as the table grows, each stage in its own process.
 
 python -m benchmarks.memory                           2,000, 20,000 and 200,000 rows
-python -m benchmarks.memory --rows 2000 100000 --stages resize "resize, all done"
+python -m benchmarks.memory --rows 2000 100000 --stages resize "resize, nothing to do"
 
-The images are small (hard links to 50 JPEGs of 36 × 48), the model is the tiny one, every title
-is different, and equally long whatever the table: what is seen is what a row costs beside its
-pixels. A process first does the stage on a few rows, which loads what it needs, then on the table.
-A small table is done several times, and the smallest again after the largest, for the machine's own
-speed changes within minutes. Costs are means: a long run has its share of slow moments, and the
-median of short ones has none.
-Memory is the most that the process ever held (getrusage), with the libraries. "resize, all done"
-finds every image done. "training index" is all that a training holds and does before its first
-batch: rows divided by product, order, the cache of decoded pixels.
+The images are small (hard links to 50 JPEGs of 36 × 48), the model is tiny, and titles are distinct
+and equally long in every table, so this measures the cost of a row besides its pixels. Each process
+runs its stage first on a few rows, which imports all modules, then on the table. Small tables are
+run several times, and the smallest again after the largest, because the machine's speed changes
+within minutes. Costs are means: a long run includes slow moments, which a median of short runs
+would leave out. Memory is the peak of the process (getrusage), libraries included. In "resize,
+nothing to do" all images are resized already. "training index" is what a training does and holds
+before its first batch: the split by product, the order, and the pixel cache without pixels.
 """
 
 import functools
@@ -34,7 +33,7 @@ import pyarrow.parquet as pq
 import simplejpeg
 import tyro
 
-from benchmarks.results import Figure, Findings, Lines, keep, show
+from benchmarks.results import Figure, Findings, Lines, print_figures, write_findings
 from vitrina.catalog.cleaning import clean_catalog
 from vitrina.config import CleanConfig, EmbedConfig, ResizeConfig, TrainConfig
 from vitrina.images.resize_catalog import inspect_images, resize_catalog
@@ -44,76 +43,78 @@ from vitrina.store.artifacts import Artifact
 from vitrina.store.paths import to_path
 
 SIZE = (48, 36)
-DIFFERENT = 50
+DISTINCT = 50
 WARM_ROWS = 40  # enough products for a split
-ROWS_A_STAGE, MOST_ROUNDS = 20_000, 10  # a table of fewer rows is done several times
+MIN_ROWS, MAX_ROUNDS = 20_000, 10  # smaller tables are run until MIN_ROWS rows are done
 MIB = 2**20
 
 Returned = TypeVar("Returned")
 
 
 def titles(rows: range) -> list[str]:
-    """All different up to 10 million rows, with digits as mixed in a few rows as in many."""
+    """Distinct titles for up to 10 million rows; digits vary as much in few rows as in many."""
     return [f"Платье женское летнее, артикул {nm * 7_654_321 % 10**7:07}" for nm in rows]
 
 
-def make_shop(folder: Path, rows: int) -> None:
-    """A catalogue of one row group, a small image per row, and a tiny model."""
+def make_catalog(folder: Path, rows: int) -> None:
+    """Write a catalogue with one row group, a small image per row, and a tiny model."""
     from vitrina.model.tiny import make_tiny
     from vitrina.model.tokenize import TEMPLATES
 
     rng = np.random.default_rng(0)
-    colours = rng.integers(0, 255, (DIFFERENT, 1, 1, 3), dtype=np.uint8)
-    for name in ("images", "different"):
+    colours = rng.integers(0, 255, (DISTINCT, 1, 1, 3), dtype=np.uint8)
+    for name in ("images", "distinct"):
         (folder / name).mkdir(parents=True)
-    different = [folder / "different" / f"{number}.jpg" for number in range(DIFFERENT)]
-    for path, colour in zip(different, colours, strict=True):
+    distinct = [folder / "distinct" / f"{number}.jpg" for number in range(DISTINCT)]
+    for path, colour in zip(distinct, colours, strict=True):
         path.write_bytes(simplejpeg.encode_jpeg(np.tile(colour, (*SIZE, 1))))
     for nm in range(rows):
-        os.link(different[nm % DIFFERENT], folder / "images" / f"{nm}.jpg")
+        os.link(distinct[nm % DISTINCT], folder / "images" / f"{nm}.jpg")
     table = {
         "nm": pa.array(range(rows)),
         "title": pa.array(titles(range(rows))),
         "description": pa.array([f"<p>Лёгкое&nbsp;платье {nm}.</p>" * 8 for nm in range(rows)]),
     }
     pq.write_table(pa.table(table), folder / "catalog.parquet", row_group_size=rows)
-    make_tiny([*titles(range(DIFFERENT)), *TEMPLATES], folder / "tiny")
+    make_tiny([*titles(range(DISTINCT)), *TEMPLATES], folder / "tiny")
 
 
-# --- the stages: read from the shop's folder, write into ``out`` --------------------------------
+# --- the stages: they read from a catalogue's folder and write into ``out`` ----------------------
 
 
-def clean(shop: Path, out: Path) -> None:
-    """The cleaned table."""
+def clean(folder: Path, out: Path) -> None:
+    """Write the cleaned table."""
     artifact = Artifact(to_path(out))
-    result, _ = clean_catalog(to_path(shop / "catalog.parquet"), artifact, CleanConfig())
+    result, _ = clean_catalog(to_path(folder / "catalog.parquet"), artifact, CleanConfig())
     (out / "result.json").write_text(result.model_dump_json(), encoding="utf-8")
 
 
-def resize(shop: Path, out: Path) -> None:
-    """The processed table and its images."""
-    cleaned = CleanResult.model_validate_json((shop / "clean" / "result.json").read_bytes())
-    planner = ResizePlanner.make(to_path(shop / "images"), to_path(out / "images"), ResizeConfig())
+def resize(folder: Path, out: Path) -> None:
+    """Write the processed table and its images."""
+    cleaned = CleanResult.model_validate_json((folder / "clean" / "result.json").read_bytes())
+    planner = ResizePlanner.make(
+        to_path(folder / "images"), to_path(out / "images"), ResizeConfig()
+    )
     inspect_images(cleaned, planner)
     resize_catalog(cleaned, planner, Artifact(to_path(out)))
 
 
-def resize_again(shop: Path, _out: Path) -> None:
-    """The same where the images are."""
-    resize(shop, shop / "resize")
+def resize_again(folder: Path, _out: Path) -> None:
+    """Resize again where all images are resized already."""
+    resize(folder, folder / "resize")
 
 
-def embed(shop: Path, out: Path) -> None:
-    """NPZ and shards."""
+def embed(folder: Path, out: Path) -> None:
+    """Write the NPZ and its shards."""
     from vitrina.embedding.shard import embed_shard, make_embedder
     from vitrina.embedding.stored import OutputNames
     from vitrina.embedding.table import EmbedRequest, embed_table
     from vitrina.model.model import load_folder
 
     config = EmbedConfig(device="cpu")
-    work = functools.partial(embed_shard, make_embedder(load_folder(shop / "tiny"), config))
+    work = functools.partial(embed_shard, make_embedder(load_folder(folder / "tiny"), config))
     request = EmbedRequest(
-        table=to_path(processed(shop)),
+        table=to_path(processed(folder)),
         folder=to_path(out),
         names=OutputNames("embeddings.npz", "embeddings.parquet"),
         settings="benchmark",
@@ -122,8 +123,8 @@ def embed(shop: Path, out: Path) -> None:
     embed_table(request, functools.partial(map, work))
 
 
-def training_index(shop: Path, out: Path) -> None:
-    """A training up to the order of its first epoch, pixels reserved and none decoded."""
+def training_index(folder: Path, out: Path) -> None:
+    """Prepare a training up to the order of its first epoch; no image is decoded."""
     from vitrina.model.model import load_folder
     from vitrina.training.checkpoints import RunFolder
     from vitrina.training.job import rows_by_split
@@ -133,70 +134,70 @@ def training_index(shop: Path, out: Path) -> None:
     os.environ["VITRINA_CACHE"] = str(out / "cache")
     config = TrainConfig(device="cpu")
     request = TrainingRequest(
-        table=str(processed(shop)),
-        model=str(shop / "tiny"),
+        table=str(processed(folder)),
+        model=str(folder / "tiny"),
         folder=str(out),
         inputs={},
         config=config,
         project_name="benchmark",
     )
-    rows, model = rows_by_split(request), load_folder(shop / "tiny")
+    rows, model = rows_by_split(request), load_folder(folder / "tiny")
     run = TrainingRun(RunFolder(to_path(out), request.key, request.inputs))
     training = TrainingLoop(rows["train"], rows["validation"], model, config, run)
     training.batches.order(0)
 
 
-def processed(shop: Path) -> Path:
-    """The table that resize wrote."""
-    return shop / "resize" / "processed_data.parquet"
+def processed(folder: Path) -> Path:
+    """The path of the table that resize wrote."""
+    return folder / "resize" / "processed_data.parquet"
 
 
 STAGES: dict[str, Callable[[Path, Path], None]] = {
     "clean": clean,
     "resize": resize,
-    "resize, all done": resize_again,
+    "resize, nothing to do": resize_again,
     "embed": embed,
     "training index": training_index,
 }
-NEEDED = ("clean", "resize")  # by those after them
+NEEDED = ("clean", "resize")  # by the stages after them
 
 
 # --- measuring -----------------------------------------------------------------------------------
 
 
 class Cost(NamedTuple):
-    """Seconds of each round, and the peak memory in bytes after the first; a series per process."""
+    """Seconds of each round, a series per process, and peak memory in bytes after round one."""
 
     series: list[list[float]]
     peak: float
 
     @property
     def means(self) -> list[float]:
-        """Mean seconds of a round, series by series."""
+        """The mean seconds of a round, per series."""
         return [mean(seconds) for seconds in self.series]
 
-    def and_then(self, later: "Cost") -> "Cost":
-        """Both, measured one after the other."""
+    def merged(self, later: "Cost") -> "Cost":
+        """This cost and one measured later, as one."""
         return Cost(self.series + later.series, min(self.peak, later.peak))
 
 
-def alone(work: Callable[..., Returned], *arguments: object) -> Returned:
-    """What the work returns, done in a process of its own."""
+def in_new_process(work: Callable[..., Returned], *arguments: object) -> Returned:
+    """Call a function in a new process; returns its result."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(work, *arguments).result()
 
 
-def measure_stage(name: str, warm: Path, shop: Path, rounds: int) -> Cost:
-    """One stage on a warmed process; the first round's outputs stay for the next stage."""
+def measure_stage(name: str, warm: Path, folder: Path, rounds: int) -> Cost:
+    """Measure one stage after a small run; the next stage reads the outputs of the first round."""
     stage, seconds, peak = STAGES[name], [], 0.0
     stage(warm, warm / name)
-    for turn in range(rounds):
-        out = shop / (name if turn == 0 else "again")
+    for number in range(rounds):
+        out = folder / (name if number == 0 else "again")
         begin = time.perf_counter()
-        stage(shop, out)
+        stage(folder, out)
         seconds.append(time.perf_counter() - begin)
         peak = peak or _peak()
-        shutil.rmtree(shop / "again", ignore_errors=True)
+        shutil.rmtree(folder / "again", ignore_errors=True)
     return Cost([seconds], peak)
 
 
@@ -206,44 +207,49 @@ def _peak() -> float:
 
 
 def measure(rows: int, stages: Sequence[str]) -> Iterator[tuple[str, Cost]]:
-    """Each stage, and those that it needs, on a table of so many rows."""
-    rounds = max(1, min(MOST_ROUNDS, ROWS_A_STAGE // rows))
+    """The costs of the stages, and of those they need, on a table of ``rows`` rows."""
+    rounds = max(1, min(MAX_ROUNDS, MIN_ROWS // rows))
     with tempfile.TemporaryDirectory(prefix="vitrina-bench-") as scratch:
-        warm, shop = Path(scratch) / "warm", Path(scratch) / "shop"
-        for folder, count in ((warm, WARM_ROWS), (shop, rows)):
-            alone(make_shop, folder, count)  # a child's figure starts at what its parent holds
+        warm, folder = Path(scratch) / "warm", Path(scratch) / "catalog"
+        for target, count in ((warm, WARM_ROWS), (folder, rows)):
+            # In a new process too: a child's peak starts at its parent's memory.
+            in_new_process(make_catalog, target, count)
         for name in STAGES:
             if name in stages or name in NEEDED:
-                yield name, alone(measure_stage, name, warm, shop, rounds)
+                yield name, in_new_process(measure_stage, name, warm, folder, rounds)
 
 
 def findings(costs: dict[int, dict[str, Cost]]) -> Findings:
-    """Growth of memory and of the cost per row from the smallest table to the largest."""
-    least, most = min(costs), max(costs)
+    """The growth of memory and of cost per row from the smallest table to the largest."""
+    smallest, largest = min(costs), max(costs)
     figures, rates = [], {}
-    for name in costs[least]:
-        small, large = costs[least][name], costs[most][name]
-        cost = mean(large.means) / most
-        growth = tuple(cost / (seconds / least) for seconds in small.means)
+    for name in costs[smallest]:
+        small, large = costs[smallest][name], costs[largest][name]
+        cost = mean(large.means) / largest
+        growth = tuple(cost / (seconds / smallest) for seconds in small.means)
         figures.append(
             Figure(
-                name=f"{name}: cost per row, largest table to smallest", values=growth, at_most=1.15
+                name=f"{name}: cost per row, largest table relative to the smallest",
+                values=growth,
+                at_most=1.15,
             )
         )
         memory = (large.peak / small.peak,)
         figures.append(
             Figure(
-                name=f"{name}: peak memory, largest table to smallest", values=memory, at_most=1.3
+                name=f"{name}: peak memory, largest table relative to the smallest",
+                values=memory,
+                at_most=1.3,
             )
         )
         rates[f"{name}: rows per second"] = 1 / cost
-        rates[f"{name}: bytes of memory per row"] = (large.peak - small.peak) / (most - least)
+        rates[f"{name}: bytes of memory per row"] = (large.peak - small.peak) / (largest - smallest)
         rates[f"{name}: bytes of memory at the largest table"] = large.peak
-    rates["rows of the largest table"] = most
-    names = list(costs[least])
+    rates["rows of the largest table"] = largest
+    names = list(costs[smallest])
     lines = [
         Lines(
-            title="What a row costs as the table grows",
+            title="Cost per row as the table grows",
             x="rows",
             y="µs per row",
             lines={
@@ -262,13 +268,13 @@ def findings(costs: dict[int, dict[str, Cost]]) -> Findings:
         ),
     ]
     sizes = ", ".join(f"{rows:,}" for rows in costs)
-    load = (
-        f"Tables of {sizes} rows, small images (hard links to {DIFFERENT} JPEGs of 36 × 48), the "
-        "tiny model. The smallest table is measured before and after the others. Start-up and "
-        "imports are not in the cost; the libraries are in the memory. A cost that falls as the "
-        "table grows keeps its goal."
+    workload = (
+        f"Tables of {sizes} rows, small images (hard links to {DISTINCT} JPEGs of 36 × 48), the "
+        "tiny model. The smallest table is measured before and after the others. The cost excludes "
+        "start-up and imports; the memory includes the libraries. A cost that falls as the table "
+        "grows meets its goal."
     )
-    return Findings(load=load, figures=tuple(figures), lines=tuple(lines), rates=rates)
+    return Findings(workload=workload, figures=tuple(figures), lines=tuple(lines), rates=rates)
 
 
 def main(
@@ -276,23 +282,23 @@ def main(
     stages: tuple[str, ...] = tuple(STAGES),
     json: Path | None = None,
 ) -> None:
-    """Print peak memory and cost per row of each stage and table, and how both grow."""
+    """Print peak memory and cost per row of each stage and table, and their growth."""
     costs: dict[int, dict[str, Cost]] = {}
     sizes = sorted(set(rows))
     for count in [*sizes, sizes[0]]:
         known = costs.setdefault(count, {})
         for name, cost in measure(count, stages):
-            known[name] = known[name].and_then(cost) if name in known else cost
+            known[name] = known[name].merged(cost) if name in known else cost
             seconds = mean(cost.means)
             print(
-                f"{count:>8,} rows  {name:<17} {cost.peak / MIB:6.0f} MiB at most  "
+                f"{count:>8,} rows  {name:<21} {cost.peak / MIB:6.0f} MiB peak  "
                 f"{seconds:7.2f} s {1e6 * seconds / count:8.0f} µs/row  "
                 f"({len(cost.series[0])} rounds)",
                 flush=True,
             )
     found = findings(costs)
-    show(found)
-    keep(found, json)
+    print_figures(found)
+    write_findings(found, json)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""The page of all benchmarks, from their last results."""
+"""The page of all benchmarks, rendered from their stored results."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.charts import bar_chart, line_chart
-from benchmarks.formats import shown, spread, table
+from benchmarks.formats import formatted, table, value_range
 from benchmarks.results import Bars, Figure, Result
 from benchmarks.scale import ten_million
 from benchmarks.topics import TOPICS, Topic
@@ -13,16 +13,16 @@ IMAGES = "benchmarks"  # beside the page
 
 INTRODUCTION = """# Benchmarks
 
-`make bench` measures all of this on one machine in one go and writes this page. A part of it,
-`python -m benchmarks --only resize embed`, keeps the last results of the rest. Each benchmark is a
-process of its own, one after another. The ways of a comparison take turns in that process, and a
-ratio is of neighbouring turns: a busy machine is busy for both. A table gives the median of the
-rounds and the least and most of them; the verdict is by the median. The results as they were
-measured lie in [benchmarks/](benchmarks/) as JSON."""
+`make bench` runs all benchmarks on one machine and writes this page. `python -m benchmarks --only
+resize embed` runs some of them and keeps the last results of the others. Benchmarks run one after
+another, each in its own process. Within a benchmark, the variants take turns, and a ratio compares
+variants of the same round, so that other work on the machine slows down all of them. The tables
+show the median of the rounds and their range; the verdict is on the median. The raw results are
+JSON files in [benchmarks/](benchmarks/)."""
 
 
 def write_page(results: Mapping[str, Result], docs: Path, note: str = "") -> Path:
-    """Draw the plots and write ``benchmarks.md`` into the folder of the docs."""
+    """Draw the plots and write ``benchmarks.md`` into the folder of the docs; returns its path."""
     images = docs / IMAGES
     images.mkdir(parents=True, exist_ok=True)
     for topic in TOPICS:
@@ -35,19 +35,19 @@ def write_page(results: Mapping[str, Result], docs: Path, note: str = "") -> Pat
 
 
 def charts(result: Result) -> dict[str, bytes]:
-    """The plots of a result, PNG by file name."""
+    """The plots of a result as PNG, by file name."""
     found = result.findings
     drawn = [*map(bar_chart, found.bars), *map(line_chart, found.lines)]
     return dict(zip(_chart_names(result), drawn, strict=True))
 
 
 def markdown(results: Mapping[str, Result], note: str = "") -> str:
-    """The page. ``note`` is put above all, for results that are not to be taken as such."""
+    """The page; ``note`` is a warning at its top, for results that mean nothing."""
     known = [topic for topic in TOPICS if topic.name in results]
     parts = [
         INTRODUCTION,
         *([f"**{note}**"] if note else []),
-        "## Where it stands\n\n" + _active_result(known, results),
+        "## Summary\n\n" + _summary(known, results),
         *(_section(topic, results[topic.name]) for topic in known),
         "## 10 million listings\n\n" + ten_million(results),
         "## Machine and versions\n\n" + _machines(known, results),
@@ -55,8 +55,8 @@ def markdown(results: Mapping[str, Result], note: str = "") -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _active_result(topics: Sequence[Topic], results: Mapping[str, Result]) -> str:
-    rows, short = [], []
+def _summary(topics: Sequence[Topic], results: Mapping[str, Result]) -> str:
+    rows, missed = [], []
     for topic in topics:
         figures = results[topic.name].findings.figures
         if not figures:
@@ -69,51 +69,53 @@ def _active_result(topics: Sequence[Topic], results: Mapping[str, Result]) -> st
                 str(sum(one.met is False for one in figures)),
             )
         )
-        short += [
-            f"- {topic.title}, {one.name}: {shown(one.median)} {one.unit}".rstrip()
+        missed += [
+            f"- {topic.title}, {one.name}: {formatted(one.median)} {one.unit}".rstrip()
             + f", goal {_goal(one)}. {topic.causes.get(one.name, 'The cause is not known yet.')}"
             for one in figures
             if one.met is False
         ]
-    missing = [topic.title for topic in TOPICS if topic not in topics]
-    parts = [table(("", "goals met", "short"), rows)]
-    if missing:
-        parts.append(f"Not measured yet: {', '.join(missing)}.")
-    if short:
-        parts.append("Short of its goal:\n\n" + "\n".join(short))
+    unmeasured = [topic.title for topic in TOPICS if topic not in topics]
+    parts = [table(("", "goals met", "goals missed"), rows)]
+    if unmeasured:
+        parts.append(f"Not measured yet: {', '.join(unmeasured)}.")
+    if missed:
+        parts.append("Goals missed:\n\n" + "\n".join(missed))
     return "\n\n".join(parts)
 
 
 def _check_causes(topic: Topic, figures: Sequence[Figure]) -> None:
     unknown = topic.causes.keys() - {one.name for one in figures}
     if unknown:
-        raise ValueError(f"{topic.name} gives a cause for {sorted(unknown)}, which is no figure")
+        raise ValueError(
+            f"{topic.name} gives a cause for {sorted(unknown)}, but has no such figure"
+        )
 
 
 def _section(topic: Topic, result: Result) -> str:
     found = result.findings
     parts = [
         f"## {topic.title}",
-        found.load,
+        found.workload,
         *([_figures_table(found.figures)] if found.figures else []),
         *map(_bars_table, found.bars),
         *map("\n".join, [[f"- {note}" for note in found.notes]] if found.notes else []),
         *(f"![{name}]({IMAGES}/{name})" for name in _chart_names(result)),
         f"`{result.command}`, {result.measured:%Y-%m-%d}, {result.seconds / 60:.1f} minutes; "
-        f"load of the machine before it {shown(result.load_before)}.",
+        f"system load before it {formatted(result.load_before)}.",
     ]
     return "\n\n".join(parts)
 
 
 def _figures_table(figures: Sequence[Figure]) -> str:
-    head = ("", "goal", "median", "least to most", "verdict")
+    head = ("", "goal", "median", "range", "verdict")
     return table(head, [_figure_row(one) for one in figures])
 
 
 def _figure_row(figure: Figure) -> tuple[str, ...]:
-    verdict = {True: "met", False: "**short**", None: ""}[figure.met]
-    middle = f"{shown(figure.median)} {figure.unit}".rstrip()
-    return figure.name, _goal(figure), middle, spread(figure.values), verdict
+    verdict = {True: "met", False: "**missed**", None: ""}[figure.met]
+    median = f"{formatted(figure.median)} {figure.unit}".rstrip()
+    return figure.name, _goal(figure), median, value_range(figure.values), verdict
 
 
 def _goal(figure: Figure) -> str:
@@ -123,8 +125,11 @@ def _goal(figure: Figure) -> str:
 
 
 def _bars_table(bars: Bars) -> str:
-    rows = [(name, shown(bars.median(name)), spread(values)) for name, values in bars.ways.items()]
-    return table((bars.title, bars.unit, "least to most"), rows)
+    rows = [
+        (name, formatted(bars.median(name)), value_range(values))
+        for name, values in bars.variants.items()
+    ]
+    return table((bars.title, bars.unit, "range"), rows)
 
 
 def _chart_names(result: Result) -> list[str]:
@@ -133,7 +138,7 @@ def _chart_names(result: Result) -> list[str]:
 
 
 def _machines(topics: Sequence[Topic], results: Mapping[str, Result]) -> str:
-    """A row per machine with its versions, and what was measured there."""
+    """A paragraph per machine: its hardware, its versions, and the topics measured on it."""
     titles: dict[str, list[str]] = {}
     for topic in topics:
         titles.setdefault(results[topic.name].machine.model_dump_json(), []).append(topic.title)
@@ -143,6 +148,6 @@ def _machines(topics: Sequence[Topic], results: Mapping[str, Result]) -> str:
         machine = results[topic.name].machine
         versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
         gpu = f"{machine.gpu}, " if machine.gpu else ""
-        words = f"{gpu}{machine.cpu}, {machine.cores} cores, {machine.memory_gb} GB. {versions}."
-        parts.append(words if len(titles) == 1 else f"{', '.join(measured)}: {words}")
+        text = f"{gpu}{machine.cpu}, {machine.cores} cores, {machine.memory_gb} GB. {versions}."
+        parts.append(text if len(titles) == 1 else f"{', '.join(measured)}: {text}")
     return "\n\n".join(parts)

@@ -1,4 +1,4 @@
-"""Photo-like images from a seed: gradients, shapes with edges, and texture of all sizes."""
+"""Photo-like images from a seed: gradients, shapes with edges, and noise at several scales."""
 
 import io
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ from vitrina.images.resize_index import ResizeOutcome
 from vitrina.images.resize_plan import ResizeJob
 
 SIZE = (900, 1200)
-OCTAVES = ((64, 30.0), (16, 18.0), (4, 12.0), (2, 8.0), (1, 5.0))  # grain in pixels, contrast
+OCTAVES = ((64, 30.0), (16, 18.0), (4, 12.0), (2, 8.0), (1, 5.0))  # grain size in pixels, contrast
 
 
 def photo(seed: int, size: tuple[int, int] = SIZE, quality: int = 88) -> bytes:
-    """A JPEG of ``size`` (width, height); of 900 × 1,200 it has about 250 KB, as shops' have."""
+    """A JPEG of ``size`` (width, height); at 900 × 1,200 about 250 KB, as in real shops."""
     rng = np.random.default_rng(seed)
     width, height = size
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
@@ -36,5 +36,5 @@ def photo(seed: int, size: tuple[int, int] = SIZE, quality: int = 88) -> bytes:
 
 
 def idle(jobs: Sequence[ResizeJob]) -> list[ResizeOutcome]:
-    """A shard's outcomes without its work; in this module, where Ray's workers find it by name."""
+    """The outcomes of a shard without its work; here, where Ray's workers can import it."""
     return [ResizeOutcome(job.nm, job.stamp, 0, "", "") for job in jobs]

@@ -1,12 +1,13 @@
-"""Resizing photo-like JPEGs of 900 × 1,200 to fit 384 × 384, from file to file, every way in turn.
+"""Resizing photo-like JPEGs of 900 × 1,200 to fit 384 × 384, from file to file.
 
 python -m benchmarks.resize
 python -m benchmarks.resize --images 400 --rounds 5
 
-Plain is what the seed's script does: OpenCV decodes in full, Pillow makes a thumbnail, one image
-after another. img2dataset does not install beside Vitrina's pins; its Resizer's way (OpenCV's full
-decode, INTER_AREA, imencode) is written out here. Every other way runs in as many threads as ours.
-Ours is the whole stage: listing, planning, index, table.
+The baseline is what the original script does, one image after another: full decode with OpenCV,
+thumbnail with Pillow. img2dataset cannot be installed beside Vitrina's pins, so the method of its
+Resizer (OpenCV's full decode, INTER_AREA, imencode) is repeated here. Variants marked as threaded
+use as many threads as ours. Ours is the whole stage: listing, planning, index, table. The variants
+take turns.
 """
 
 import shutil
@@ -28,11 +29,11 @@ import tyro
 from PIL import Image
 from skimage.metrics import structural_similarity
 
-from benchmarks.machine import cores
 from benchmarks.photos import photo
-from benchmarks.results import Figure, Findings, bars, keep, ratios
+from benchmarks.results import Figure, Findings, bars, ratios, write_findings
 from vitrina.catalog.cleaning import clean_catalog
 from vitrina.config import CleanConfig, ResizeConfig
+from vitrina.execution.cpu_count import cpu_count
 from vitrina.images.resize_catalog import resize_catalog
 from vitrina.images.resize_plan import ResizePlanner
 from vitrina.results import CleanResult
@@ -40,13 +41,13 @@ from vitrina.store.artifacts import Artifact
 from vitrina.store.paths import to_path
 
 SIDE, QUALITY = 384, ResizeConfig().quality
-DIFFERENT = 12  # images drawn; the rest repeat them
+DISTINCT = 12  # images that are drawn; the others are copies of them
 
-Way = Callable[[Path, Path], None]
+Method = Callable[[Path, Path], None]  # from one image file to another
 
 
-def plain(source: Path, target: Path) -> None:
-    """The seed document's way, with its colours in the right order."""
+def original(source: Path, target: Path) -> None:
+    """What the original script does, with its swapped colours corrected."""
     pixels = cv2.cvtColor(cv2.imread(str(source)), cv2.COLOR_BGR2RGB)
     image = Image.fromarray(pixels)
     image.thumbnail((SIDE, SIDE))
@@ -54,7 +55,7 @@ def plain(source: Path, target: Path) -> None:
 
 
 def pillow(source: Path, target: Path) -> None:
-    """Pillow alone, decoding in full."""
+    """Pillow alone, with a full decode."""
     with Image.open(source) as image:
         small = image.convert("RGB")
         small.thumbnail((SIDE, SIDE), reducing_gap=None)
@@ -70,7 +71,7 @@ def pillow_draft(source: Path, target: Path) -> None:
 
 
 def vips(source: Path, target: Path) -> None:
-    """libvips' own way to thumbnails, scaled decoding included."""
+    """libvips' own thumbnails, with scaled decoding."""
     small = pyvips.Image.thumbnail(str(source), SIDE, height=SIDE)
     small.jpegsave(str(target), Q=QUALITY, subsample_mode="off")
 
@@ -89,7 +90,7 @@ def img2dataset(source: Path, target: Path) -> None:
 
 
 def full_lanczos(source: Path) -> Image.Image:
-    """What all are compared with: a full decode and Lanczos, not encoded again."""
+    """The reference for SSIM: a full decode and Lanczos, not encoded again."""
     with Image.open(source) as image:
         scale = SIDE / max(image.size)
         size = (round(image.width * scale), round(image.height * scale))
@@ -97,8 +98,8 @@ def full_lanczos(source: Path) -> Image.Image:
 
 
 @dataclass(frozen=True)
-class Shop:
-    """Images, a cleaned table of them, and a folder to write to."""
+class Catalog:
+    """A folder of images, and the cleaned table of them."""
 
     folder: Path
     cleaned: CleanResult
@@ -106,64 +107,64 @@ class Shop:
     @classmethod
     def make(cls, folder: Path, images: int) -> Self:
         """Write the images and clean the table."""
-        drawn = [photo(seed) for seed in range(DIFFERENT)]
+        drawn = [photo(seed) for seed in range(DISTINCT)]
         (folder / "images").mkdir(parents=True)
         for nm in range(images):
-            (folder / "images" / f"{nm}.jpg").write_bytes(drawn[nm % DIFFERENT])
+            (folder / "images" / f"{nm}.jpg").write_bytes(drawn[nm % DISTINCT])
         texts = ["Платье"] * images
         table = pd.DataFrame({"nm": range(images), "title": texts, "description": texts})
         table.to_parquet(folder / "catalog.parquet")
-        catalog, artifact = (
+        table_path, artifact = (
             to_path(folder / "catalog.parquet"),
             Artifact(to_path(folder / "clean")),
         )
-        return cls(folder, clean_catalog(catalog, artifact, CleanConfig())[0])
+        return cls(folder, clean_catalog(table_path, artifact, CleanConfig())[0])
 
     def sources(self) -> list[Path]:
         """The images, one per row."""
         return [self.folder / "images" / f"{nm}.jpg" for nm in range(self.cleaned.rows_kept)]
 
 
-def one_after_another(way: Way, shop: Shop, out: Path) -> None:
-    """Resize with no threads."""
-    for source in shop.sources():
-        way(source, out / source.name)
+def one_by_one(method: Method, catalog: Catalog, out: Path) -> None:
+    """Resize without threads."""
+    for source in catalog.sources():
+        method(source, out / source.name)
 
 
-def in_threads(way: Way, shop: Shop, out: Path) -> None:
-    """Resize in a thread per core."""
-    with ThreadPoolExecutor(cores()) as pool:
-        list(pool.map(lambda source: way(source, out / source.name), shop.sources()))
+def in_threads(method: Method, catalog: Catalog, out: Path) -> None:
+    """Resize in one thread per core."""
+    with ThreadPoolExecutor(cpu_count()) as pool:
+        list(pool.map(lambda source: method(source, out / source.name), catalog.sources()))
 
 
-def ours(shop: Shop, out: Path) -> None:
+def ours(catalog: Catalog, out: Path) -> None:
     """The resize stage without Prefect."""
-    survey = ResizePlanner.make(to_path(shop.folder / "images"), to_path(out), ResizeConfig())
+    planner = ResizePlanner.make(to_path(catalog.folder / "images"), to_path(out), ResizeConfig())
     artifact = Artifact(to_path(out / "table"))
-    result, _ = resize_catalog(shop.cleaned, survey, artifact)
-    assert result.images_resized == shop.cleaned.rows_kept
+    result, _ = resize_catalog(catalog.cleaned, planner, artifact)
+    assert result.images_resized == catalog.cleaned.rows_kept
 
 
-PLAIN = "plain: OpenCV full + Pillow"
-IMG2DATASET = "img2dataset's way, in threads"
-VIPS = "pyvips thumbnail, in threads"
+BASELINE = "baseline: OpenCV full decode + Pillow"
+IMG2DATASET = "img2dataset's method, threaded"
+VIPS = "pyvips thumbnail, threaded"
 OURS = "ours"
 
-WAYS: dict[str, Callable[[Shop, Path], None]] = {
-    PLAIN: partial(one_after_another, plain),
-    "Pillow full": partial(one_after_another, pillow),
-    "plain, in threads": partial(in_threads, plain),
+VARIANTS: dict[str, Callable[[Catalog, Path], None]] = {
+    BASELINE: partial(one_by_one, original),
+    "Pillow full decode": partial(one_by_one, pillow),
+    "baseline, threaded": partial(in_threads, original),
     IMG2DATASET: partial(in_threads, img2dataset),
-    "Pillow draft + Lanczos, in threads": partial(in_threads, pillow_draft),
+    "Pillow draft + Lanczos, threaded": partial(in_threads, pillow_draft),
     VIPS: partial(in_threads, vips),
     OURS: ours,
 }
 
 
-def similarity(shop: Shop, out: Path) -> float:
-    """The lowest SSIM of a way's images to a full decode with Lanczos."""
+def similarity(catalog: Catalog, out: Path) -> float:
+    """The lowest SSIM of a variant's images to a full decode with Lanczos."""
     found: list[float] = []
-    for source in shop.sources()[:DIFFERENT]:
+    for source in catalog.sources()[:DISTINCT]:
         reference = np.asarray(full_lanczos(source))
         with Image.open(out / source.name) as image:
             found.append(structural_similarity(np.asarray(image), reference, channel_axis=2))
@@ -171,10 +172,8 @@ def similarity(shop: Shop, out: Path) -> float:
 
 
 @dataclass(frozen=True)
-class Found:
-    """Of one way: seconds of each round, CPU seconds of all its threads, and of its images the
-    least SSIM and the bytes.
-    """
+class Measured:
+    """Wall and CPU seconds of each round, and the lowest SSIM and mean bytes of the images."""
 
     seconds: list[float]
     cpu: list[float]
@@ -182,56 +181,62 @@ class Found:
     size: float
 
 
-def measure(folder: Path, images: int, rounds: int) -> dict[str, Found]:
-    """Every way in every round, after a small round to warm up."""
-    warm, shop = Shop.make(folder / "warm", 2), Shop.make(folder / "shop", images)
-    seconds: dict[str, list[float]] = {name: [] for name in WAYS}
-    cpu: dict[str, list[float]] = {name: [] for name in WAYS}
-    for turn in range(rounds + 1):
-        for name, way in WAYS.items():
+def measure(folder: Path, images: int, rounds: int) -> dict[str, Measured]:
+    """Measure each variant in each round, after a small round to warm up."""
+    warm, catalog = Catalog.make(folder / "warm", 2), Catalog.make(folder / "catalog", images)
+    seconds: dict[str, list[float]] = {name: [] for name in VARIANTS}
+    cpu: dict[str, list[float]] = {name: [] for name in VARIANTS}
+    for number in range(rounds + 1):
+        for name, variant in VARIANTS.items():
             out = folder / name
             shutil.rmtree(out, ignore_errors=True)
             out.mkdir()
             start, start_cpu = time.perf_counter(), time.process_time()
-            way(shop if turn else warm, out)
-            if turn:
+            variant(catalog if number else warm, out)
+            if number:
                 seconds[name].append(time.perf_counter() - start)
                 cpu[name].append(time.process_time() - start_cpu)
     return {
-        name: Found(
+        name: Measured(
             seconds[name],
             cpu[name],
-            similarity(shop, folder / name),
+            similarity(catalog, folder / name),
             mean_size(folder / name),
         )
-        for name in WAYS
+        for name in VARIANTS
     }
 
 
 def mean_size(folder: Path) -> float:
-    """Bytes of the folder's JPEGs."""
+    """The mean size of the folder's JPEGs in bytes."""
     return mean(path.stat().st_size for path in folder.glob("*.jpg"))
 
 
-def findings(ways: dict[str, Found], images: int, source_size: float) -> Findings:
-    """Ours against the others, and how near to a full decode it is."""
-    own = ways[OURS]
-    limits = {PLAIN: 5.0, VIPS: 1.0, IMG2DATASET: 1.0}
-    against = [
-        Figure(name=f"ours to {name}", values=ratios(ways[name].seconds, own.seconds), at_least=one)
-        for name, one in limits.items()
+def findings(variants: dict[str, Measured], images: int, source_size: float) -> Findings:
+    """The speed-up of ours over others, and its similarity to a full decode."""
+    own = variants[OURS]
+    goals = {BASELINE: 5.0, VIPS: 1.0, IMG2DATASET: 1.0}
+    speed_ups = [
+        Figure(
+            name=f"speed-up over {'the ' if name == BASELINE else ''}{name}",
+            values=ratios(variants[name].seconds, own.seconds),
+            at_least=goal,
+        )
+        for name, goal in goals.items()
     ]
-    likeness = Figure(
-        name="least SSIM of ours to a full decode with Lanczos",
+    ssim = Figure(
+        name="lowest SSIM to a full decode with Lanczos",
         values=(own.ssim,),
         unit="",
         at_least=0.98,
     )
-    rates = {name: [images / seconds for seconds in found.seconds] for name, found in ways.items()}
+    rates = {
+        name: [images / seconds for seconds in found.seconds] for name, found in variants.items()
+    }
     return Findings(
-        load=f"{images} photo-like JPEGs of 900 × 1,200 to {SIDE} × {SIDE} at quality {QUALITY}, "
-        "from file to file. Ours is the whole stage: listing, planning, index, table.",
-        figures=(*against, likeness),
+        workload=f"{images} photo-like JPEGs of 900 × 1,200 to {SIDE} × {SIDE} at quality "
+        f"{QUALITY}, from file to file. Ours is the whole stage: listing, planning, index, table.",
+        figures=(*speed_ups, ssim),
         bars=(bars("Images resized", "images/s", rates),),
         rates={
             "images per second": median(rates[OURS]),
@@ -242,23 +247,23 @@ def findings(ways: dict[str, Found], images: int, source_size: float) -> Finding
 
 
 def main(images: int = 240, rounds: int = 5, json: Path | None = None) -> None:
-    """Print images per second, how many times the plain way's that is, CPU time and SSIM."""
+    """Print images per second, speed-up over the baseline, CPU time and SSIM."""
     cv2.setNumThreads(1)
     pyvips.cache_set_max(0)
     with tempfile.TemporaryDirectory() as folder:
-        ways = measure(Path(folder), images, rounds)
-        source_size = mean_size(Path(folder) / "shop" / "images")
-    print(f"{images} JPEGs of 900 × 1,200 to {SIDE} × {SIDE}, {rounds} rounds, {cores()} cores")
-    print(f"{'':<34} images/s  times plain (spread)    CPU ms/image  least SSIM")
-    plain_seconds = next(iter(ways.values())).seconds
-    for name, found in ways.items():
-        ratios = [base / own for base, own in zip(plain_seconds, found.seconds, strict=True)]
+        variants = measure(Path(folder), images, rounds)
+        source_size = mean_size(Path(folder) / "catalog" / "images")
+    print(f"{images} JPEGs of 900 × 1,200 to {SIDE} × {SIDE}, {rounds} rounds, {cpu_count()} cores")
+    print(f"{'':<37} images/s  speed-up (range)        CPU ms/image  lowest SSIM")
+    baseline_seconds = next(iter(variants.values())).seconds
+    for name, found in variants.items():
+        ratios = [base / own for base, own in zip(baseline_seconds, found.seconds, strict=True)]
         print(
-            f"{name:<34} {images / median(found.seconds):10.0f}  {median(ratios):5.2f} "
+            f"{name:<37} {images / median(found.seconds):10.0f}  {median(ratios):5.2f} "
             f"({min(ratios):.2f} to {max(ratios):.2f}) "
             f"{1000 * median(found.cpu) / images:18.2f} {found.ssim:11.4f}"
         )
-    keep(findings(ways, images, source_size), json)
+    write_findings(findings(variants, images, source_size), json)
 
 
 if __name__ == "__main__":

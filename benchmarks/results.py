@@ -1,7 +1,7 @@
-"""What a benchmark found, as a file: figures with their goals, rates to draw, rates to reckon with.
+"""The results of a benchmark as a file: figures with goals, values to plot, rates to estimate with.
 
-A benchmark writes its :class:`Findings`; ``python -m benchmarks`` adds when, where and how they
-were found, keeps them beside the page and draws the page from them.
+A benchmark writes its :class:`Findings`. ``python -m benchmarks`` adds time, machine and command,
+stores the result beside the page and renders the page from it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,13 +15,13 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Record(BaseModel):
-    """Frozen; a file of another shape is refused."""
+    """A frozen model; a file with other fields is refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Figure(Record):
-    """A measured figure, a value per round, and the limit that its median is to keep, if any."""
+    """A measured figure: a value per round, and the goal for their median, if it has one."""
 
     name: str
     values: tuple[float, ...]
@@ -31,12 +31,12 @@ class Figure(Record):
 
     @property
     def median(self) -> float:
-        """The middle round."""
+        """The median of the rounds."""
         return median(self.values)
 
     @property
     def met(self) -> bool | None:
-        """Whether the median keeps the limit; None without one."""
+        """Whether the median meets the goal; None without one."""
         if self.at_least is not None:
             return self.median >= self.at_least
         if self.at_most is not None:
@@ -45,19 +45,19 @@ class Figure(Record):
 
 
 class Bars(Record):
-    """A rate of each way, a value per round."""
+    """A bar chart: the rate of each variant, with a value per round."""
 
     title: str
     unit: str
-    ways: dict[str, tuple[float, ...]]
+    variants: dict[str, tuple[float, ...]]
 
-    def median(self, way: str) -> float:
-        """The middle round of a way."""
-        return median(self.ways[way])
+    def median(self, variant: str) -> float:
+        """The median of a variant's rounds."""
+        return median(self.variants[variant])
 
 
 class Lines(Record):
-    """What becomes of something as something else grows."""
+    """A line chart: y by x for each name."""
 
     title: str
     x: str
@@ -66,9 +66,9 @@ class Lines(Record):
 
 
 class Findings(Record):
-    """All that a benchmark found. ``rates`` are those that other pages reckon with."""
+    """Everything a benchmark measured; estimates for larger catalogues are made from ``rates``."""
 
-    load: str
+    workload: str
     figures: tuple[Figure, ...] = ()
     bars: tuple[Bars, ...] = ()
     lines: tuple[Lines, ...] = ()
@@ -76,11 +76,11 @@ class Findings(Record):
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def joined(cls, load: str, parts: Iterable[Self]) -> Self:
-        """Several findings as those of one benchmark, under one description of the load."""
+    def merged(cls, workload: str, parts: Iterable[Self]) -> Self:
+        """The findings of several comparisons as those of one benchmark."""
         parts = list(parts)
         return cls(
-            load=load,
+            workload=workload,
             figures=tuple(one for part in parts for one in part.figures),
             bars=tuple(one for part in parts for one in part.bars),
             lines=tuple(one for part in parts for one in part.lines),
@@ -90,7 +90,7 @@ class Findings(Record):
 
 
 class Machine(Record):
-    """Where a benchmark ran, and with which versions."""
+    """The machine that a benchmark ran on, and the versions of its packages."""
 
     cpu: str
     cores: int
@@ -100,21 +100,21 @@ class Machine(Record):
 
 
 class Result(Record):
-    """Findings with when, where and how they were found."""
+    """Findings with the time, the machine and the command of their measurement."""
 
     topic: str
     command: str
     measured: datetime
     seconds: float
-    load_before: float  # how many processes were busy or waiting before the benchmark began
+    load_before: float  # the system's load average before the benchmark
     machine: Machine
     findings: Findings
 
 
-def bars(title: str, unit: str, ways: Mapping[str, Iterable[float]] | pd.DataFrame) -> Bars:
-    """Bars of any numbers, NumPy's among them; of a table each column is a way."""
-    plain = {str(name): tuple(float(one) for one in values) for name, values in ways.items()}
-    return Bars(title=title, unit=unit, ways=plain)
+def bars(title: str, unit: str, variants: Mapping[str, Iterable[float]] | pd.DataFrame) -> Bars:
+    """Bars of any numbers, NumPy's included; each column of a table is a variant."""
+    plain = {str(name): tuple(float(one) for one in values) for name, values in variants.items()}
+    return Bars(title=title, unit=unit, variants=plain)
 
 
 def ratios(numerators: Iterable[float], denominators: Iterable[float]) -> tuple[float, ...]:
@@ -123,21 +123,21 @@ def ratios(numerators: Iterable[float], denominators: Iterable[float]) -> tuple[
     return tuple(float(one) / float(other) for one, other in pairs)
 
 
-def show(findings: Findings) -> None:
-    """Print each figure: its middle round, and all of them."""
+def print_figures(findings: Findings) -> None:
+    """Print the median and all rounds of each figure."""
     for figure in findings.figures:
         values = ", ".join(f"{value:.4g}" for value in figure.values)
         print(f"{figure.name:<70} {figure.median:9.4g} {figure.unit:<14} ({values})")
 
 
-def keep(findings: Findings, path: Path | None) -> None:
-    """Write the findings where they were asked for, if they were."""
+def write_findings(findings: Findings, path: Path | None) -> None:
+    """Write the findings as JSON if a path is given."""
     if path is not None:
         path.write_text(findings.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
 def read_results(folder: Path) -> dict[str, Result]:
-    """The last result of each topic by its name; raises ValueError for a file of another shape."""
+    """The stored results by topic; raises ValueError for a file with other fields."""
     found = (
         Result.model_validate_json(path.read_bytes()) for path in sorted(folder.glob("*.json"))
     )
@@ -145,7 +145,7 @@ def read_results(folder: Path) -> dict[str, Result]:
 
 
 def write_result(result: Result, folder: Path) -> None:
-    """Keep a result as its topic's last one."""
+    """Store a result; it replaces the last one of its topic."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{result.topic}.json"
     path.write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")

@@ -1,8 +1,9 @@
-"""The pipeline's command with a stopwatch in each task: the stages' own work apart from Prefect's.
+"""The pipeline's command with a timer in each task, to tell the work of tasks from overhead.
 
-python -m benchmarks.stopwatch RESULT.json --output folder …   (as python flows/pipeline.py)
+python -m benchmarks.stopwatch RESULT.json --output folder …   (options of flows/pipeline.py)
 
-Requests for artifacts (progress, tables, images in the UI) are Prefect's, though tasks make them.
+Requests for UI artifacts (progress, tables, images) count as overhead of Prefect, although tasks
+make them.
 """
 
 import functools
@@ -17,42 +18,47 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-PREFECTS_OWN = (
+UI_REQUESTS = (
     "create_image_artifact",
     "create_markdown_artifact",
     "create_progress_artifact",
     "create_table_artifact",
     "update_progress_artifact",
 )
-UI = "artifacts of the UI"
+UI = "artifacts for the UI"
 
 
 @dataclass(frozen=True)
-class Timed:
-    """Seconds of a run of the command: all of it, before and after the flow, each task's own."""
+class PipelineTiming:
+    """Seconds of one run of the command: in total, before and after the flow, and in each task."""
 
-    whole: float
+    total: float
     starting: float
     stopping: float
-    own: dict[str, float]
+    by_task: dict[str, float]
 
     @property
     def work(self) -> float:
-        """What the stages did themselves."""
-        return sum(seconds for name, seconds in self.own.items() if name != UI) - self.own[UI]
+        """The work of the tasks, without UI artifacts."""
+        return (
+            sum(seconds for name, seconds in self.by_task.items() if name != UI) - self.by_task[UI]
+        )
 
     @property
     def overhead(self) -> float:
-        """All the rest: Python, imports, Prefect's server, its tasks and artifacts."""
-        return self.whole - self.work
+        """The rest: Python, imports, Prefect's server, task runs and UI artifacts."""
+        return self.total - self.work
 
 
-def run_pipeline(arguments: Sequence[str], home: Path) -> Timed:
-    """Run the pipeline as a user does, Prefect's files in ``home``; a failed run is raised."""
+def run_pipeline(arguments: Sequence[str], home: Path) -> PipelineTiming:
+    """Run the pipeline as a user does, with PREFECT_HOME in ``home``.
+
+    Raises RuntimeError if the run fails.
+    """
     result = home / "stopwatch.json"
     home.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "PREFECT_HOME": str(home), "WANDB_MODE": "disabled"}
-    environment.pop("PREFECT_API_URL", None)  # the run brings its own server
+    environment.pop("PREFECT_API_URL", None)  # the run starts its own server
     command = [sys.executable, "-m", "benchmarks.stopwatch", str(result), *arguments]
     begin = time.monotonic()
     ran = subprocess.run(
@@ -65,12 +71,14 @@ def run_pipeline(arguments: Sequence[str], home: Path) -> Timed:
     )
     end = time.monotonic()
     if ran.returncode:
-        raise RuntimeError(f"the pipeline ended with {ran.returncode}:\n{ran.stdout}")
+        raise RuntimeError(f"the pipeline ended with exit code {ran.returncode}:\n{ran.stdout}")
     found = json.loads(result.read_text(encoding="utf-8"))
-    return Timed(end - begin, found["started"] - begin, end - found["ended"], found["own"])
+    return PipelineTiming(
+        end - begin, found["started"] - begin, end - found["ended"], found["by_task"]
+    )
 
 
-def _watched(work: Callable[..., Any], name: str, seconds: dict[str, float]) -> Callable[..., Any]:
+def _timed(work: Callable[..., Any], name: str, seconds: dict[str, float]) -> Callable[..., Any]:
     @functools.wraps(work)
     def timed(*arguments: Any, **options: Any) -> Any:
         begin = time.perf_counter()
@@ -83,7 +91,7 @@ def _watched(work: Callable[..., Any], name: str, seconds: dict[str, float]) -> 
 
 
 def main(result: Path, arguments: Sequence[str]) -> None:
-    """Run the flow in this process and write what the stopwatches show."""
+    """Run the flow in this process and write the measured seconds."""
     from prefect import Task
 
     from flows import cli, pipeline
@@ -92,13 +100,13 @@ def main(result: Path, arguments: Sequence[str]) -> None:
 
     seconds: dict[str, float] = defaultdict(float, {UI: 0.0})
     for task in [one for one in vars(pipeline).values() if isinstance(one, Task)]:
-        task.fn = _watched(task.fn, task.name, seconds)
-    for name in PREFECTS_OWN:
-        setattr(artifacts, name, _watched(getattr(artifacts, name), UI, seconds))
+        task.fn = _timed(task.fn, task.name, seconds)
+    for name in UI_REQUESTS:
+        setattr(artifacts, name, _timed(getattr(artifacts, name), UI, seconds))
     config = cli.parse(PipelineConfig, pipeline.__doc__, arguments, pipeline.DEMO)
     started = time.monotonic()  # on Linux the same clock as the caller's
     cli.run(pipeline.pipeline, config, pipeline.check)
-    found = {"started": started, "ended": time.monotonic(), "own": seconds}
+    found = {"started": started, "ended": time.monotonic(), "by_task": seconds}
     result.write_text(json.dumps(found), encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""The benchmarks that ``python -m benchmarks`` runs, in its order, and why a figure falls short."""
+"""The benchmarks in the order of ``python -m benchmarks``, and why a figure misses its goal."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Topic:
-    """A benchmark: its module's name, its heading, and the options that make it tiny.
+    """A benchmark: the name of its module, its heading, and its options for a quick trial.
 
-    ``causes`` says by the name of a figure why it falls short; it is shown only while it does.
+    ``causes`` explains, by the name of a figure, why it misses its goal; the page shows an
+    explanation only while the figure does.
     """
 
     name: str
@@ -36,7 +37,7 @@ TOPICS = (
             *("--rows", "200", "--shards", "4", "--shard_rounds", "1"),
         ),
         {
-            "added to the demo with a new PREFECT_HOME": "Prefect makes its database there first; "
+            "overhead of the demo, new PREFECT_HOME": "Prefect creates its database there first; "
             "later runs find it.",
         },
     ),
@@ -53,10 +54,10 @@ TOPICS = (
 )
 
 
-def chosen(names: Sequence[str]) -> list[Topic]:
-    """The topics of these names, all if there are none; ValueError for an unknown name."""
+def select_topics(names: Sequence[str]) -> list[Topic]:
+    """The topics with these names, or all if none is given; ValueError for an unknown name."""
     known = {topic.name: topic for topic in TOPICS}
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise ValueError(f"no benchmark is called {unknown[0]!r}; there are: {', '.join(known)}")
+        raise ValueError(f"there is no benchmark {unknown[0]!r}; expected: {', '.join(known)}")
     return [topic for topic in TOPICS if topic.name in names or not names]

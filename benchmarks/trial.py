@@ -1,4 +1,4 @@
-"""One trial of the training benchmarks: a tiny model, a training, its figures on held-out rows."""
+"""One trial of the training benchmarks: train a tiny model and measure it on held-out rows."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from benchmarks.seed_recipe import Halving, train_as_the_seed
+from benchmarks.original_recipe import Halving, train_original
 from vitrina.catalog.split import split_rows
 from vitrina.config import TrainConfig
 from vitrina.model.model import RuCLIP, load_folder
@@ -25,73 +25,71 @@ from vitrina.training.loop import TrainingRun
 from vitrina.training.towers import TrainingTowers
 from vitrina.training.validation import HeldOut, Validation
 
-Side = np.ndarray
-Figures = dict[str, float]
+Split = np.ndarray
+Metrics = dict[str, float]
 CPU = torch.device("cpu")
-# Weights that start at random need a rate and epochs of their own; the rest is the default recipe.
-# All trainings of a comparison take the same steps, so none stops early.
-FROM_NOTHING: Mapping[str, Any] = {"num_epochs": 20, "batch_size": 64, "lr": 1e-3, "patience": 0}
+# Random weights need another learning rate and more epochs; the rest is the default recipe.
+# All trainings of a comparison take the same number of steps, so none stops early.
+FROM_SCRATCH: Mapping[str, Any] = {"num_epochs": 20, "batch_size": 64, "lr": 1e-3, "patience": 0}
 VISIBLE = ("kind", "colour", "pattern")  # a title names the size and the material too
-# Many test rows: a difference between two trainings drowns in the noise of a small test.
+# Many test rows: a small test set is too noisy to compare two trainings.
 HELD_OUT = {"validation_fraction": 0.1, "test_fraction": 0.4}
 
 
-def sides(table: pd.DataFrame, seed: int) -> Side:
-    """'train', 'validation' or 'test' for each row, by product."""
+def split_of(table: pd.DataFrame, seed: int) -> Split:
+    """'train', 'validation' or 'test' for each row; products are not divided."""
     return split_rows(table, HELD_OUT["validation_fraction"], HELD_OUT["test_fraction"], seed)
 
 
 def base_model(table: pd.DataFrame, folder: Path, seed: int) -> RuCLIP:
-    """The tiny ruCLIP with random weights; its tokenizer knows the whole table's words."""
+    """A tiny ruCLIP with random weights; its tokenizer is trained on the whole table."""
     make_tiny([*table["title"], *table["description"]], folder / f"tiny-{seed}", seed)
     return load_folder(folder / f"tiny-{seed}")
 
 
-def trained(table: pd.DataFrame, side: Side, model: RuCLIP, config: TrainConfig) -> RuCLIP:
-    """The model that a training with our recipe ends with."""
+def trained(table: pd.DataFrame, split: Split, model: RuCLIP, config: TrainConfig) -> RuCLIP:
+    """The model after a training with our recipe."""
     with tempfile.TemporaryDirectory(prefix="vitrina-bench-") as scratch:
         run = TrainingRun(RunFolder(to_path(scratch), "key", {"parameters": config.content()}))
-        fine_tune(table[side == "train"], table[side == "validation"], model, config, run)
+        fine_tune(table[split == "train"], table[split == "validation"], model, config, run)
         found = load_folder(Path(scratch) / "ruclip")
         return RuCLIP(found.clip, model.tokenizer_path, found.config)
 
 
-def recall(model: RuCLIP, rows: pd.DataFrame, right: Sequence[str] = ("title",)) -> Figures:
-    """Retrieval figures of a model; rows equal in all of ``right`` are right for each other."""
+def recall(model: RuCLIP, rows: pd.DataFrame, relevant: Sequence[str] = ("title",)) -> Metrics:
+    """Retrieval metrics; rows with equal values in ``relevant`` are relevant to each other."""
     pairs, config = pairs_from(rows), TrainConfig()
-    groups = rows.groupby(list(right)).ngroup().to_numpy()
+    groups = rows.groupby(list(relevant)).ngroup().to_numpy()
     pixels = pixels_of(pairs, model, config.cache_gb)
     validation = Validation(HeldOut(pairs, groups), pixels, model, World())
     return validation.run(TrainingTowers(model, config, CPU), CPU)
 
 
-def untrained(table: pd.DataFrame, folder: Path, seed: int) -> Figures:
-    """Held-out figures of the random weights."""
-    return recall(base_model(table, folder, seed), table[sides(table, seed) == "test"])
+def untrained(table: pd.DataFrame, folder: Path, seed: int) -> Metrics:
+    """Held-out metrics of the random weights."""
+    return recall(base_model(table, folder, seed), table[split_of(table, seed) == "test"])
 
 
-def ours(table: pd.DataFrame, folder: Path, seed: int, /, **changes: Any) -> Figures:
-    """Held-out figures of our recipe on random weights."""
-    config = TrainConfig(**{**FROM_NOTHING, "seed": seed, **changes})
-    side = sides(table, seed)
-    model = trained(table, side, base_model(table, folder, seed), config)
-    return recall(model, table[side == "test"])
+def ours(table: pd.DataFrame, folder: Path, seed: int, /, **changes: Any) -> Metrics:
+    """Held-out metrics of our recipe from random weights."""
+    config = TrainConfig(**{**FROM_SCRATCH, "seed": seed, **changes})
+    split = split_of(table, seed)
+    model = trained(table, split, base_model(table, folder, seed), config)
+    return recall(model, table[split == "test"])
 
 
-def seeds_recipe(
-    table: pd.DataFrame, folder: Path, seed: int, lr: float, halving: Halving
-) -> Figures:
-    """Held-out figures of the seed's recipe on the same weights, rows, steps and batch."""
-    side, same = sides(table, seed), FROM_NOTHING
-    base, rows = base_model(table, folder, seed), table[side == "train"]
-    model = train_as_the_seed(base, rows, same["num_epochs"], same["batch_size"], lr, halving, seed)
-    return recall(model, table[side == "test"])
+def original(table: pd.DataFrame, folder: Path, seed: int, lr: float, halving: Halving) -> Metrics:
+    """Held-out metrics of the original recipe with the same weights, rows, steps and batch size."""
+    split, same = split_of(table, seed), FROM_SCRATCH
+    base, rows = base_model(table, folder, seed), table[split == "train"]
+    model = train_original(base, rows, same["num_epochs"], same["batch_size"], lr, halving, seed)
+    return recall(model, table[split == "test"])
 
 
-def markdown(found: Mapping[str, list[Figures]], columns: Sequence[str]) -> str:
-    """A table: mean ± standard deviation over the seeds."""
+def markdown(found: Mapping[str, list[Metrics]], columns: Sequence[str]) -> str:
+    """A Markdown table of mean ± standard deviation over the seeds."""
 
-    def cell(results: list[Figures], column: str) -> str:
+    def cell(results: list[Metrics], column: str) -> str:
         values = [one[column] for one in results]
         return f"{mean(values):.3f} ± {stdev(values) if len(values) > 1 else 0:.3f}"
 

@@ -1,4 +1,4 @@
-"""The load of the benchmarks: full-size random weights, titles of real length, images."""
+"""The workload of the benchmarks: full-size random weights, realistic titles, and images."""
 
 import os
 from pathlib import Path
@@ -29,7 +29,7 @@ WORDS = ["женское", "красное", "летнее", "хлопок", "с
 
 
 def full_size(folder: Path, titles: list[str]) -> RuCLIP:
-    """Random weights of ruclip-vit-base-patch32-384, with a tokenizer that knows the titles."""
+    """ruclip-vit-base-patch32-384 with random weights, and a tokenizer trained on the titles."""
     make_tiny([*titles * 3, *TEMPLATES], folder / "tiny")
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -37,19 +37,19 @@ def full_size(folder: Path, titles: list[str]) -> RuCLIP:
     return RuCLIP(clip, load_folder(folder / "tiny").tokenizer_path, dict(ARCHITECTURE))
 
 
-def table(folder: Path, rows: int, different: int | None = None) -> pd.DataFrame:
-    """Titles of 8 to 12 tokens, all different, and JPEGs of 900 × 1,200, all or so many different.
+def table(folder: Path, rows: int, distinct: int | None = None) -> pd.DataFrame:
+    """Distinct titles of 8 to 12 tokens, and JPEGs of 900 × 1,200, by default all distinct.
 
-    Equal images are files of their own name (hard links).
+    Each row has its own file; equal images are hard links.
     """
     rng = np.random.default_rng(0)
     listings = []
     for row in range(rows):
         path = folder / f"{row}.jpg"
-        if different is None or row < different:
+        if distinct is None or row < distinct:
             path.write_bytes(photo(row))
         else:
-            os.link(folder / f"{row % different}.jpg", path)
+            os.link(folder / f"{row % distinct}.jpg", path)
         words = rng.choice(WORDS, rng.integers(5, 8), replace=False)
         title = " ".join([rng.choice(NOUNS), *words, str(row)])
         listings.append({"title": title, "image_path": str(path), "nm": row})

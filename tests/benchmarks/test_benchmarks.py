@@ -1,4 +1,4 @@
-"""The page of the benchmarks, from made-up results: nothing is measured here."""
+"""The page of the benchmarks, rendered from made-up results; nothing is measured."""
 
 import dataclasses
 import io
@@ -27,26 +27,26 @@ from benchmarks.results import (
     read_results,
     write_result,
 )
-from benchmarks.topics import TOPICS, chosen
+from benchmarks.topics import TOPICS, select_topics
 from benchmarks.workload import ARCHITECTURE
 from vitrina.model.model import build
 
-PLAIN_TOPICS = tuple(dataclasses.replace(topic, causes={}) for topic in TOPICS)
+UNEXPLAINED_TOPICS = tuple(dataclasses.replace(topic, causes={}) for topic in TOPICS)
 MACHINE = Machine(cpu="A core", cores=2, memory_gb=8, versions={"torch": "2.13.0"})
-SPEED = Figure(name="ours to plain", values=(5.5, 6.0, 5.2), at_least=5)
-SHORT = Figure(name="ours to pyvips", values=(0.9, 0.8, 1.2), at_least=1)
+SPEED = Figure(name="speed-up over the baseline", values=(5.5, 6.0, 5.2), at_least=5)
+MISSED = Figure(name="speed-up over pyvips", values=(0.9, 0.8, 1.2), at_least=1)
 MEMORY = Figure(name="peak memory", values=(1.2,), at_most=1.3)
 COUNTED = Figure(name="tokens", values=(9.5,), unit="")
 
 
 @pytest.fixture(autouse=True)
 def _no_causes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The causes of real figures are none of made-up ones."""
-    monkeypatch.setattr(page, "TOPICS", PLAIN_TOPICS)
+    """Topics without causes: those of the real figures do not apply to made-up ones."""
+    monkeypatch.setattr(page, "TOPICS", UNEXPLAINED_TOPICS)
 
 
 def result(topic: str, findings: Findings) -> Result:
-    """A result of a topic as if it had been measured."""
+    """A made-up result of a topic."""
     return Result(
         topic=topic,
         command=f"python -m benchmarks.{topic}",
@@ -61,9 +61,11 @@ def result(topic: str, findings: Findings) -> Result:
 RESIZE = result(
     "resize",
     Findings(
-        load="Two images.",
-        figures=(SPEED, SHORT, MEMORY, COUNTED),
-        bars=(Bars(title="Images", unit="images/s", ways={"plain": (40.0,), "ours": (230.0,)}),),
+        workload="Two images.",
+        figures=(SPEED, MISSED, MEMORY, COUNTED),
+        bars=(
+            Bars(title="Images", unit="images/s", variants={"baseline": (40.0,), "ours": (230.0,)}),
+        ),
         lines=(Lines(title="Cost", x="rows", y="µs", lines={"clean": {2000: 20.0, 20000: 21.0}}),),
         rates={
             "images per second": 230.0,
@@ -91,19 +93,21 @@ RATES = {
 
 
 def all_needed() -> dict[str, Result]:
-    """Results from which ten million listings can be reckoned."""
-    others = {name: result(name, Findings(load="", rates=rates)) for name, rates in RATES.items()}
+    """All results that the estimate for ten million listings needs."""
+    others = {
+        name: result(name, Findings(workload="", rates=rates)) for name, rates in RATES.items()
+    }
     return {"resize": RESIZE, **others}
 
 
-def test_a_result_comes_back_as_written(tmp_path: Path) -> None:
-    """A result is the same after its file is read, and found by its topic."""
+def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
+    """A stored result is read unchanged, by its topic."""
     write_result(RESIZE, tmp_path)
     assert read_results(tmp_path) == {"resize": RESIZE}
 
 
-def test_a_file_of_another_shape_is_refused(tmp_path: Path) -> None:
-    """Results of an older shape are not read as if they were of this one."""
+def test_a_file_with_other_fields_is_refused(tmp_path: Path) -> None:
+    """Results of an older version of the format are not misread."""
     content = RESIZE.model_dump_json().replace('"seconds"', '"minutes"', 1)
     (tmp_path / "resize.json").write_text(content, encoding="utf-8")
     with pytest.raises(ValidationError):
@@ -111,18 +115,18 @@ def test_a_file_of_another_shape_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("figure", "met"), [(SPEED, True), (SHORT, False), (MEMORY, True), (COUNTED, None)]
+    ("figure", "met"), [(SPEED, True), (MISSED, False), (MEMORY, True), (COUNTED, None)]
 )
 def test_the_median_decides(figure: Figure, met: bool | None) -> None:
-    """A goal is met by the middle round, whatever the best and the worst are."""
+    """A goal is met if the median of the rounds meets it, whatever the best and the worst are."""
     assert figure.met is met
 
 
-def test_the_page_tells_goal_spread_and_verdict() -> None:
-    """Each figure is a line with its goal, median, spread and verdict; a rate is one of a way."""
+def test_the_page_shows_goal_range_and_verdict() -> None:
+    """A figure has a row with goal, median, range and verdict; a variant has one with its rate."""
     text = markdown({"resize": RESIZE})
-    assert "| ours to plain | ≥ 5 | 5.50 times | 5.20 to 6.00 | met |" in text
-    assert "| ours to pyvips | ≥ 1 | 0.9 times | 0.8 to 1.20 | **short** |" in text
+    assert "| speed-up over the baseline | ≥ 5 | 5.50 times | 5.20 to 6.00 | met |" in text
+    assert "| speed-up over pyvips | ≥ 1 | 0.9 times | 0.8 to 1.20 | **missed** |" in text
     assert "| peak memory | ≤ 1.3 | 1.20 times |  | met |" in text
     assert "| tokens |  | 9.50 |  |  |" in text
     assert "| ours | 230 |  |" in text
@@ -131,28 +135,31 @@ def test_the_page_tells_goal_spread_and_verdict() -> None:
     assert "Not measured yet: Embedding, Training" in text
 
 
-def test_a_short_figure_is_listed_with_its_cause(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cause is shown while the figure is short, never for one that is met."""
-    causes = {SHORT.name: "libvips is quick.", SPEED.name: "Not to be seen."}
-    topics = [dataclasses.replace(TOPICS[0], causes=causes), *PLAIN_TOPICS[1:]]
+def test_a_missed_goal_is_listed_with_its_cause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cause is shown only while the figure misses its goal."""
+    causes = {MISSED.name: "libvips is quick.", SPEED.name: "Not to be seen."}
+    topics = [dataclasses.replace(TOPICS[0], causes=causes), *UNEXPLAINED_TOPICS[1:]]
     assert "goal ≥ 1. The cause is not known yet." in markdown({"resize": RESIZE})
     monkeypatch.setattr(page, "TOPICS", topics)
     text = markdown({"resize": RESIZE})
-    line = "- Resizing images, ours to pyvips: 0.9 times, goal ≥ 1. libvips is quick."
+    line = "- Resizing images, speed-up over pyvips: 0.9 times, goal ≥ 1. libvips is quick."
     assert line in text.splitlines()
     assert "Not to be seen" not in text
 
 
-def test_a_cause_of_no_figure_is_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cause whose figure was renamed is not lost in silence."""
-    topics = [dataclasses.replace(TOPICS[0], causes={"ours to vips": "Quick."}), *PLAIN_TOPICS[1:]]
+def test_a_cause_without_a_figure_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cause whose figure was renamed is not dropped silently."""
+    topics = [
+        dataclasses.replace(TOPICS[0], causes={"speed-up over vips": "Quick."}),
+        *UNEXPLAINED_TOPICS[1:],
+    ]
     monkeypatch.setattr(page, "TOPICS", topics)
-    with pytest.raises(ValueError, match="ours to vips"):
+    with pytest.raises(ValueError, match="speed-up over vips"):
         markdown({"resize": RESIZE})
 
 
-def test_the_page_shows_plots_that_are_there(tmp_path: Path) -> None:
-    """Every image that the page names is written beside it and can be opened."""
+def test_the_page_shows_only_existing_plots(tmp_path: Path) -> None:
+    """Every plot that the page links to is written beside it and can be opened."""
     text = write_page({"resize": RESIZE}, tmp_path).read_text(encoding="utf-8")
     names = [line[2 : line.index("]")] for line in text.splitlines() if line.startswith("![")]
     assert names == ["resize-1.png", "resize-2.png"]
@@ -161,39 +168,39 @@ def test_the_page_shows_plots_that_are_there(tmp_path: Path) -> None:
             assert min(image.size) > 100
 
 
-def test_what_was_measured_elsewhere_says_so() -> None:
-    """Results of two machines are told apart."""
+def test_results_name_their_machine() -> None:
+    """Results of two machines are listed with the machine of each."""
     other = MACHINE.model_copy(update={"cpu": "Another core"})
-    train = result("train", Findings(load="")).model_copy(update={"machine": other})
+    train = result("train", Findings(workload="")).model_copy(update={"machine": other})
     text = markdown({"resize": RESIZE, "train": train})
     assert "Resizing images: A core" in text
     assert "Training: Another core" in text
 
 
-def test_what_could_not_be_measured_says_why() -> None:
-    """A result without figures is its words alone, and no goal is counted for it."""
-    text = markdown({"resize": RESIZE, "gpu": result("gpu", Findings(load="No GPU."))})
+def test_a_result_without_figures_says_why() -> None:
+    """A result without figures is only its text, and counts no goals."""
+    text = markdown({"resize": RESIZE, "gpu": result("gpu", Findings(workload="No GPU."))})
     assert "## On a GPU\n\nNo GPU.\n\n`python" in text
     assert "| On a GPU" not in text
 
 
 def test_a_gpu_is_named_with_its_machine() -> None:
-    """A figure of a GPU is of that one."""
+    """The page names the GPU of a machine."""
     machine = MACHINE.model_copy(update={"gpu": "A big GPU"})
     text = markdown({"resize": RESIZE.model_copy(update={"machine": machine})})
     assert "A big GPU, A core, 2 cores, 8 GB" in text
 
 
 def counted_gflop(work: Callable[[], object]) -> float:
-    """What torch counts in matrix products; the fused attention of a CPU it does not count."""
+    """The GFLOP that torch counts in matrix products; it cannot count a CPU's fused attention."""
     counter = FlopCounterMode(display=False)
     with counter, torch.inference_mode(), sdpa_kernel(SDPBackend.MATH):
         work()
     return counter.get_total_flops() / 1e9
 
 
-def test_the_limits_count_what_the_towers_multiply() -> None:
-    """FLOP of an image and of a text are those of the package's own model."""
+def test_the_limits_count_the_flop_of_the_towers() -> None:
+    """The FLOP of an image and of a text are those that torch counts in ruclip's model."""
     model = build(ARCHITECTURE)
     image = counted_gflop(lambda: model.encode_image(torch.zeros(1, 3, 384, 384)))
     assert image_gflop(ARCHITECTURE, last_layer_whole=True) == pytest.approx(image, rel=1e-3)
@@ -201,8 +208,8 @@ def test_the_limits_count_what_the_towers_multiply() -> None:
     assert text_gflop(ARCHITECTURE, 77, last_layer_whole=True) == pytest.approx(text, rel=1e-3)
 
 
-def test_ten_million_listings_follow_from_the_rates() -> None:
-    """Hours and memory are the measured rates times the rows; the slowest stage is named."""
+def test_ten_million_listings_are_estimated_from_the_rates() -> None:
+    """Hours and memory follow from the measured rates; the bottleneck is named."""
     results = all_needed()
     rates = {name: one.findings.rates for name, one in results.items()}
     hours = scale.hours(rates)
@@ -210,25 +217,25 @@ def test_ten_million_listings_follow_from_the_rates() -> None:
     assert hours["embed, one template"] == pytest.approx(10_000_000 * (1 / 5 + 1 / 300) / 3600)
     assert scale.memory(rates) == {"clean": pytest.approx(2e8 + 9_800_000 * 100)}
     text = markdown(results)
-    assert "The narrowest place is train, one epoch" in text
-    assert "Memory is not: the most, 1.18 GB, would be held by clean." in text
+    assert "The bottleneck is train, one epoch" in text
+    assert "Memory is no bottleneck: clean needs the most, 1.18 GB." in text
 
 
-def test_ten_million_listings_wait_for_their_rates() -> None:
-    """Without a result nothing is reckoned, and it is said what is missing."""
-    assert "not there yet: embed, train, memory." in scale.ten_million({"resize": RESIZE})
+def test_ten_million_listings_need_all_rates() -> None:
+    """Without a result nothing is estimated, and the page says what is missing."""
+    assert "not measured yet: embed, train, memory." in scale.ten_million({"resize": RESIZE})
 
 
-def test_benchmarks_are_chosen_by_name() -> None:
-    """Some by name, in their own order; all without a name; an unknown name is refused."""
-    assert [topic.name for topic in chosen(["train", "resize"])] == ["resize", "train"]
-    assert chosen([]) == list(TOPICS)
+def test_benchmarks_are_selected_by_name() -> None:
+    """Names select benchmarks in the order of the page; no name selects all; unknown ones raise."""
+    assert [topic.name for topic in select_topics(["train", "resize"])] == ["resize", "train"]
+    assert select_topics([]) == list(TOPICS)
     with pytest.raises(ValueError, match="'sizing'"):
-        chosen(["sizing"])
+        select_topics(["sizing"])
 
 
 def test_this_machine_is_described() -> None:
-    """Cores, memory and versions are those of the machine that runs."""
+    """The description has cores, memory and versions."""
     machine = this_machine()
     assert machine.cores >= 1
     assert machine.memory_gb >= 1

@@ -1,4 +1,4 @@
-"""The training loop that the seed document describes, in a few plain lines: the thing to beat."""
+"""The training loop of the original script, in a few straightforward lines: the baseline."""
 
 import copy
 from typing import Literal, cast
@@ -14,7 +14,7 @@ from vitrina.model.model import RuCLIP
 Halving = Literal["batch", "epoch"]
 
 
-def train_as_the_seed(
+def train_original(
     model: RuCLIP,
     table: pd.DataFrame,
     epochs: int,
@@ -23,11 +23,11 @@ def train_as_the_seed(
     halving: Halving,
     seed: int,
 ) -> RuCLIP:
-    """All layers for some epochs; the last one's weights, whatever they are worth.
+    """Train all layers for ``epochs`` epochs and return the weights of the last one.
 
-    StepLR(1, 0.5) halves the learning rate after every batch, as the seed's loop steps it, or after
-    every epoch, as it may have been meant. Every other row is a negative, texts are padded to 77
-    tokens, images read in the main process.
+    StepLR(1, 0.5) halves the learning rate after every batch, as in the original script, or after
+    every epoch, as may have been intended. Every other row is a negative, texts are padded to 77
+    tokens, and images are read in the main process.
     """
     clip, processor = copy.deepcopy(model.clip).train(), model.processor()
     optimizer = torch.optim.AdamW(clip.parameters(), lr=lr)
@@ -35,7 +35,7 @@ def train_as_the_seed(
     rows = list(zip(table["title"], table["image_path"], strict=True))
     order = torch.Generator().manual_seed(seed)
     batches: DataLoader[tuple[str, str]] = DataLoader(
-        cast(Dataset[tuple[str, str]], rows),  # a list is one, as far as a DataLoader goes
+        cast(Dataset[tuple[str, str]], rows),  # a DataLoader takes a list too
         batch_size,
         shuffle=True,
         generator=order,

@@ -2,16 +2,17 @@
 
     python deployments/apply.py
 
-What stands there already is brought up to date, so a second run changes nothing; a schedule that
-was switched on stays on. What can be set is in settings.py.
+What exists already is brought up to date, so a second run changes nothing. A schedule that was
+switched on stays on, and one that was added in the UI is kept. settings.py lists what can be set.
 """
 
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,51 +21,57 @@ import yaml
 from crash_watch import apply_crash_watch
 from pools import apply_pools
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from prefect.client.schemas.objects import DeploymentSchedule
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.flows import load_flow_from_entrypoint
 from prefect.settings import PREFECT_API_URL
+from schedules import merge_schedules, read_schedules
 from settings import PREFIX, ROOT, Settings, pipeline_parameters, read_settings
 
+from tasks.orchestration.local_server import bypass_proxies
 from vitrina.config import PipelineConfig
 from vitrina.errors import UserError
 
-PIPELINE = ("flows/pipeline.py:pipeline", "pipeline/cpu")
+PIPELINE = "flows/pipeline.py:pipeline"
 ROLL_BACK = "flows/roll_back.py:roll_back"
 
 
-def schedules_switched_on(client: SyncPrefectClient) -> set[str]:
-    """The slugs of the pipeline's schedules that somebody has switched on."""
-    try:
-        deployment = client.read_deployment_by_name(PIPELINE[1])
-    except ObjectNotFound:
-        return set()
-    return {schedule.slug for schedule in deployment.schedules if schedule.active and schedule.slug}
+LEASE_STORAGE = "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"
 
 
-def filled_in(description: str, parameters: dict[str, Any], switched_on: set[str]) -> str:
-    """prefect.yaml with the pipeline's parameters, and its schedules on where they were on.
+def deployment_name(described: dict[str, Any]) -> str:
+    """``flow/deployment`` of an entry of prefect.yaml."""
+    flow = described["entrypoint"].rsplit(":", 1)[1].replace("_", "-")
+    return f"{flow}/{described['name']}"
 
-    A roll-back is in the pipeline's output unless another is given.
+
+def filled_in(
+    description: str,
+    parameters: dict[str, Any],
+    existing: Callable[[str], list[DeploymentSchedule]],
+) -> str:
+    """prefect.yaml with the pipeline's parameters, and with the schedules that exist already.
+
+    A roll-back works in the pipeline's output unless another one is given.
     """
     content = yaml.safe_load(description)
     by_entrypoint = {one["entrypoint"]: one for one in content["deployments"]}
-    pipeline = by_entrypoint[PIPELINE[0]]
-    pipeline["parameters"] = {"config": parameters}
+    by_entrypoint[PIPELINE]["parameters"] = {"config": parameters}
     output = PipelineConfig.model_validate(parameters).output
     by_entrypoint[ROLL_BACK]["parameters"] = {"config": {"output": output}}
-    for schedule in pipeline["schedules"]:
-        schedule["active"] = schedule["active"] or schedule["slug"] in switched_on
+    for one in content["deployments"]:
+        one["schedules"] = merge_schedules(one.get("schedules", []), existing(deployment_name(one)))
     return yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
 
 
 def check_flows(description: str) -> None:
-    """Import every flow: for a broken one Prefect would deploy an empty form, without a word."""
+    """Import every flow: for a broken one Prefect would silently deploy an empty form."""
     for deployment in yaml.safe_load(description)["deployments"]:
         load_flow_from_entrypoint(f"{ROOT}/{deployment['entrypoint']}", use_placeholder_flow=False)
 
 
 def deploy(description: str, home: str) -> None:
-    """Let Prefect apply a prefect.yaml; shows its output and exits with its code if it refuses."""
+    """Have Prefect apply a prefect.yaml; if it fails, show its output and exit with its code."""
     with tempfile.TemporaryDirectory(prefix="vitrina-") as scratch:
         file = Path(scratch) / "prefect.yaml"
         file.write_text(description, encoding="utf-8")
@@ -84,7 +91,7 @@ def deploy(description: str, home: str) -> None:
 
 
 def apply(settings: Settings) -> None:
-    """Bring the server to what this folder describes."""
+    """Make the server match what this folder describes."""
     if not PREFECT_API_URL.value():
         raise UserError(
             "PREFECT_API_URL is not set. Start a server with `prefect server start` and "
@@ -96,18 +103,23 @@ def apply(settings: Settings) -> None:
     with reachable(), get_client(sync_client=True) as client:
         apply_pools(client, settings)
         apply_crash_watch(client, settings.crash_seconds)
-        switched_on = schedules_switched_on(client)
-        deploy(filled_in(description, parameters, switched_on), settings.workers_home)
+        schedules = partial(read_schedules, client)
+        deploy(filled_in(description, parameters, schedules), settings.workers_home)
         print(summary(client))
+        if warning := lease_warning(client):
+            print(warning, file=sys.stderr)
 
 
 @contextmanager
 def reachable() -> Iterator[None]:
-    """Tell what to do when the server does not answer or does not let us in."""
+    """Say what to do if the server does not answer or asks for credentials."""
     try:
         yield
     except httpx.TransportError as error:
-        raise UserError(f"No Prefect server answers at {PREFECT_API_URL.value()}.") from error
+        raise UserError(
+            f"No Prefect server answers at {PREFECT_API_URL.value()}. Start it with "
+            "`prefect server start`, or correct PREFECT_API_URL."
+        ) from error
     except PrefectHTTPStatusError as error:
         if error.response.status_code != httpx.codes.UNAUTHORIZED:
             raise
@@ -117,8 +129,24 @@ def reachable() -> Iterator[None]:
         ) from error
 
 
+def lease_warning(client: SyncPrefectClient) -> str | None:
+    """A warning if a restart of the server would end every run; None if it would not."""
+    try:
+        settings = client.request("GET", "/admin/settings").json()
+    except PrefectHTTPStatusError:  # Prefect Cloud has no such route, and no such problem
+        return None
+    storage = settings.get("server", {}).get("concurrency", {}).get("lease_storage", "")
+    if not storage.endswith(".memory"):
+        return None
+    return (
+        "warning: a restart of this Prefect server ends the runs in progress, because it keeps "
+        f"their leases in memory. Start it with {LEASE_STORAGE}="
+        "prefect.server.concurrency.lease_storage.filesystem"
+    )
+
+
 def summary(client: SyncPrefectClient) -> str:
-    """What stands on the server now, a line each."""
+    """The server's work pools and deployments, a line each."""
     pools = [
         f"work pool {pool.name} ({pool.type}), "
         + (f"{pool.concurrency_limit} at a time" if pool.concurrency_limit else "no limit")
@@ -128,7 +156,7 @@ def summary(client: SyncPrefectClient) -> str:
     deployments = [
         f"deployment {flows[deployment.flow_id]}/{deployment.name} on {deployment.work_pool_name}"
         + "".join(
-            f", {schedule.slug} {'on' if schedule.active else 'off'}"
+            f", {schedule.slug or 'schedule'} {'on' if schedule.active else 'off'}"
             for schedule in deployment.schedules
         )
         for deployment in client.read_deployments()
@@ -137,6 +165,7 @@ def summary(client: SyncPrefectClient) -> str:
 
 
 if __name__ == "__main__":
+    bypass_proxies()
     try:
         apply(read_settings(os.environ))
     except UserError as error:

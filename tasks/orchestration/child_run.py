@@ -5,15 +5,17 @@ The child returns no value: it publishes its artifact in the store, where the ca
 
 import logging
 import time
-from uuid import UUID
+from typing import NoReturn
+from uuid import UUID, uuid4
 
+import httpx
 from prefect import runtime
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import TERMINAL_STATES, FlowRun, State, StateType
 from prefect.deployments import run_deployment
-from prefect.exceptions import CancelledRun, CrashedRun, FailedRun, ObjectNotFound
-from prefect.settings import get_current_settings
-from prefect.states import Cancelling, Pending
+from prefect.exceptions import Abort, CancelledRun, CrashedRun, FailedRun, ObjectNotFound
+from prefect.settings import PREFECT_API_URL, get_current_settings
+from prefect.states import Cancelled, Cancelling, Pending
 
 from vitrina.config import Parameters
 from vitrina.errors import UserError
@@ -23,16 +25,28 @@ logger = logging.getLogger(__name__)
 # A child crashes when it loses its worker or runs out of memory, which a new one may not.
 MAX_ATTEMPTS = 3
 ENDED_OR_ENDING = TERMINAL_STATES | {StateType.CANCELLING}
+OUTAGE_SECONDS = 900.0  # a server that is restarted or moved is back by then
+MAX_PAUSE_SECONDS = 15.0
+SIGNAL_SECONDS = 60.0  # within which a worker stops a cancelled run; it looks every 10 s at least
+
+
+class LostContactError(RuntimeError):
+    """The server has not answered for so long that the child is given up, but not cancelled.
+
+    It is not transient: a retry would start a second child beside the first.
+    """
 
 
 def run_in_deployment(deployment: str, config: Parameters, *, poll_seconds: float = 2) -> None:
     """Run ``deployment`` with ``config`` as its ``config`` parameter and wait until it completes.
 
     A crashed child is replaced by a new one, which resumes from the store. If this run is cancelled
-    or otherwise ends while waiting, the child is cancelled.
+    or otherwise ends while waiting, the child is cancelled. While the server does not answer, the
+    child is left alone.
 
     Raises UserError if there is no such deployment, CancelledRun if the child was cancelled,
-    FailedRun if it failed, CrashedRun if it crashed three times.
+    FailedRun if it failed, CrashedRun if it crashed three times, LostContactError if the server
+    has not answered for 15 minutes.
     """
     for attempt in range(1, MAX_ATTEMPTS + 1):
         child = _start(deployment, config)
@@ -63,7 +77,11 @@ def _error_type(state: State) -> type[Exception]:
 def _start(deployment: str, config: Parameters) -> FlowRun:
     try:
         child = run_deployment(
-            deployment, parameters={"config": config.model_dump(mode="json")}, timeout=0
+            deployment,
+            parameters={"config": config.model_dump(mode="json")},
+            timeout=0,
+            # A request that is sent again, because its answer was lost, starts no second child.
+            idempotency_key=str(uuid4()),
         )
     except ObjectNotFound as error:
         raise UserError(
@@ -76,7 +94,7 @@ def _start(deployment: str, config: Parameters) -> FlowRun:
 
 def _final_state(child: FlowRun, deployment: str, poll_seconds: float) -> State:
     """Wait for the child's final state and log each state until then."""
-    own = runtime.flow_run.id
+    own = UUID(runtime.flow_run.id) if runtime.flow_run.id else None
     with get_client(sync_client=True) as client:
         try:
             seen: str | None = None
@@ -85,29 +103,72 @@ def _final_state(child: FlowRun, deployment: str, poll_seconds: float) -> State:
                 if state.is_final():
                     return state
                 if state.name != seen:
-                    _log_state(client, deployment, child, state)
+                    _log_state(deployment, child, state)
                 seen = state.name
-                # The signal that cancels a run reaches its main thread; this may be another one.
-                if own and _state(client, UUID(own)).type in ENDED_OR_ENDING:
-                    raise CancelledRun(f"{deployment} (run {child.name}): its parent has ended.")
+                if own and _state(client, own).type in ENDED_OR_ENDING:
+                    _cancel(client, child)
+                    _end_run(client, own)
                 time.sleep(poll_seconds)
-        except BaseException:
-            client.set_flow_run_state(child.id, Cancelling(message="The parent run has ended."))
+        except ObjectNotFound as error:
+            raise CancelledRun(f"{deployment} (run {child.name}) has been deleted.") from error
+        except BaseException as error:
+            # This run is cancelled or interrupted. If it only cannot follow its child, it leaves
+            # the child alone.
+            if not isinstance(error, Exception):
+                _cancel(client, child)
             raise
 
 
+def _cancel(client: SyncPrefectClient, child: FlowRun) -> None:
+    try:
+        client.set_flow_run_state(child.id, Cancelling(message="The parent run has ended."))
+    except Exception as error:  # noqa: BLE001 - this run must end all the same
+        logger.warning("Cancel run %s in the Prefect UI: the server said %s", child.name, error)
+
+
+def _end_run(client: SyncPrefectClient, own: UUID) -> NoReturn:
+    """End this run, which the server counts as cancelled or ended, without changing its state.
+
+    A worker ends a cancelled run by a signal, which is raised here. Where none does, because it has
+    died or the run was started without one, the run reports its own end.
+    """
+    end = time.monotonic() + SIGNAL_SECONDS
+    while (state := _state(client, own)).type is StateType.CANCELLING:
+        if time.monotonic() > end:
+            client.set_flow_run_state(own, Cancelled(message="Flow run was cancelled."), force=True)
+        time.sleep(1)
+    ended = Abort(f"This run is {state.name} on the server.")
+    ended.state = state  # type: ignore[attr-defined] # the flow engine reports this one
+    raise ended
+
+
 def _state(client: SyncPrefectClient, run: UUID) -> State:
-    return client.read_flow_run(run).state or Pending()
+    """A run's state; while the server does not answer, ask again for up to OUTAGE_SECONDS."""
+    started, pause = time.monotonic(), 1.0
+    while True:
+        try:
+            return client.read_flow_run(run).state or Pending()
+        except (httpx.TransportError, httpx.HTTPStatusError) as error:
+            if isinstance(error, httpx.HTTPStatusError) and not error.response.is_server_error:
+                raise
+            if time.monotonic() - started > OUTAGE_SECONDS:
+                raise LostContactError(
+                    f"The Prefect server at {PREFECT_API_URL.value()} has not answered for "
+                    f"{OUTAGE_SECONDS / 60:.0f} minutes ({error}). The child run {run} may still "
+                    "be running; start this run again when the server is back."
+                ) from error
+            logger.warning("The Prefect server does not answer (%s); trying again.", error)
+        time.sleep(pause)
+        pause = min(2 * pause, MAX_PAUSE_SECONDS)
 
 
-def _log_state(client: SyncPrefectClient, deployment: str, child: FlowRun, state: State) -> None:
+def _log_state(deployment: str, child: FlowRun, state: State) -> None:
     if state.name == "Late":
-        pool = client.read_flow_run(child.id).work_pool_name
         logger.warning(
             "%s (run %s) is waiting for a worker: prefect worker start --pool %s",
             deployment,
             child.name,
-            pool,
+            child.work_pool_name,
         )
     else:
         logger.info("%s (run %s): %s", deployment, child.name, state.name)

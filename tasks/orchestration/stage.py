@@ -12,7 +12,8 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 from prefect import Task, task
 from prefect.client.schemas.objects import State, TaskRun
-from prefect.states import Completed
+from prefect.exceptions import Abort, CancelledRun, TerminationSignal
+from prefect.states import Cancelled, Completed
 from prefect.tasks import exponential_backoff
 
 from tasks.orchestration.retries import is_transient
@@ -59,7 +60,12 @@ class StageTask(Generic[P, Result]):
     def _body(self) -> Callable[P, Any]:
         @wraps(self.fn)
         def body(*args: P.args, **kwargs: P.kwargs) -> Result | State[Result]:
-            outcome = self.fn(*args, **kwargs)
+            try:
+                outcome = self.fn(*args, **kwargs)
+            except (TerminationSignal, CancelledRun, Abort) as error:
+                # Prefect would call the first Crashed and the second Failed.
+                reason = str(error) if isinstance(error, CancelledRun) else "The run was cancelled."
+                return Cancelled(message=reason, data=error)
             if outcome.found_in:  # Prefect takes a returned state as the final one
                 return Completed(name="Cached", message=outcome.found_in, data=outcome.result)
             return outcome.result

@@ -129,9 +129,12 @@ class Worker:
 
 
 @contextmanager
-def running_server(home: Path, **variables: str) -> Iterator[Server]:
-    """A Prefect server on a free port with its own home folder; SQLite unless told otherwise."""
-    port = free_port()
+def running_server(home: Path, port: int | None = None, **variables: str) -> Iterator[Server]:
+    """A Prefect server with its own home folder, on a free port and SQLite unless others are named.
+
+    Its leases are on the disk, as deployments/README.md has it.
+    """
+    port = port or free_port()
     url = f"http://127.0.0.1:{port}"
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     connected = {
@@ -141,6 +144,9 @@ def running_server(home: Path, **variables: str) -> Iterator[Server]:
         "PREFECT_HOME": str(home),
         "PREFECT_API_URL": f"{url}/api",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
+            "prefect.server.concurrency.lease_storage.filesystem"
+        ),
         "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5",
         "PREFECT_WORKER_QUERY_SECONDS": "1",
         "WANDB_MODE": "disabled",

@@ -10,12 +10,20 @@ import time
 from pathlib import Path
 from typing import Literal
 
-from prefect import flow, task
+from prefect import flow
+from prefect.concurrency import _leases
 
+import flows  # noqa: F401 - as every flow does; it lets a deployed run outlive its worker
 from tasks.orchestration.child_run import run_in_deployment
+from tasks.orchestration.stage import StageTask
 from vitrina.config import Parameters
+from vitrina.store.stage import StageOutcome
 
 logger = logging.getLogger(__name__)
+
+# A run renews the lease of its deployment's limit every 6 s instead of every 225 s, which Prefect
+# has no setting for: a test can then wait until a lease that a server has lost is missed.
+_leases._RENEWAL_FRACTION = 0.02
 
 
 class Wish(Parameters):
@@ -23,6 +31,7 @@ class Wish(Parameters):
 
     end: Literal["complete", "fail", "crash", "crash once", "wait"]
     folder: str
+    child: str = "child/gpu"
 
     def leave(self, name: str) -> None:
         """Leave a file behind for the test to find."""
@@ -31,7 +40,7 @@ class Wish(Parameters):
 
 @flow(name="child")
 def child(config: Wish) -> None:
-    """Ends as it is told; waits like a training that checkpoints when it is told to stop."""
+    """Ends as it is told; waits like a training that logs, and checkpoints when it is stopped."""
     first = not (Path(config.folder) / "begun").exists()
     config.leave("begun")
     logger.info("a stage says that it has begun")
@@ -42,6 +51,7 @@ def child(config: Wish) -> None:
     if config.end == "wait":
         try:
             while not (Path(config.folder) / "go on").exists():
+                logger.info("a step")
                 time.sleep(0.1)
         except BaseException:
             config.leave("checkpoint")
@@ -49,14 +59,15 @@ def child(config: Wish) -> None:
     config.leave("done")
 
 
-@task
-def stage(config: Wish) -> None:
+@StageTask
+def stage(config: Wish) -> StageOutcome[Wish]:
     """A stage that runs on the gpu pool."""
-    run_in_deployment("child/gpu", config, poll_seconds=0.5)
+    run_in_deployment(config.child, config, poll_seconds=0.5)
+    return StageOutcome(config)
 
 
 @flow(name="parent")
 def parent(config: Wish) -> None:
-    """Runs a stage as the pipeline does: as a task, in a thread."""
-    stage.submit(config).result()
+    """Runs a stage as the pipeline does."""
+    stage(config)
     config.leave("parent done")

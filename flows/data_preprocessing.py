@@ -15,10 +15,10 @@ from vitrina.catalog.processed_writer import TABLE
 from vitrina.config import CleanConfig, DataPreprocessingConfig, ResizeConfig, RunOptions
 from vitrina.errors import UserError
 from vitrina.images.resize_catalog import ImageFolders
+from vitrina.images.resize_index import INDEX_FOLDER
 from vitrina.reporting.sections import rows_section, show_sections
 from vitrina.results import ResizeResult
-from vitrina.store.artifacts import Store
-from vitrina.store.files import check_writable
+from vitrina.store.artifacts import MANIFEST, Store, check_output
 from vitrina.store.paths import check_folder, to_path
 
 
@@ -34,7 +34,7 @@ def data_preprocessing(config: DataPreprocessingConfig) -> ResizeResult:
 
 
 def check(config: DataPreprocessingConfig) -> None:
-    """Refuse what cannot work, before anything is written."""
+    """Validate the input before anything is written."""
     check_executor(config.executor)
     check_catalog(to_path(config.file_path), config.part(CleanConfig))
     check_folder(to_path(config.base_image_path))
@@ -43,8 +43,8 @@ def check(config: DataPreprocessingConfig) -> None:
             f"{config.file_path} is the catalogue, and the processed table would be written over "
             "it. Name another --processed_data_path."
         )
-    check_writable(to_path(config.processed_data_path))
-    check_writable(to_path(config.processed_images_path))
+    check_output(to_path(config.processed_data_path), MANIFEST)
+    check_output(to_path(config.processed_images_path), INDEX_FOLDER)
 
 
 if __name__ == "__main__":

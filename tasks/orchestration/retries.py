@@ -1,9 +1,10 @@
 """Which errors are transient: those of network, store and lost workers, not of wrong input."""
 
 import httpx
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ProfileNotFound
+from botocore.exceptions import BotoCoreError, ClientError
 
 from vitrina.errors import UserError
+from vitrina.store.failures import is_full, is_misuse_of_s3
 
 PERMANENT = (
     UserError,
@@ -11,8 +12,6 @@ PERMANENT = (
     PermissionError,
     NotADirectoryError,
     IsADirectoryError,
-    NoCredentialsError,
-    ProfileNotFound,
 )
 TRANSIENT = (
     ConnectionError,
@@ -24,7 +23,7 @@ TRANSIENT = (
 
 def is_transient(error: BaseException) -> bool:
     """Whether a retry of the same work may succeed."""
-    if isinstance(error, PERMANENT):
+    if isinstance(error, PERMANENT) or is_full(error) or is_misuse_of_s3(error):
         return False
     if isinstance(error, ClientError):
         status: int = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)

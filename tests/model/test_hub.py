@@ -1,7 +1,10 @@
 """Downloads of published models, from a real HTTP server that redirects, fails and resumes."""
 
+import errno
+import fcntl
 import hashlib
 import multiprocessing
+import resource
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,6 +19,7 @@ from vitrina.errors import UserError
 from vitrina.model.folder import FILES
 from vitrina.model.hub import Hub, download
 from vitrina.model.model import load_folder
+from vitrina.store.failures import DiskFullError
 
 NAME = "ruclip-vit-base-patch32-384"
 WEIGHTS = "pytorch_model.bin"
@@ -128,6 +132,34 @@ def test_a_model_arrives_whole_and_opens(hub: Hub, files: dict[str, bytes], tmp_
     assert folder == tmp_path / NAME
     assert contents(folder) == files
     assert load_folder(folder).context_length == 77
+
+
+def test_a_disk_without_locks_is_no_obstacle(
+    hub: Hub, files: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lustre and some NFS have no flock: the model arrives all the same, without remains."""
+
+    def refuse(*_arguments: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    assert contents(download(NAME, tmp_path, hub)) == files
+    assert {path.name for path in (tmp_path / NAME).iterdir()} == {*files, ".lock"}
+
+
+def test_a_full_disk_is_told_and_the_download_resumes(
+    hub: Hub, files: dict[str, bytes], tmp_path: Path
+) -> None:
+    """The file that has no room is named, and no half of it is taken for the whole."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
+    try:
+        with pytest.raises(DiskFullError, match=f"{WEIGHTS} cannot be written"):
+            download(NAME, tmp_path, hub)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not (tmp_path / NAME / WEIGHTS).exists()
+    assert contents(download(NAME, tmp_path, hub)) == files
 
 
 def test_a_model_in_the_cache_needs_no_network(hub: Hub, site: Site, tmp_path: Path) -> None:

@@ -138,3 +138,15 @@ def test_a_wrong_name_is_refused_before_anything_is_downloaded(folder: Path) -> 
         check_model(source)
     with pytest.raises(UserError, match="There is no model 'ruclip'"):
         check_model("ruclip")
+
+
+def test_a_download_without_a_place_is_refused_before_it_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cache cannot be written: the model that is not at hand is named."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("VITRINA_CACHE", str(tmp_path / "file" / "cache"))
+    name = "ruclip-vit-base-patch16-224"
+    with pytest.raises(UserError, match=f"cannot be written.*the download of {name}"):
+        check_model(name)
+    check_model("tiny")

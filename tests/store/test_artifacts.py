@@ -1,6 +1,8 @@
 """Artifacts are complete or do not exist, and the store knows its layout; local and on S3."""
 
+import errno
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -49,6 +51,37 @@ def test_latest_follows_the_last_published(place: UPath) -> None:
     assert latest.path.name == "k2"
     remove([latest.path / "table"])
     assert store.latest("clean") is None
+
+
+def test_latest_needs_no_symbolic_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are none (exFAT, Google Drive), a small file holds the key, as on S3."""
+
+    def refuse(*_arguments: object, **_named: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "symlink", refuse)
+    store = Store(root=str(tmp_path))
+    for key in ("k1", "k2"):
+        artifact = store.artifact("clean", key)
+        write_bytes(artifact.path / "table", key.encode())
+        artifact.publish("clean", key, ["table"], parameters={}, result={})
+        store.point_latest("clean", key)
+    latest = store.latest("clean")
+    assert latest is not None
+    assert latest.path.name == "k2"
+    assert {path.name for path in (tmp_path / "clean").iterdir()} == {"k1", "k2", "latest"}
+    monkeypatch.undo()
+    store.point_latest("clean", "k1")  # the store has moved to a disk with links
+    assert (tmp_path / "clean" / "latest").readlink() == Path("k1")
+
+
+def test_latest_is_written_only_when_it_changes(place: UPath) -> None:
+    """A run in which everything is stored writes nothing."""
+    store = Store(root=str(place))
+    store.point_latest("clean", "k1")
+    before = dict(listing(place)) or (Path(place.path) / "clean" / "latest").lstat()
+    store.point_latest("clean", "k1")
+    assert (dict(listing(place)) or (Path(place.path) / "clean" / "latest").lstat()) == before
 
 
 def test_a_copy_that_followed_links_is_usable(tmp_path: Path) -> None:

@@ -1,17 +1,26 @@
 """The same behaviour in a local folder and on S3."""
 
+import errno
 import os
+import resource
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import torch
 from upath import UPath
 
 from vitrina.errors import UserError
+from vitrina.store.failures import DiskFullError
 from vitrina.store.files import (
     atomic_write,
     check_writable,
@@ -197,6 +206,95 @@ def test_a_file_is_created_only_once(place: UPath) -> None:
     assert not create_bytes(place / "1.json", b"second")
     assert read_bytes(place / "1.json") == b"first"
     assert list(dict(listing(place))) == ["1.json"]
+
+
+@pytest.fixture
+def no_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk without links, such as exFAT or Google Drive."""
+
+    def refuse(*_arguments: object, **_named: object) -> None:
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(os, "symlink", refuse)
+
+
+@pytest.mark.usefixtures("no_links")
+def test_a_file_is_created_only_once_without_hard_links(tmp_path: Path) -> None:
+    """Of many writers at once exactly one succeeds, and nothing else is left in the folder."""
+    path = to_path(tmp_path / "1.json")
+    contents = [f"writer {number}".encode() for number in range(16)]
+    with ThreadPoolExecutor(len(contents)) as pool:
+        written = list(pool.map(lambda content: create_bytes(path, content), contents))
+    assert sum(written) == 1
+    assert read_bytes(path) == contents[written.index(True)]
+    assert list(dict(listing(to_path(tmp_path)))) == ["1.json"]
+
+
+@pytest.mark.usefixtures("no_links")
+def test_a_writer_killed_while_it_creates_does_not_block_others(tmp_path: Path) -> None:
+    """Its claim counts for half a minute."""
+    claim = tmp_path / ".1.json.claim"
+    claim.touch()
+    os.utime(claim, (time.time() - 31, time.time() - 31))
+    assert create_bytes(to_path(tmp_path / "1.json"), b"next")
+    assert list(dict(listing(to_path(tmp_path)))) == ["1.json"]
+
+
+def write_with_pyarrow(file: Path) -> None:
+    """40 kB of Parquet."""
+    pq.write_table(pa.table({"x": np.random.default_rng(0).random(5_000)}), file)
+
+
+def write_with_torch(file: Path) -> None:
+    """40 kB of weights."""
+    with file.open("wb") as opened:
+        torch.save(torch.rand(10_000), opened)
+
+
+def write_plain(file: Path) -> None:
+    """40 kB of bytes."""
+    file.write_bytes(bytes(40_000))
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """No file may be larger than 10 kB, as on a disk that is full but for that."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.usefixtures("small_files")
+@pytest.mark.parametrize("write", [write_plain, write_with_pyarrow, write_with_torch])
+def test_a_full_disk_is_told(write: Callable[[Path], None], tmp_path: Path) -> None:
+    """By the file, the room that it needs and what to do; the old file stays, and nothing else."""
+    path = to_path(tmp_path / "file")
+    write_bytes(path, b"old")
+    with (
+        pytest.raises(DiskFullError, match=r"/file cannot be written.* needs 0\.5 MB.*again"),
+        atomic_write(path, 500_000) as temp_file,
+    ):
+        write(temp_file)
+    assert read_bytes(path) == b"old"
+    assert list(dict(listing(to_path(tmp_path)))) == ["file"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_the_disk_and_its_free_room_are_named(number: int, tmp_path: Path) -> None:
+    """A full disk and a quota are told apart from a limit of a file's size."""
+    with (
+        pytest.raises(DiskFullError, match=f"the disk of {tmp_path} is full.* MB are free"),
+        atomic_write(to_path(tmp_path / "file"), 1) as temp_file,
+    ):
+        raise OSError(number, os.strerror(number), str(temp_file))
+
+
+def test_an_error_that_is_not_of_the_disk_stays_what_it_is(tmp_path: Path) -> None:
+    """Also a missing file that the writer wanted to read."""
+    with pytest.raises(FileNotFoundError, match="other"), atomic_write(to_path(tmp_path / "file")):
+        (tmp_path / "other").read_bytes()
 
 
 def test_sizes_are_those_of_the_files_that_exist(place: UPath) -> None:

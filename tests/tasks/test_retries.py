@@ -4,7 +4,14 @@ import errno
 
 import httpx
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+from botocore.exceptions import (
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ParamValidationError,
+    PartialCredentialsError,
+    ReadTimeoutError,
+)
 
 from tasks.orchestration.retries import is_transient
 from vitrina.errors import UserError
@@ -22,12 +29,19 @@ def wrapped(error: Exception) -> OSError:
     return outer
 
 
+def because_of(error: Exception, cause: Exception) -> Exception:
+    """An error that was raised because of another one."""
+    error.__cause__ = cause
+    return error
+
+
 @pytest.mark.parametrize(
     "error",
     [
         ConnectionResetError(),
         TimeoutError(),
         httpx.ReadError("cut"),
+        ReadTimeoutError(endpoint_url="http://store"),
         EndpointConnectionError(endpoint_url="http://store"),
         answer(503),
         answer(429),
@@ -48,6 +62,10 @@ def test_a_transient_error_is_retried(error: Exception) -> None:
         PermissionError(errno.EACCES, "denied"),
         OSError(errno.ENOSPC, "disk full"),
         NoCredentialsError(),
+        PartialCredentialsError(provider="env", cred_var="AWS_SECRET_ACCESS_KEY"),
+        ParamValidationError(report="Invalid bucket name"),
+        because_of(RuntimeError("torch: unexpected pos"), OSError(errno.ENOSPC, "disk full")),
+        because_of(ConnectionError("lost"), OSError(errno.EDQUOT, "quota")),
         answer(403),
         KeyError("bug"),
     ],

@@ -7,6 +7,7 @@ import fcntl
 import logging
 import os
 import time
+import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, NoReturn
@@ -68,20 +69,30 @@ def download(name: str, cache: Path, hub: Hub) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / ".lock").open("w")
     with lock, _client(hub) as client:
-        _wait_for(lock, name)
+        # Without locks, each process downloads into files of its own.
+        part = ".part" if _locked(lock, name) else f".{uuid.uuid4().hex[:8]}.part"
         for file in FILES:
-            if not (folder / file).is_file():
-                _fetch(client, hub, hub.url(name, file), folder / file)
+            target = folder / file
+            if not target.is_file():
+                with as_user_error(UPath(target)):
+                    _fetch(client, hub, hub.url(name, file), target, target.with_name(file + part))
     return folder
 
 
-def _wait_for(lock: IO[str], name: str) -> None:
-    """Take the lock, which closing the file releases; so does the end of the process."""
+def _locked(lock: IO[str], name: str) -> bool:
+    """Take the lock, which closing the file or the end of the process releases.
+
+    False on a disk without locks, such as Lustre and some NFS.
+    """
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         logger.info("Another process is downloading %s; waiting for it.", name)
         fcntl.flock(lock, fcntl.LOCK_EX)
+    except OSError as error:
+        logger.info("%s is downloaded without a lock: %s", name, error)
+        return False
+    return True
 
 
 def _client(hub: Hub) -> httpx.Client:
@@ -92,12 +103,11 @@ def _client(hub: Hub) -> httpx.Client:
     return httpx.Client(headers=headers, follow_redirects=True, timeout=hub.timeout)
 
 
-def _fetch(client: httpx.Client, hub: Hub, url: str, target: Path) -> None:
-    """Download into a temporary file beside ``target``, then rename it.
+def _fetch(client: httpx.Client, hub: Hub, url: str, target: Path, part: Path) -> None:
+    """Download into the temporary file ``part``, then rename it to ``target``.
 
     Raises UserError after ``hub.tries`` failures in a row without progress, or a permanent one.
     """
-    part = target.with_name(f"{target.name}.part")
     failures = 0
     while True:
         before = _size(part)

@@ -13,7 +13,7 @@ from upath import UPath
 from vitrina.catalog.processed_table import DESCRIPTION, TITLE, read_batches
 from vitrina.errors import UserError
 from vitrina.model.folder import FILES, missing_files
-from vitrina.store.cache import local_copy, user_cache
+from vitrina.store.cache import check_cache, local_copy, user_cache
 from vitrina.store.paths import is_file, is_local, to_path
 
 if TYPE_CHECKING:
@@ -29,7 +29,10 @@ def cache_folder() -> Path:
 
 
 def check_model(source: str) -> None:
-    """Raise UserError if a source names no model; nothing is downloaded."""
+    """Raise UserError if a source names no model, or one that cannot be downloaded into the cache.
+
+    Nothing is downloaded.
+    """
     if source == TINY or available_model(source, cache_folder()):
         return
     # torch takes seconds to import, and ruclip.MODELS needs it
@@ -37,6 +40,7 @@ def check_model(source: str) -> None:
 
     if source not in ruclip.MODELS:
         find_model(source, cache_folder())
+    check_cache(f"the download of {source}")
 
 
 def find_model(source: str, cache: Path) -> UPath:

@@ -5,8 +5,8 @@ missing, or whose files are not all there in that size, does not exist for a rea
 """
 
 import json
+import logging
 import shutil
-import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,8 +18,18 @@ from upath import UPath
 
 from vitrina.config import Parameters
 from vitrina.errors import UserError
-from vitrina.store.files import read_bytes, sizes, write_bytes, write_json
+from vitrina.store.files import (
+    check_writable,
+    read_bytes,
+    sizes,
+    temp_file_beside,
+    write_bytes,
+    write_json,
+)
 from vitrina.store.paths import exists, is_file, is_local, to_path
+
+MANIFEST = "manifest.json"
+logger = logging.getLogger(__name__)
 
 
 class Manifest(BaseModel):
@@ -41,7 +51,7 @@ class Artifact:
     """The folder of an artifact, complete once :meth:`publish` has written its manifest."""
 
     path: UPath
-    manifest_name: str = "manifest.json"
+    manifest_name: str = MANIFEST
 
     @property
     def manifest_path(self) -> UPath:
@@ -96,7 +106,7 @@ class Store(Parameters):
 
     root: str
     keyed: bool = True
-    manifest_name: str = "manifest.json"
+    manifest_name: str = MANIFEST
 
     @property
     def path(self) -> UPath:
@@ -109,33 +119,44 @@ class Store(Parameters):
         return Artifact(folder, self.manifest_name)
 
     def point_latest(self, stage: str, key: str) -> None:
-        """Point ``<stage>/latest`` to this key: a symbolic link locally, an object on S3."""
-        if not self.keyed:
+        """Point ``<stage>/latest`` to this key, unless it does already.
+
+        It is a symbolic link; on S3, and on a disk without links, a file that holds the key.
+        """
+        if not self.keyed or self._latest_key(stage) == key:
             return
         latest = self.path / stage / "latest"
-        if not is_local(latest):
+        if not is_local(latest) or not _linked(Path(latest.path), key):
             write_bytes(latest, key.encode())
-            return
-        link = Path(latest.path)
-        if link.is_dir() and not link.is_symlink():
-            shutil.rmtree(link)  # a copy of the store that followed links has a folder here
-        temp_file = link.with_name(f".latest.{uuid.uuid4().hex[:8]}")
-        temp_file.symlink_to(key)
-        temp_file.replace(link)
 
     def latest(self, stage: str) -> Artifact | None:
         """The artifact that ``<stage>/latest`` points to, or None unless it is complete."""
-        pointer = self.path / stage / "latest"
-        if is_local(pointer):
-            if not Path(pointer.path).is_symlink():
-                return None
-            key = str(Path(pointer.path).readlink())
-        elif pointer.fs.exists(pointer.path):
-            key = read_bytes(pointer).decode()
-        else:
+        key = self._latest_key(stage)
+        if key is None:
             return None
         artifact = self.artifact(stage, key)
         return artifact if artifact.manifest() else None
+
+    def _latest_key(self, stage: str) -> str | None:
+        """The key that ``<stage>/latest`` points to; None if there is no pointer."""
+        pointer = self.path / stage / "latest"
+        if is_local(pointer) and Path(pointer.path).is_symlink():
+            return str(Path(pointer.path).readlink())
+        return read_bytes(pointer).decode().strip() if is_file(pointer) else None
+
+
+def _linked(latest: Path, key: str) -> bool:
+    """Make ``latest`` a symbolic link to ``key``; False where there are no links."""
+    if latest.is_dir() and not latest.is_symlink():
+        shutil.rmtree(latest)  # a copy of the store that followed links has a folder here
+    temp_file = temp_file_beside(latest)
+    try:
+        temp_file.symlink_to(key)
+        temp_file.replace(latest)
+    except OSError:
+        temp_file.unlink(missing_ok=True)
+        return False
+    return True
 
 
 LAYOUT = 2
@@ -154,6 +175,20 @@ def open_store(root: str) -> Store:
     if not is_file(store.path / LAYOUT_FILE):
         write_json(store.path / LAYOUT_FILE, {"layout": LAYOUT})
     return store
+
+
+def check_output(folder: UPath, *results: str) -> None:
+    """Raise UserError unless files can be written to a folder, or it holds one of the ``results``.
+
+    These are names of files or folders that a finished run leaves there: a run in which everything
+    is stored writes nothing.
+    """
+    try:
+        check_writable(folder)
+    except UserError as error:
+        if not any(exists(folder / name) for name in results):
+            raise
+        logger.warning("%s Only what is stored there already can be used.", error)
 
 
 def check_layout(root: UPath) -> None:

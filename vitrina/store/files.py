@@ -20,10 +20,12 @@ from typing import NamedTuple
 from upath import UPath
 
 from vitrina.errors import UserError
+from vitrina.store.failures import told_when_full
 from vitrina.store.paths import as_user_error, is_local
 
 TEMP_FILE = re.compile(r"\..+\.[0-9a-f]{8}\.part")  # .<name>.<random>.part
 STALE_SECONDS = 3_600  # a temp file that was not written to for so long has lost its writer
+STALE_CLAIM_SECONDS = 30  # for a rename, which takes milliseconds
 
 
 class FileInfo(NamedTuple):
@@ -111,27 +113,33 @@ def local_read(path: UPath) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_write(path: UPath) -> Iterator[Path]:
-    """A temp file to write, which replaces ``path`` if the block succeeds and is removed if not."""
+def atomic_write(path: UPath, size: int = 0) -> Iterator[Path]:
+    """A temp file to write, which replaces ``path`` if the block succeeds and is removed if not.
+
+    Raises DiskFullError if there is no room; ``size`` in bytes, if known, is then named.
+    """
     if is_local(path):
         target = Path(path.path)
         with as_user_error(path):
             target.parent.mkdir(parents=True, exist_ok=True)
-        temp_file = _temp_file(target)
+        temp_file = temp_file_beside(target)
         try:
-            yield temp_file
-            temp_file.replace(target)
+            with told_when_full(path, temp_file, size):
+                yield temp_file
+                temp_file.replace(target)
         finally:
             temp_file.unlink(missing_ok=True)
         return
     with tempfile.TemporaryDirectory(prefix="vitrina-") as scratch:
         local = Path(scratch) / path.name
-        yield local
+        with told_when_full(path, local, size):
+            yield local
         with as_user_error(path):
             path.fs.put_file(str(local), path.path)
 
 
-def _temp_file(target: Path) -> Path:
+def temp_file_beside(target: Path) -> Path:
+    """A new name for a temp file in the folder of ``target``."""
     return target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
 
 
@@ -170,7 +178,7 @@ def read_bytes(path: UPath) -> bytes:
 def write_bytes(path: UPath, content: bytes) -> None:
     """Write a small file atomically, replacing an existing one."""
     if is_local(path):
-        with atomic_write(path) as temp_file:
+        with atomic_write(path, len(content)) as temp_file:
             temp_file.write_bytes(content)
     else:
         with as_user_error(path):
@@ -198,20 +206,51 @@ def create_bytes(path: UPath, content: bytes) -> bool:
     target = Path(path.path)
     with as_user_error(path):
         target.parent.mkdir(parents=True, exist_ok=True)
-    temp_file = _temp_file(target)
+    temp_file = temp_file_beside(target)
     try:
-        temp_file.write_bytes(content)
+        with told_when_full(path, temp_file, len(content)):
+            temp_file.write_bytes(content)
+        return _move_unless_exists(temp_file, target)
+    finally:
+        temp_file.unlink(missing_ok=True)
+
+
+def _move_unless_exists(temp_file: Path, target: Path) -> bool:
+    """Give a file the name ``target`` unless there is such a file; whether it was given."""
+    try:
         os.link(temp_file, target)  # unlike a rename, this fails if the target exists
     except FileExistsError:
         return False
-    finally:
-        temp_file.unlink(missing_ok=True)
+    except OSError:  # without hard links: exFAT, Google Drive, some network disks
+        with _claimed(target):
+            if target.exists():
+                return False
+            temp_file.replace(target)
     return True
+
+
+@contextmanager
+def _claimed(target: Path) -> Iterator[None]:
+    """Hold ``.<name>.claim``, which only one writer can create; that of a killed one is removed."""
+    claim = target.with_name(f".{target.name}.claim")
+    while True:
+        try:
+            os.close(os.open(claim, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+            break
+        except FileExistsError:
+            with suppress(FileNotFoundError):
+                if claim.stat().st_mtime < time.time() - STALE_CLAIM_SECONDS:
+                    claim.unlink()
+            time.sleep(0.02)
+    try:
+        yield
+    finally:
+        claim.unlink(missing_ok=True)
 
 
 def copy(source: UPath, target: UPath) -> None:
     """Copy a file, from and to a local folder or S3."""
-    with local_read(source) as local, atomic_write(target) as temp_file:
+    with local_read(source) as local, atomic_write(target, local.stat().st_size) as temp_file:
         shutil.copyfile(local, temp_file)
 
 
@@ -227,6 +266,8 @@ def check_writable(folder: UPath) -> None:
     probe = folder / f".vitrina-{uuid.uuid4().hex[:8]}"
     try:
         write_bytes(probe, b"")
-    except (OSError, UserError) as error:
+    except UserError as error:
+        raise type(error)(f"{folder} cannot be written: {error}") from error
+    except OSError as error:
         raise UserError(f"{folder} cannot be written: {error}") from error
     remove([probe])

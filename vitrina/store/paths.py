@@ -1,6 +1,7 @@
 """Paths as users write them: local or s3://. Only this module and ``files`` treat them apart."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,16 @@ from typing import Any
 from upath import UPath
 
 from vitrina.errors import UserError
+from vitrina.store.failures import (
+    CHECK_S3,
+    AccessDeniedError,
+    disk_full,
+    is_denied,
+    is_full,
+    is_misuse_of_s3,
+    misuse_of_s3,
+    scratch_folder,
+)
 
 S3_OPTIONS: dict[str, Any] = {
     "use_listings_cache": False,  # other runs write to the same buckets
@@ -24,14 +35,19 @@ S3_OPTIONS: dict[str, Any] = {
 def to_path(path: str | os.PathLike[str]) -> UPath:
     """An absolute local path or an s3:// path.
 
-    Raises UserError for other schemes, and for '::', which fsspec would take for a chain of them.
+    Raises UserError for other schemes, for s3:// without a bucket, and for '::', which fsspec would
+    take for a chain of them.
     """
     if isinstance(path, UPath):
         return path
     text = os.fspath(path)
-    if text.startswith("s3://"):
+    if text.startswith("s3:"):
         if "::" in text:
             raise UserError(f"{text!r}: '::' cannot be part of an s3:// path here. Rename it.")
+        if not re.match(r"s3://[^/]", text):
+            raise UserError(
+                f"{text!r} names no bucket: expected s3://bucket or s3://bucket/folder."
+            )
         s3_path: UPath = UPath(text.rstrip("/"), **S3_OPTIONS)
         return s3_path
     if "://" in text:
@@ -47,20 +63,34 @@ def is_local(path: UPath) -> bool:
 
 @contextmanager
 def as_user_error(path: UPath) -> Iterator[None]:
-    """Turn a missing file, a folder in place of a file or denied access into a UserError."""
-    from botocore.exceptions import NoCredentialsError, ProfileNotFound
+    """Turn an error that the user can mend into a UserError.
 
+    A missing file, a folder in place of a file, access denied, S3 settings that cannot work, or a
+    full disk.
+    """
     try:
         yield
-    except FileNotFoundError as error:
-        raise UserError(f"{path} does not exist.") from error
-    except IsADirectoryError as error:
-        raise UserError(f"{path} is a folder, where a file was expected.") from error
-    except (PermissionError, NoCredentialsError, ProfileNotFound) as error:
-        raise UserError(
-            f"{path}: access denied ({error}). Check the file permissions or, for s3://, "
-            "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_PROFILE and AWS_ENDPOINT_URL."
-        ) from error
+    except UserError:
+        raise
+    except Exception as error:
+        if told := _as_user_error(path, error):
+            raise told from error
+        raise
+
+
+def _as_user_error(path: UPath, error: Exception) -> UserError | None:
+    if isinstance(error, FileNotFoundError):
+        return UserError(f"{path} does not exist.")
+    if isinstance(error, IsADirectoryError):
+        return UserError(f"{path} is a folder, where a file was expected.")
+    if is_full(error):
+        disk = Path(path.path).parent if is_local(path) else scratch_folder()
+        return disk_full(path, disk, error)
+    if is_local(path):
+        return AccessDeniedError(f"{path}: access denied ({error}).") if is_denied(error) else None
+    if is_denied(error):
+        return AccessDeniedError(f"{path}: access denied ({error}). {CHECK_S3}")
+    return misuse_of_s3(path, error) if is_misuse_of_s3(error) else None
 
 
 def exists(path: UPath) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 from vitrina.config import Parameters
 from vitrina.store.artifacts import Artifact, Store
 from vitrina.store.code_version import code_version
+from vitrina.store.failures import AccessDeniedError, DiskFullError
 from vitrina.store.files import remove_stale_temp_files
 from vitrina.store.fingerprint import fingerprint
 
@@ -68,7 +69,7 @@ class Stage(Generic[Result]):
         # In a folder that was moved, paths in the result and in tables name the old one.
         if manifest and (manifest.key, manifest.made_in) == (key, str(artifact.path)):
             logger.info("%s: found in %s", self.name, artifact.path)
-            store.point_latest(self.name, key)
+            self._point_latest_if_allowed(store, key)
             return StageOutcome(self.result.model_validate(manifest.result), str(artifact.path))
         remove_stale_temp_files(artifact.path)
         result, files = make(artifact)
@@ -81,6 +82,13 @@ class Stage(Generic[Result]):
         )
         store.point_latest(self.name, key)
         return StageOutcome(result)
+
+    def _point_latest_if_allowed(self, store: Store, key: str) -> None:
+        """Point ``latest`` to a stored artifact; a store that is read-only stays as it is."""
+        try:
+            store.point_latest(self.name, key)
+        except (AccessDeniedError, DiskFullError) as error:
+            logger.warning("%s: latest still points to another artifact: %s", self.name, error)
 
 
 def _plain_values(inputs: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """The embedder gives ruclip.Predictor's values, whatever it does to be fast."""
 
+import copy
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,6 +42,20 @@ def test_images_equal_predictor(model: RuCLIP, images: list[str]) -> None:
     """Read, cropped, resized and normalised as the package does: the same vectors to 1e-5."""
     vectors = Embedder(model, CPU, 32).images(images)
     np.testing.assert_allclose(vectors, reference_images(model, images), atol=1e-5)
+
+
+def test_a_vector_that_is_not_finite_is_refused_by_its_input(
+    model: RuCLIP, images: list[str]
+) -> None:
+    """Weights can overflow in the arithmetic of a device although they are finite."""
+    broken = model.with_clip(copy.deepcopy(model.clip))
+    broken.clip.text_projection.data.fill_(math.nan)
+    broken.clip.visual.proj.data.fill_(math.inf)
+    embedder = Embedder(broken, CPU, 4)
+    with pytest.raises(UserError, match=r"vector of 'ваза' is not finite, computed as cpu float32"):
+        embedder.texts(["Ваза"])
+    with pytest.raises(UserError, match=r"vector of '.*0\.png' is not finite"):
+        embedder.images(images)
 
 
 def test_batch_size_changes_no_value(model: RuCLIP, images: list[str]) -> None:

@@ -1,5 +1,7 @@
 """Shards as Parquet files, local and on S3."""
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -62,3 +64,18 @@ def test_a_missing_shard_is_named(place: UPath) -> None:
     """On a disk and on S3."""
     with pytest.raises(UserError, match=r"absent\.parquet does not exist"):
         read_arithmetic(place / "absent.parquet")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("kind", ["text", "image"])
+def test_a_vector_that_is_not_finite_is_never_written(
+    kind: str, value: float, tmp_path: Path
+) -> None:
+    """The row is named, and there is no file."""
+    good, bad = np.ones((3, 4), np.float32), np.ones((3, 4), np.float32)
+    bad[1, 2] = value
+    text, img = (bad, good) if kind == "text" else (good, bad)
+    path = UPath(tmp_path / "part.parquet")
+    with pytest.raises(UserError, match=f"The {kind} vector of nm 7 is not finite"):
+        write_shard(path, rows([5, 7, 9]), text, img, "cpu float32")
+    assert not list(tmp_path.iterdir())

@@ -16,6 +16,7 @@ from vitrina.embedding.batch_size import fastest_batch_size
 from vitrina.embedding.parallel import batched, in_streams, one_by_one, prefetched
 from vitrina.embedding.precision import InferenceTowers, Precision, make_inference_towers
 from vitrina.embedding.text_batches import TextBatch, text_batches
+from vitrina.errors import UserError
 from vitrina.execution.cpu_count import cpu_count
 from vitrina.images.load import ResizeMode, normalize, read_image, square_image
 from vitrina.model.model import RuCLIP
@@ -88,6 +89,7 @@ class Embedder:
         """Unit vectors float32 (texts, embed_dim); equal texts are embedded once.
 
         Vectors are averaged over the templates before they are normalized, as in ruclip.Predictor.
+        Raises UserError if one is not finite.
         """
         cleaned = [text.lower().strip() for text in texts]
         row_of = {text: row for row, text in enumerate(dict.fromkeys(cleaned))}
@@ -96,17 +98,29 @@ class Embedder:
             for rows, vectors in self._embed_texts(list(row_of)):
                 total.index_add_(0, rows, vectors)
         distinct: Vectors = F.normalize(total, dim=-1).cpu().numpy()
+        self._check_finite(distinct, list(row_of))
         return distinct[[row_of[text] for text in cleaned]]
 
     def images(self, paths: Sequence[str | UPath]) -> Vectors:
         """Unit vectors float32 (paths, embed_dim) of image files, local or s3://.
 
-        Raises UserError naming a file that cannot be read.
+        Raises UserError naming a file that cannot be read or whose vector is not finite.
         """
         if not paths:
             return np.zeros((0, self.model.embed_dim), dtype=np.float32)
         vectors: Vectors = torch.cat(list(self._embed_images(paths))).cpu().numpy()
+        self._check_finite(vectors, paths)
         return vectors
+
+    def _check_finite(self, vectors: Vectors, inputs: Sequence[str | UPath]) -> None:
+        """Raise UserError naming the first input whose vector is NaN or infinite."""
+        finite = np.isfinite(vectors).all(axis=1)
+        if not finite.all():
+            first = str(inputs[int(np.argmin(finite))])
+            raise UserError(
+                f"The vector of {first[:80]!r} is not finite, computed as {self.arithmetic}. "
+                "Set precision to float32, or give another model."
+            )
 
     def _embed_texts(self, texts: Sequence[str]) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches of one template each: indices of texts, and their vectors, not normalized."""

@@ -1,5 +1,6 @@
 """Write NPZ files as ``numpy.savez`` does, chunk by chunk, so that memory stays flat."""
 
+import math
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,11 @@ class ChunkedArray:
     dtype: npt.DTypeLike
     shape: tuple[int, ...]
     chunks: Iterable[npt.NDArray[Any]]
+
+    @property
+    def nbytes(self) -> int:
+        """Its size in bytes."""
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
 
 
 def write_npz(target: Path | IO[bytes], arrays: Mapping[str, ChunkedArray]) -> None:

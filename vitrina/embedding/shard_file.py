@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 from upath import UPath
 
 from vitrina.embedding.rows import Rows
+from vitrina.errors import UserError
 from vitrina.store.files import atomic_write
 from vitrina.store.paths import as_user_error
 
@@ -18,8 +19,16 @@ ARITHMETIC = b"vitrina.arithmetic"  # key in the schema's metadata
 def write_shard(path: UPath, rows: Rows, text: Vectors, img: Vectors, arithmetic: str) -> None:
     """Write one shard atomically; ``text`` and ``img`` are float32 (rows, embed_dim).
 
-    ``arithmetic`` is the device and precision that the vectors were computed in.
+    ``arithmetic`` is the device and precision that the vectors were computed in. Raises UserError
+    if a vector is not finite, which nothing downstream would notice.
     """
+    for kind, vectors in (("text", text), ("image", img)):
+        finite = np.isfinite(vectors).all(axis=1)
+        if not finite.all():
+            raise UserError(
+                f"The {kind} vector of nm {rows.nm[int(np.argmin(finite))]} is not finite, so it "
+                f"is not written to {path}. Embed again with --refresh, or with another model."
+            )
     nm_type = pa.string() if any(isinstance(nm, str) for nm in rows.nm) else pa.int64()
     table = pa.table(
         {
@@ -30,7 +39,7 @@ def write_shard(path: UPath, rows: Rows, text: Vectors, img: Vectors, arithmetic
             "image_key": pa.array(rows.image_keys, pa.string()),
         }
     ).replace_schema_metadata({ARITHMETIC: arithmetic.encode()})
-    with atomic_write(path) as temp_file:
+    with atomic_write(path, table.nbytes) as temp_file:
         # vectors do not compress
         pq.write_table(table, temp_file, compression="none", use_dictionary=False)
 

@@ -155,5 +155,6 @@ def write_embeddings(npz: UPath, shards: Sequence[UPath], stats: TableStats, dim
         "img": vectors("img"),
         "nm": ChunkedArray(stats.nm_dtype, (stats.rows,), nm),
     }
-    with atomic_write(npz) as temp_file:
+    size = sum(array.nbytes for array in arrays.values())
+    with atomic_write(npz, size) as temp_file:
         write_npz(temp_file, arrays)

@@ -164,6 +164,7 @@ def save_folder(
     ``state_dict``, if given, is saved instead of the weights of ``model.clip``.
     """
     state = model.clip.state_dict() if state_dict is None else state_dict
+    size = sum(tensor.nbytes for tensor in state.values())
     with atomic_write(UPath(folder / "config.json")) as temp_file:
         temp_file.write_text(
             json.dumps(model.config, indent=2, ensure_ascii=False), encoding="utf-8"
@@ -171,7 +172,7 @@ def save_folder(
     with atomic_write(UPath(folder / "bpe.model")) as temp_file:
         shutil.copyfile(model.tokenizer_path, temp_file)
     with (
-        atomic_write(UPath(folder / "pytorch_model.bin")) as temp_file,
+        atomic_write(UPath(folder / "pytorch_model.bin"), size) as temp_file,
         temp_file.open("wb") as file,
     ):
         # Given a path, torch would write the temporary file's random name into the archive.
@@ -192,6 +193,7 @@ def _assemble(
     weights.check(state, shapes, path, owner)
     _check_tokenizer(tokenizer_path, config)
     copied = {name: tensor.to(torch.float32, copy=True) for name, tensor in state.items()}
+    weights.check_finite(copied, path)
     clip.load_state_dict(copied, assign=True)
     mask = clip.build_attention_mask()  # neither parameter nor buffer: in no state dict
     for block in clip.transformer.resblocks:

@@ -1,9 +1,10 @@
 """Read weights from a file, and check that they have the shapes of an architecture."""
 
+import logging
 import pickle
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,37 @@ from torch import Tensor
 
 from vitrina.errors import UserError
 
+logger = logging.getLogger(__name__)
+
+# Where checkpoints of ours, of Lightning and open_clip, and of DeepSpeed hold the weights.
+CONTAINERS = ("model_state_dict", "state_dict", "model", "module")
+# What torch.compile, DistributedDataParallel, FSDP and activation checkpointing add to names.
+WRAPPERS = ("_orig_mod", "module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
+MADE_BY = ("scalar", "_reconstruct")  # functions that a pickle names for NumPy's values
+ANCHOR = "visual.conv1.weight"  # a tensor that every ruCLIP has
+
 Shapes = Mapping[str, tuple[int, ...]]
+
+
+class _NumPyValue:
+    """What stands in for a NumPy value in a file, such as the loss of an epoch: it is not built."""
+
+    def __init__(self, *_arguments: object) -> None:
+        pass
+
+    def __setstate__(self, _state: object) -> None:
+        pass
+
+
+# A checkpoint with such a value would be refused as one that runs code.
+NUMPY_NAMES: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
+    (_NumPyValue, f"numpy.{name}")
+    for name in (
+        "dtype",
+        "ndarray",
+        *(f"{core}.multiarray.{made}" for core in ("core", "_core") for made in MADE_BY),
+    )
+]
 
 
 def read(path: Path) -> Any:
@@ -26,7 +57,8 @@ def read(path: Path) -> Any:
     try:
         # Mapped, so that the optimizer state of a checkpoint is not read.
         mapped = zipfile.is_zipfile(path)
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+        with torch.serialization.safe_globals(NUMPY_NAMES):
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
         raise UserError(
             f"{path} is not a plain weights file: it is damaged, or holds objects that would run "
@@ -38,16 +70,61 @@ def read(path: Path) -> Any:
 
 
 def as_state_dict(content: object, path: Path) -> dict[str, Tensor]:
-    """The state dict in a file's content: the content itself, or its ``model_state_dict``.
+    """The state dict in a file's content, under the names of ruCLIP's own tensors.
 
-    DistributedDataParallel's prefix is removed from the names. Raises UserError if there is none.
+    It is the content itself or one of its CONTAINERS. What wrappers put into the names is removed:
+    torch.compile's ``_orig_mod.``, DistributedDataParallel's ``module.``, and the name under which
+    another module, such as Lightning's, holds the model. Raises UserError if there is none, or more
+    than one.
     """
     state = content
-    if isinstance(content, Mapping) and "model_state_dict" in content:
-        state = content["model_state_dict"]
+    while isinstance(state, Mapping) and (name := _container(state)):
+        state = state[name]
     if not isinstance(state, Mapping) or not state:
         raise UserError(f"{path} holds no weights: expected a state dict, found {_type_of(state)}.")
-    return {str(name).removeprefix("module."): tensor for name, tensor in state.items()}
+    names = {name: _unwrapped(str(name)) for name in state}
+    prefixes = {name.removesuffix(ANCHOR) for name in names.values() if _is_anchor(name)}
+    if len(prefixes) > 1 or len(set(names.values())) < len(names):
+        found = ", ".join(sorted(prefix or "(no prefix)" for prefix in prefixes)) or "equal names"
+        raise UserError(f"{path} holds several models ({found}): save one of them on its own.")
+    prefix = prefixes.pop() if prefixes else ""
+    others = [name for name, plain in names.items() if not plain.startswith(prefix)]
+    if others:
+        logger.info("%s: %d tensors outside of %s are left out", path, len(others), prefix)
+    return {
+        plain.removeprefix(prefix): state[name]
+        for name, plain in names.items()
+        if plain.startswith(prefix)
+    }
+
+
+def _container(content: Mapping[Any, Any]) -> str | None:
+    """The key of the weights in a checkpoint; None if it is a state dict itself."""
+    if "model_state_dict" in content:  # ours, whatever it holds
+        return "model_state_dict"
+    return next((name for name in CONTAINERS if isinstance(content.get(name), Mapping)), None)
+
+
+def _unwrapped(name: str) -> str:
+    """A tensor's name without the parts that wrappers add, wherever they stand."""
+    return ".".join(part for part in name.split(".") if part not in WRAPPERS)
+
+
+def _is_anchor(name: str) -> bool:
+    return name == ANCHOR or name.endswith(f".{ANCHOR}")
+
+
+def check_finite(state: Mapping[str, Tensor], path: Path) -> None:
+    """Raise UserError if a weight is NaN or infinite: every vector would be."""
+    wrong = [name for name, tensor in state.items() if not torch.isfinite(tensor).all()]
+    if wrong:
+        first = state[wrong[0]]
+        count = int((~torch.isfinite(first)).sum())
+        rest = f", and {len(wrong) - 1} more tensors" if len(wrong) > 1 else ""
+        raise UserError(
+            f"{path} holds weights that are NaN or infinite: {count} of {first.numel()} values of "
+            f"{wrong[0]}{rest}. The training that wrote it has failed: give an earlier checkpoint."
+        )
 
 
 def check(state: Mapping[str, Tensor], expected: Shapes, path: Path, owner: object) -> None:

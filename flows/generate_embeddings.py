@@ -5,6 +5,7 @@ python flows/generate_embeddings.py --fine_tuned_model_path model/ruCLIP_model_e
 """
 
 from prefect import flow
+from upath import UPath
 
 from flows.cli import parse, run
 from tasks.base_model import prepare_checkpoint, prepare_model
@@ -17,8 +18,7 @@ from vitrina.embedding.pipeline import EmbeddingPipeline
 from vitrina.model.source import check_model, open_checkpoint
 from vitrina.reporting.sections import embeddings_section, show_sections
 from vitrina.results import EmbedResult, TableRef
-from vitrina.store.artifacts import Store
-from vitrina.store.files import check_writable
+from vitrina.store.artifacts import Store, check_output
 from vitrina.store.paths import to_path
 
 __all__ = ["EmbeddingPipeline", "generate_embeddings"]
@@ -35,21 +35,25 @@ def generate_embeddings(config: GenerateEmbeddingsConfig) -> EmbedResult:
         model = prepare_checkpoint(config.fine_tuned_model_path, config.model, own, options)
     else:
         model = prepare_model(config.model, table, own, options)
-    store = Store(
-        root=str(output.parent), keyed=False, manifest_name=f"{output.stem}.manifest.json"
-    )
+    store = Store(root=str(output.parent), keyed=False, manifest_name=manifest_name(output))
     return embed(table, model, store, config.part(EmbedConfig), options, config.reuse_from)
 
 
+def manifest_name(npz: UPath) -> str:
+    """The name of the manifest beside an NPZ."""
+    return f"{npz.stem}.manifest.json"
+
+
 def check(config: GenerateEmbeddingsConfig) -> None:
-    """Refuse what cannot work, before anything is written."""
+    """Validate the input before anything is written."""
     check_executor(config.executor)
     check_table(to_path(config.processed_data_csv))
     if config.fine_tuned_model_path is None:
         check_model(config.model)
     else:
         open_checkpoint(config.fine_tuned_model_path, config.model)
-    check_writable(to_path(config.output_path).parent)
+    output = to_path(config.output_path)
+    check_output(output.parent, manifest_name(output))
 
 
 if __name__ == "__main__":

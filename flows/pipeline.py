@@ -32,9 +32,9 @@ from vitrina.model.source import check_model
 from vitrina.reporting.render import terminal
 from vitrina.reporting.sections import summary
 from vitrina.results import PipelineResult, StageResults
-from vitrina.store.artifacts import check_layout, open_store
-from vitrina.store.files import check_writable
+from vitrina.store.artifacts import LAYOUT_FILE, check_layout, check_output, open_store
 from vitrina.store.paths import check_folder, to_path
+from vitrina.training.train import check_processes
 
 DEMO = Path(__file__).with_name("demo.yaml")
 
@@ -76,17 +76,18 @@ def pipeline(config: PipelineConfig) -> PipelineResult:
 
 
 def check(config: PipelineConfig) -> None:
-    """Refuse what cannot work, before anything is written."""
+    """Validate the input before anything is written."""
     check_executor(config.executor)
     if not config.training_deployment:
         check_launcher(config.train)
+        check_processes(config.train)
     if config.catalog != "demo":
         columns = check_catalog(to_path(config.catalog), config.clean)
         check_labels(columns.cleaned_schema.names, config.evaluate)
         check_folder(to_path(config.images))
     check_model(config.model)
     check_layout(to_path(config.output))
-    check_writable(to_path(config.output))
+    check_output(to_path(config.output), LAYOUT_FILE)
 
 
 if __name__ == "__main__":

@@ -19,10 +19,10 @@ from vitrina.errors import UserError
 from vitrina.model.source import check_model
 from vitrina.reporting.sections import show_sections, training_section
 from vitrina.results import TableRef, TrainResult
-from vitrina.store.artifacts import Store
-from vitrina.store.files import check_writable, copy
+from vitrina.store.artifacts import MANIFEST, Store, check_output
+from vitrina.store.files import copy
 from vitrina.store.paths import exists, to_path
-from vitrina.training.train import check_base
+from vitrina.training.train import check_base, check_processes
 
 
 @flow(name="train-model")
@@ -59,8 +59,9 @@ def preprocessing(config: TrainModelConfig) -> DataPreprocessingConfig:
 
 
 def check(config: TrainModelConfig) -> None:
-    """Refuse what cannot work, before anything is written."""
+    """Validate the input before anything is written."""
     check_launcher(config.part(TrainConfig))
+    check_processes(config.part(TrainConfig))
     table = to_path(config.processed_data_path)
     if exists(table):
         check_table(table)
@@ -69,7 +70,7 @@ def check(config: TrainModelConfig) -> None:
     check_model(config.model)
     folder = to_path(config.model_save_path)
     check_base(config.model, folder)
-    check_writable(folder)
+    check_output(folder, MANIFEST)
 
 
 if __name__ == "__main__":

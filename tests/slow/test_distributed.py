@@ -77,6 +77,15 @@ def test_two_processes_give_the_loss_curve_of_one(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("table")
+def test_four_processes_validate_two_rows(tmp_path: Path) -> None:
+    """Two of them have no row to validate, and all get the metrics of one process."""
+    launch(request(tmp_path, "one", validation_rows=2))
+    launch(request(tmp_path, "four", validation_rows=2, processes=4))
+    assert_same_course(tmp_path / "one", tmp_path / "four")
+
+
+@pytest.mark.slow
 def test_what_a_process_refuses_reaches_the_user(tmp_path: Path, table: pd.DataFrame) -> None:
     """An image that only one process meets ends all of them with its name."""
     Path(table["image_path"][7]).unlink()

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from vitrina.model.hardware import Device
+from vitrina.training import distributed
 from vitrina.training.distributed import World, joined
 
 
@@ -40,3 +42,27 @@ def test_a_process_that_nobody_launched_is_alone(monkeypatch: pytest.MonkeyPatch
     with joined() as world:
         assert world == World()
         assert not torch.distributed.is_initialized()
+
+
+@pytest.mark.parametrize(
+    ("device", "backend"), [("cpu", "gloo"), ("auto", "nccl"), ("cuda", "nccl")]
+)
+def test_on_a_machine_with_gpus_the_device_decides_the_backend(
+    device: Device, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NCCL moves tensors between GPUs only: a training on its CPUs needs gloo."""
+    asked: list[object] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "set_device", asked.append)
+    group = distributed.dist
+    monkeypatch.setattr(
+        distributed.dist, "init_process_group", lambda name, **_: asked.append(name)
+    )
+    monkeypatch.setattr(group, "get_rank", lambda: 1)
+    monkeypatch.setattr(group, "get_world_size", lambda: 2)
+    monkeypatch.setattr(group, "destroy_process_group", lambda: None)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    with joined(device) as world:
+        assert world == World(1, 2)
+    assert asked == ([1, backend] if backend == "nccl" else [backend])

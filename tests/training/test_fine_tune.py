@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+from pydantic import ValidationError
 from upath import UPath
 
 from tests.support.small_training import (
@@ -16,10 +17,11 @@ from tests.support.small_training import (
     small_fine_tune,
     weights_of,
 )
+from vitrina.config import TrainConfig
 from vitrina.errors import UserError
 from vitrina.model.model import RuCLIP, load_checkpoint, load_folder, ruclip
 from vitrina.training.checkpoints import RunFolder
-from vitrina.training.fine_tune import fine_tune
+from vitrina.training.fine_tune import check_rows, fine_tune
 from vitrina.training.learner import Learner
 from vitrina.training.loop import TrainingRun
 
@@ -160,3 +162,18 @@ def test_without_validation_rows_the_last_epoch_is_the_model(
     progress = small_fine_tune(table[:ROWS], table[:0], model, tmp_path, config)
     assert progress.best_epoch == 3
     assert progress.best == {}
+
+
+def test_a_batch_must_have_a_row_for_each_process() -> None:
+    """A small table gives small batches: 33 rows are two batches of at least 16."""
+    config = TrainConfig(batch_size=32)
+    check_rows(33, config, 16)
+    with pytest.raises(UserError, match="give batches of 16, which 17 processes cannot share"):
+        check_rows(33, config, 17)
+
+
+def test_more_processes_than_rows_of_a_batch_are_refused() -> None:
+    """As a wrong value, before anything is read."""
+    TrainConfig(batch_size=4, processes=4)
+    with pytest.raises(ValidationError, match="5 processes cannot share a batch of 4 pairs"):
+        TrainConfig(batch_size=4, processes=5)

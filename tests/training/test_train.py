@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from vitrina.config import TrainConfig
 from vitrina.errors import UserError
+from vitrina.model import hardware
 from vitrina.model.folder import folder_fingerprint
 from vitrina.model.model import load_checkpoint, ruclip
 from vitrina.store.paths import to_path
-from vitrina.training.train import TrainingRequest, check_base, train_model
+from vitrina.training.train import TrainingRequest, check_base, check_processes, train_model
 
 Requests = Callable[..., TrainingRequest]
 
@@ -85,3 +87,28 @@ def test_importing_the_module_costs_no_torch() -> None:
     """Help and wrong arguments answer without waiting for torch."""
     code = "import sys, vitrina.training.train; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("gpus", "device", "processes", "fits"),
+    [
+        (2, "auto", 2, True),
+        (2, "auto", 3, False),
+        (2, "cuda", 3, False),
+        (2, "cpu", 3, True),
+        (0, "auto", 3, True),
+        (1, "auto", 1, True),
+    ],
+)
+def test_each_process_needs_a_gpu_where_gpus_compute(
+    gpus: int, device: str, processes: int, fits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More processes than GPUs are refused, and what would fit is named."""
+    monkeypatch.setattr(hardware, "has_gpu", lambda: gpus > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    config = TrainConfig(device=device, processes=processes)  # type: ignore[arg-type]  # a literal
+    if fits:
+        check_processes(config)
+        return
+    with pytest.raises(UserError, match=r"processes is 3, .* this machine has 2\. .* at most 2"):
+        check_processes(config)

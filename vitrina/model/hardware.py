@@ -77,6 +77,15 @@ def has_gpu() -> bool:
     return torch.cuda.is_available()
 
 
+def gpu_count() -> int:
+    """Number of GPUs of this machine that torch can use."""
+    if not has_gpu():
+        return 0
+    import torch
+
+    return torch.cuda.device_count()
+
+
 @functools.cache
 def has_native_bfloat16() -> bool:
     """Whether the GPU computes in bfloat16 itself; older ones emulate it, slowly."""

@@ -98,7 +98,8 @@ class RunFolder:
 
     def save(self, name: str, content: Mapping[str, Any]) -> None:
         """Write a checkpoint atomically."""
-        with atomic_write(self.folder / name) as temp_file, temp_file.open("wb") as file:
+        size = tensor_bytes(content)
+        with atomic_write(self.folder / name, size) as temp_file, temp_file.open("wb") as file:
             torch.save(dict(content), file)
 
     def load(self, name: str) -> dict[str, Any]:
@@ -135,6 +136,15 @@ def on_cpu(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [on_cpu(item) for item in value]
     return value
+
+
+def tensor_bytes(value: Any) -> int:
+    """The size in bytes of all tensors in a nested value."""
+    if isinstance(value, Tensor):
+        return value.nbytes
+    if isinstance(value, Mapping):
+        return sum(map(tensor_bytes, value.values()))
+    return sum(map(tensor_bytes, value)) if isinstance(value, list | tuple) else 0
 
 
 def _is_training_file(name: str) -> bool:

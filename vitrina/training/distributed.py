@@ -12,6 +12,10 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from vitrina.model.device import choose
+from vitrina.model.hardware import Device
+
+BACKENDS = {"cpu": "gloo", "cuda": "nccl"}
 # One process may read images or write a checkpoint while the others wait for it.
 TIMEOUT = timedelta(hours=2)
 
@@ -66,17 +70,22 @@ class World:
 
 
 @contextmanager
-def joined() -> Iterator[World]:
-    """The world in which torchrun or Ray started this process, or a single process."""
+def joined(device: Device = "auto") -> Iterator[World]:
+    """The world in which torchrun or Ray started this process, or a single process.
+
+    ``device`` is where the training computes: on CPUs the processes talk through gloo, also on a
+    machine with GPUs.
+    """
     if dist.is_initialized():  # by Ray
         yield World(dist.get_rank(), dist.get_world_size())
         return
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield World()
         return
-    if torch.cuda.is_available():
+    kind = choose(device).type
+    if kind == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=TIMEOUT)
+    dist.init_process_group(BACKENDS[kind], timeout=TIMEOUT)
     try:
         yield World(dist.get_rank(), dist.get_world_size())
     finally:

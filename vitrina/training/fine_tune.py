@@ -7,6 +7,7 @@ from vitrina.config import TrainConfig
 from vitrina.errors import UserError
 from vitrina.model.model import RuCLIP
 from vitrina.training.checkpoints import Progress
+from vitrina.training.data.sampler import steps_per_epoch
 from vitrina.training.loop import TrainingLoop, TrainingRun
 
 
@@ -24,13 +25,10 @@ def fine_tune(
     Resumes from the folder's last checkpoint. Whatever interrupts it, the last complete step is
     saved.
 
-    Raises UserError if there are fewer than two rows, an image cannot be read, the loss is not
+    Raises UserError if there are too few rows, an image cannot be read, the loss is not
     finite, or the GPU runs out of memory.
     """
-    if len(table) < 2:
-        raise UserError(
-            f"Only {len(table)} rows to train on: contrastive training needs at least 2."
-        )
+    check_rows(len(table), config, run.world.size)
     training = TrainingLoop(table, held_out, model, config, run)
     training.start()
     try:
@@ -41,6 +39,18 @@ def fine_tune(
             raise UserError(out_of_memory(config)) from error
         raise
     return training.finish()
+
+
+def check_rows(rows: int, config: TrainConfig, processes: int) -> None:
+    """Raise UserError if a batch would hold no pair to contrast, or none for some process."""
+    if rows < 2:
+        raise UserError(f"Only {rows} rows to train on: contrastive training needs at least 2.")
+    smallest = rows // steps_per_epoch(rows, config.batch_size)
+    if processes > smallest:
+        raise UserError(
+            f"{rows} rows to train on give batches of {smallest}, which {processes} processes "
+            f"cannot share. Set processes to at most {smallest}."
+        )
 
 
 def out_of_memory(config: TrainConfig) -> str:

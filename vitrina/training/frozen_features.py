@@ -1,5 +1,7 @@
 """Features of a frozen tower: computed once, reused in every epoch."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -24,8 +26,7 @@ class FrozenImageFeatures:
             image_features(towers, pixels.stack(own[first : first + CHUNK]), device)
             for first in range(0, len(own), CHUNK)
         ]
-        dim = towers.clip.text_projection.shape[1]
-        features = torch.cat(chunks) if chunks else torch.empty(0, dim)
+        features = joined_features(chunks, towers)
         self.features = world.gather(features.to(device), len(rows)).cpu()
         self.world = world
 
@@ -49,6 +50,11 @@ class FrozenTextFeatures:
             features = text_features(self.towers, batch.ids[new], self.device)
             self.by_ids.update(zip([keys[index] for index in new], features, strict=True))
         return torch.stack([self.by_ids[key] for key in keys])
+
+
+def joined_features(chunks: Sequence[Tensor], towers: TrainingTowers) -> Tensor:
+    """Features float32 (rows, dim); a process that has no rows has no chunks."""
+    return torch.cat([torch.empty(0, towers.clip.text_projection.shape[1]), *chunks])
 
 
 @torch.no_grad()

@@ -35,7 +35,7 @@ def run_job(request: TrainingRequest, on_step: OnProgress) -> None:
     rows = rows_by_split(request)
     counts = {name: len(part) for name, part in rows.items()}
     run_folder = RunFolder(to_path(request.folder), request.key, request.inputs)
-    with joined() as world:
+    with joined(request.config.device) as world:
         model = load_folder(local_copy(to_path(request.model), FILES))
         if not world.is_main:
             run = TrainingRun(run_folder, world=world)

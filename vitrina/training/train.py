@@ -8,6 +8,7 @@ from vitrina.config import Parameters, TrainConfig
 from vitrina.errors import UserError
 from vitrina.execution.progress import OnProgress, no_progress
 from vitrina.model.folder import folder_fingerprint, missing_files
+from vitrina.model.hardware import device_type, gpu_count
 from vitrina.results import ModelResult, TableRef, TrainResult
 from vitrina.store.files import is_temp_file, listing
 from vitrina.store.fingerprint import fingerprint
@@ -55,6 +56,20 @@ def check_base(model: str, folder: UPath) -> None:
         )
 
 
+def check_processes(config: TrainConfig) -> None:
+    """Raise UserError if a training needs more GPUs than this machine has.
+
+    What a Ray cluster has is not known here.
+    """
+    if config.launcher == "ray" or device_type(config.device) == "cpu":
+        return
+    if 1 < config.processes > (gpus := gpu_count()):
+        raise UserError(
+            f"processes is {config.processes}, one for each GPU, but this machine has {gpus}. Set "
+            f"processes to at most {max(gpus, 1)}, or device to cpu."
+        )
+
+
 def train_model(
     request: TrainingRequest, progress: OnProgress = no_progress, *, overwrite: bool = False
 ) -> tuple[TrainResult, list[str]]:
@@ -65,6 +80,7 @@ def train_model(
     """
     folder = to_path(request.folder)
     check_base(request.model, folder)
+    check_processes(request.config)
     # Imported here: they import torch, which takes seconds, and a cached training needs neither.
     from vitrina.training.checkpoints import MODEL_FOLDER, RunFolder
     from vitrina.training.processes.launch import launch

@@ -16,7 +16,7 @@ from vitrina.model.tokenize import pad, tokenize
 from vitrina.training.data.pairs import Pairs, pairs_from
 from vitrina.training.data.pixels import Pixels
 from vitrina.training.distributed import World
-from vitrina.training.frozen_features import image_features, text_features
+from vitrina.training.frozen_features import image_features, joined_features, text_features
 from vitrina.training.towers import TrainingTowers
 
 CHUNK = 64
@@ -65,7 +65,7 @@ class Validation:
         texts = [text_features(towers, self._texts(chunk), device) for chunk in _chunks(own)]
         image, text = (
             self.world.gather(features.to(device), rows).cpu().numpy()
-            for features in (self._image(towers, own, device), torch.cat(texts))
+            for features in (self._image(towers, own, device), joined_features(texts, towers))
         )
         metrics = retrieval_metrics(image, text, self.groups)
         recalls = [metrics[f"mean_recall_at_{depth}"] for depth in DEPTHS]
@@ -77,7 +77,7 @@ class Validation:
         chunks = [
             image_features(towers, self.pixels.stack(chunk), device) for chunk in _chunks(own)
         ]
-        features = torch.cat(chunks)
+        features = joined_features(chunks, towers)
         if towers.frozen == "image":
             self._frozen = features
         return features

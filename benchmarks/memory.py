@@ -129,7 +129,7 @@ def training_index(folder: Path, out: Path) -> None:
     from vitrina.training.checkpoints import RunFolder
     from vitrina.training.job import rows_by_split
     from vitrina.training.loop import TrainingLoop, TrainingRun
-    from vitrina.training.train import TrainingRequest
+    from vitrina.training.request import TrainingRequest
 
     os.environ["VITRINA_CACHE"] = str(out / "cache")
     config = TrainConfig(device="cpu")

@@ -92,7 +92,7 @@ def _config_file(arguments: Sequence[str], default: Path) -> tuple[UPath | None,
 
 
 def from_file(model: type[Config], path: UPath) -> Config:
-    """The model with the values of a YAML file; required values missing from it must come from the options.
+    """The model with the values of a YAML file; options must give the required ones that it lacks.
 
     Raises UserError naming the file, and the parameter that is unknown or has a wrong value.
     """

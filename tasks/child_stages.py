@@ -25,7 +25,7 @@ from vitrina.embedding.stored import latest_embedding, vector_settings
 from vitrina.results import EmbedResult, ModelResult, TableRef, TrainResult
 from vitrina.store.artifacts import Artifact, Store
 from vitrina.store.stage import StageOutcome
-from vitrina.training.train import training_inputs
+from vitrina.training.request import training_inputs
 
 Result = TypeVar("Result", bound=Parameters)
 CHILD_EMBEDDING = "embeddings.manifest.json"

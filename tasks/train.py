@@ -9,7 +9,8 @@ from vitrina.model.hardware import training_arithmetic
 from vitrina.results import ModelResult, TableRef, TrainResult
 from vitrina.store.artifacts import Artifact, Store
 from vitrina.store.stage import Stage, StageOutcome
-from vitrina.training.train import TrainingRequest, train_model, training_inputs
+from vitrina.training.request import TrainingRequest, training_inputs
+from vitrina.training.train import train_model
 
 STAGE = Stage("train", TrainResult, "vitrina.training.job:run_job")
 

@@ -36,7 +36,8 @@ from vitrina.model.model import load_folder
 from vitrina.model.tiny import make_tiny
 from vitrina.results import ModelResult, TableRef
 from vitrina.store.paths import to_path
-from vitrina.training.train import TrainingRequest, train_model, training_inputs
+from vitrina.training.request import TrainingRequest, training_inputs
+from vitrina.training.train import train_model
 
 folder = Path(sys.argv[1])
 table = draw_shop(folder / "shop", 40)

@@ -10,7 +10,7 @@ from tests.support.small_training import catalogue, records, small_model, weight
 from vitrina.config import TrainConfig
 from vitrina.errors import UserError
 from vitrina.training.processes.launch import launch
-from vitrina.training.train import TrainingRequest
+from vitrina.training.request import TrainingRequest
 
 SETTINGS = {"num_epochs": 3, "batch_size": 9, "lr": 3e-3, "log_every_steps": 1, "device": "cpu"}
 

@@ -20,7 +20,7 @@ from tests.support.small_training import (
 from vitrina.config import TrainConfig
 from vitrina.model.model import RuCLIP, load_folder
 from vitrina.training.checkpoints import Progress
-from vitrina.training.train import TrainingRequest
+from vitrina.training.request import TrainingRequest
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -13,7 +13,7 @@ from vitrina.execution.progress import no_progress
 from vitrina.store.paths import to_path
 from vitrina.training import job
 from vitrina.training.checkpoints import RunFolder
-from vitrina.training.train import TrainingRequest
+from vitrina.training.request import TrainingRequest
 
 Requests = Callable[..., TrainingRequest]
 

@@ -14,7 +14,8 @@ from vitrina.model import hardware
 from vitrina.model.folder import folder_fingerprint
 from vitrina.model.model import load_checkpoint, ruclip
 from vitrina.store.paths import to_path
-from vitrina.training.train import TrainingRequest, check_base, check_processes, train_model
+from vitrina.training.request import TrainingRequest
+from vitrina.training.train import check_base, check_processes, train_model
 
 Requests = Callable[..., TrainingRequest]
 

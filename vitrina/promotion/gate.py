@@ -11,6 +11,7 @@ from vitrina.store.artifacts import Store
 
 logger = logging.getLogger(__name__)
 
+COMPARED = ("metric", "candidate_metric", "current_metric")  # fields of a result
 ROLLED_BACK = (
     "the new model was rolled back before, so it is not promoted automatically; "
     "flows/roll_back.py --to makes it the current one"
@@ -57,7 +58,7 @@ def promote_if_better(
             action="promotion",
             fingerprint=candidate.fingerprint,
             reason=result.reason,
-            details=details | result.model_dump(include={"metric", "candidate_metric", "current_metric"}),
+            details=details | result.model_dump(include=set(COMPARED)),
         )
         if append(store, history, change):
             logger.info("promote: the new model is the current one: %s", result.reason)
@@ -98,16 +99,15 @@ def active_result(store: Store, history: History, candidate: ModelResult) -> Pro
     None if the candidate is not the current model, or its record lacks the metrics compared.
     """
     record = history.current
-    compared = ("metric", "candidate_metric", "current_metric")
     if record is None or record.fingerprint != candidate.fingerprint:
         return None
-    if not record.details.keys() >= set(compared):
+    if not record.details.keys() >= set(COMPARED):
         return None
     return PromoteResult(
         model=kept_model(store, record.fingerprint),
         promoted=True,
         reason=record.reason,
-        **{name: record.details[name] for name in compared},
+        **{name: record.details[name] for name in COMPARED},
     )
 
 

@@ -20,8 +20,8 @@ from vitrina.training.distributed import joined
 from vitrina.training.fine_tune import fine_tune
 from vitrina.training.loop import TrainingRun
 from vitrina.training.model_card import model_card
+from vitrina.training.request import TrainingRequest
 from vitrina.training.tracking import WandbTracker
-from vitrina.training.train import TrainingRequest
 from vitrina.training.trainable_model import trained_config
 
 logger = logging.getLogger(__name__)

@@ -1,49 +1,19 @@
 """A training from request to result: check the folder, start the processes, collect the files."""
 
-from typing import Any
-
 from upath import UPath
 
-from vitrina.config import Parameters, TrainConfig
+from vitrina.config import TrainConfig
 from vitrina.errors import UserError
 from vitrina.execution.progress import OnProgress, no_progress
 from vitrina.model.folder import folder_fingerprint, missing_files
 from vitrina.model.hardware import device_type, gpu_count
-from vitrina.results import ModelResult, TableRef, TrainResult
+from vitrina.results import ModelResult, TrainResult
 from vitrina.store.files import is_temp_file, listing
-from vitrina.store.fingerprint import fingerprint
 from vitrina.store.paths import to_path
+from vitrina.training.request import TrainingRequest
 
 # Prefixes of files that are not part of the artifact: they may change, and the model does not.
 VOLATILE_FILES = ("wandb/", "resume.pth", "manifest", ".")
-
-
-class TrainingRequest(Parameters):
-    """What to train, on what and into which folder; paths are local or ``s3://``."""
-
-    table: str
-    model: str
-    folder: str
-    inputs: dict[str, Any]  # everything that decides the weights, the code version included
-    config: TrainConfig
-    project_name: str
-
-    @property
-    def key(self) -> str:
-        """The training's identity: a hash of its inputs."""
-        return fingerprint(self.inputs)
-
-
-def training_inputs(
-    table: TableRef, model: ModelResult, config: TrainConfig, arithmetic: str
-) -> dict[str, Any]:
-    """Everything besides code that decides the weights, as JSON values."""
-    return {
-        "table": table.fingerprint,
-        "model": model.fingerprint,
-        "parameters": config.content(),
-        "arithmetic": arithmetic,
-    }
 
 
 def check_base(model: str, folder: UPath) -> None:

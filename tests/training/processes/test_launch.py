@@ -12,7 +12,7 @@ import pytest
 from vitrina.errors import UserError
 from vitrina.training.distributed import LostProcessError
 from vitrina.training.processes import launch, ray_workers
-from vitrina.training.train import TrainingRequest
+from vitrina.training.request import TrainingRequest
 
 Requests = Callable[..., TrainingRequest]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from vitrina.training.processes.ray_workers import _run_worker
-from vitrina.training.train import TrainingRequest
+from vitrina.training.request import TrainingRequest
 
 
 def test_a_worker_runs_the_request_that_is_sent_to_it(

@@ -15,7 +15,7 @@ from vitrina.errors import UserError
 from vitrina.store.files import write_bytes
 from vitrina.training.job import run_job
 from vitrina.training.processes import torchrun
-from vitrina.training.train import TrainingRequest
+from vitrina.training.request import TrainingRequest
 
 Requests = Callable[..., TrainingRequest]
 

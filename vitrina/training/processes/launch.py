@@ -13,7 +13,7 @@ from vitrina.execution.progress import OnProgress, no_progress
 from vitrina.training.distributed import LostProcessError
 from vitrina.training.job import run_job
 from vitrina.training.processes import ray_workers, torchrun
-from vitrina.training.train import TrainingRequest
+from vitrina.training.request import TrainingRequest
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from vitrina.execution.progress import terminal_bar
 from vitrina.execution.ray_cluster import OPTIONS, address_of, joining
 from vitrina.training.distributed import TIMEOUT, LostProcessError
 from vitrina.training.job import run_job
-from vitrina.training.train import TrainingRequest
+from vitrina.training.request import TrainingRequest
 
 
 def launch(request: TrainingRequest) -> None:

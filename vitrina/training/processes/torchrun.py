@@ -19,7 +19,7 @@ from vitrina.execution.progress import no_progress, terminal_bar
 from vitrina.store.files import read_bytes
 from vitrina.store.paths import to_path
 from vitrina.training.job import run_job
-from vitrina.training.train import TrainingRequest
+from vitrina.training.request import TrainingRequest
 
 ERROR_FILE = "VITRINA_ERROR_FILE"
 

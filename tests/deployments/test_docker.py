@@ -67,12 +67,35 @@ def test_the_image_installs_the_tested_versions() -> None:
     assert "PIP_NO_CACHE_DIR=1" in " ".join(of_kind("ENV"))
 
 
-def test_cpu_by_default_and_cuda_by_a_build_argument() -> None:
-    """TORCH_INDEX decides which torch comes in; the GPU worker is built with PyPI's CUDA one."""
-    assert of_kind("ARG") == ["TORCH_INDEX=https://download.pytorch.org/whl/cpu"]
-    build = SERVICES["worker-gpu"]["build"]
-    assert build["args"] == {"TORCH_INDEX": "https://pypi.org/simple"}
+def test_torch_comes_from_pips_default_index_or_from_the_one_that_the_build_names() -> None:
+    """TORCH_INDEX is empty by default, and always for the GPU worker: pip installs as usual."""
+    assert of_kind("ARG") == ['TORCH_INDEX=""']
+    assert any('PIP_EXTRA_INDEX_URL="${TORCH_INDEX}" pip install' in run for run in of_kind("RUN"))
+    assert SERVICES["worker-cpu"]["build"]["args"] == {"TORCH_INDEX": "${TORCH_INDEX:-}"}
+    assert "args" not in SERVICES["worker-gpu"]["build"]
     assert SERVICES["worker-gpu"]["image"] != SERVICES["worker-cpu"]["image"]
+
+
+def test_no_package_index_is_named_in_the_repository() -> None:
+    """Which index pip uses is the user's own configuration."""
+    hosts = "|".join(re.escape(host) for host in ("pypi" + ".org", "download.pytorch" + ".org"))
+    found = subprocess.run(
+        ["git", "grep", "-I", "-l", "-E", hosts], cwd=ROOT, capture_output=True, text=True
+    )
+    if found.returncode > 1:
+        pytest.skip("this is not a git checkout")
+    assert found.stdout == ""
+
+
+def test_the_servers_leases_outlive_its_container() -> None:
+    """On disk, in a volume over the server's home, which belongs to the image's user."""
+    server = SERVICES["server"]
+    variable = "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"
+    assert server["environment"][variable] == "prefect.server.concurrency.lease_storage.filesystem"
+    assert server["volumes"] == ["server:/home/vitrina/.prefect"]
+    assert "server" in yaml.safe_load(COMPOSE.read_text())["volumes"]
+    owned = next(run for run in of_kind("RUN") if "chown" in run).split("chown")[1]
+    assert "/home/vitrina/.prefect" in owned
 
 
 def test_the_build_gets_what_it_copies_and_no_more() -> None:

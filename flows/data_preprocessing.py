@@ -16,6 +16,7 @@ from vitrina.config import CleanConfig, DataPreprocessingConfig, ResizeConfig, R
 from vitrina.errors import UserError
 from vitrina.images.resize_catalog import ImageFolders
 from vitrina.images.resize_index import INDEX_FOLDER
+from vitrina.images.resize_plan import would_overwrite
 from vitrina.reporting.sections import rows_section, show_sections
 from vitrina.results import ResizeResult
 from vitrina.store.artifacts import MANIFEST, Store, check_output
@@ -42,6 +43,12 @@ def check(config: DataPreprocessingConfig) -> None:
         raise UserError(
             f"{config.file_path} is the catalogue, and the processed table would be written over "
             "it. Name another --processed_data_path."
+        )
+    originals, resized = to_path(config.base_image_path), to_path(config.processed_images_path)
+    if would_overwrite(originals, resized, config.part(ResizeConfig)):
+        raise UserError(
+            f"{config.base_image_path} holds the original images, which the resized ones would "
+            "overwrite. Name another --processed_images_path."
         )
     check_output(to_path(config.processed_data_path), MANIFEST)
     check_output(to_path(config.processed_images_path), INDEX_FOLDER)

@@ -33,6 +33,11 @@ class ResizeJob(NamedTuple):
     stamp: int
 
 
+def would_overwrite(originals: UPath, resized: UPath, config: ResizeConfig) -> bool:
+    """Whether resized images would be written to where the original ones are."""
+    return bool((originals / source_pattern(config).parent).resolve() == resized.resolve())
+
+
 @dataclass(frozen=True)
 class ResizePlanner:
     """The state of the folders of original and of resized images, listed once."""
@@ -53,7 +58,7 @@ class ResizePlanner:
 
         Raises UserError if ``originals`` does not exist, or is where the resized images would go.
         """
-        if (originals / source_pattern(config).parent).resolve() == resized.resolve():
+        if would_overwrite(originals, resized, config):
             raise UserError(
                 f"{originals} holds the original images, which the resized ones would overwrite. "
                 "Name another folder for the resized ones."

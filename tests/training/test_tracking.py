@@ -2,14 +2,17 @@
 
 import json
 import logging
+import socket
+import time
 from pathlib import Path
 
 import pytest
 from upath import UPath
 
 from tests.support.small_training import Train, small_config
+from vitrina.training import tracking
 from vitrina.training.checkpoints import Progress
-from vitrina.training.tracking import MetricsFile, WandbTracker, wandb_mode
+from vitrina.training.tracking import MetricsFile, WandbTracker
 
 
 def test_wandb_without_a_key_logs_offline_and_says_how_to_sync(
@@ -19,7 +22,6 @@ def test_wandb_without_a_key_logs_offline_and_says_how_to_sync(
     monkeypatch.delenv("WANDB_MODE")
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path / "none"))
-    assert wandb_mode() == "offline"
     with caplog.at_level(logging.INFO, "vitrina"):
         tracker = WandbTracker("test", "abc", {"lr": 1}, tmp_path)
         tracker.log({"step": 1, "loss": 2.0})
@@ -30,22 +32,69 @@ def test_wandb_without_a_key_logs_offline_and_says_how_to_sync(
     assert tmp_path in folder.parents
 
 
-@pytest.mark.parametrize(
-    ("environment", "mode"),
-    [
-        ({"WANDB_MODE": "disabled"}, "disabled"),
-        ({"WANDB_API_KEY": "key"}, "online"),
-        ({"WANDB_API_KEY": "key", "WANDB_MODE": "offline"}, "offline"),
-    ],
-)
-def test_wandb_follows_its_own_variables(
-    environment: dict[str, str], mode: str, monkeypatch: pytest.MonkeyPatch
+def test_a_key_without_a_network_is_told_once_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A key turns it on, WANDB_MODE decides."""
+    """Nobody listens at the server's address: within seconds the run is an offline one."""
     monkeypatch.delenv("WANDB_MODE")
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    assert wandb_mode() == mode
+    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{unused.getsockname()[1]}")
+    started = time.monotonic()
+    with caplog.at_level(logging.INFO, "vitrina"):
+        tracker = WandbTracker("test", "abc", {"lr": 1}, tmp_path)
+        tracker.log({"step": 1, "loss": 2.0})
+        tracker.finish()
+    assert time.monotonic() - started < 20
+    ours = [one.getMessage() for one in caplog.records if one.name.startswith("vitrina")]
+    told = [message for message in ours if "offline" in message]
+    assert [("does not answer" in one, "wandb sync" in one) for one in told] == [
+        (True, False),
+        (False, True),
+    ]
+    assert list(Path(told[1].split("wandb sync ")[1]).glob("*.wandb"))
+
+
+def test_a_run_that_cannot_start_online_is_kept_offline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The server answers, but refuses the key."""
+    modes: list[str] = []
+
+    class OfflineRun:
+        dir = str(tmp_path / "offline-run" / "files")
+
+    def init(mode: str, **_options: object) -> OfflineRun:
+        modes.append(mode)
+        if mode == "online":
+            raise RuntimeError("401: the key is refused")
+        return OfflineRun()
+
+    monkeypatch.setattr(tracking, "wandb_mode", lambda: "online")
+    monkeypatch.setattr(tracking, "start_wandb", init)
+    with caplog.at_level(logging.INFO, "vitrina"):
+        WandbTracker("test", "abc", {"lr": 1}, tmp_path)
+    assert modes == ["online", "offline"]
+    assert "401: the key is refused" in caplog.text
+    assert f"wandb sync {tmp_path / 'offline-run'}" in caplog.text
+
+
+def test_what_could_not_be_uploaded_is_told_with_its_folder(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The network went away during the run: the end of the training waits a minute at most."""
+
+    class StuckRun:
+        dir = str(tmp_path / "run" / "files")
+
+        def finish(self) -> None:
+            raise TimeoutError
+
+    monkeypatch.setattr(tracking, "wandb_mode", lambda: "online")
+    monkeypatch.setattr(tracking, "start_wandb", lambda *_mode, **_run: StuckRun())
+    WandbTracker("test", "abc", {}, tmp_path).finish()
+    assert f"not uploaded everything; to do so later: wandb sync {tmp_path / 'run'}" in caplog.text
 
 
 @pytest.mark.parametrize("method", ["init", "log"])

@@ -2,21 +2,19 @@
 
 import json
 import logging
-import netrc
-import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from upath import UPath
 
 from vitrina.store.files import read_bytes, write_bytes
 from vitrina.training.checkpoints import METRICS, Progress
+from vitrina.training.wandb_mode import Mode, wandb_mode
 
 logger = logging.getLogger(__name__)
 
-Mode = Literal["online", "offline", "disabled"]
-MODES: tuple[Mode, ...] = ("online", "offline", "disabled")
+INIT_SECONDS, FINISH_SECONDS = 20, 60
 Record = Mapping[str, float]
 
 
@@ -69,38 +67,38 @@ class MetricsFile:
 
 
 class WandbTracker:
-    """A wandb run; offline if no API key is set. Its failures are logged and end no training."""
+    """A wandb run; offline if wandb cannot be used online. Its failures end no training."""
 
     def __init__(self, project: str, key: str, config: Mapping[str, Any], folder: Path) -> None:
         self._run: Any = None
-        mode = wandb_mode()
-        if mode == "disabled":
-            return
         try:
-            import wandb  # takes seconds, and is not needed where it is disabled
-
+            mode = wandb_mode()
+            if mode == "disabled":
+                return
             folder.mkdir(parents=True, exist_ok=True)
-            self._run = wandb.init(
-                project=project,
-                id=key,
-                resume="allow" if mode == "online" else None,
-                config=dict(config),
-                dir=str(folder),
-                mode=mode,
-                settings=wandb.Settings(silent=True, console="off"),
-            )
-            if mode == "offline":
-                folder = Path(self._run.dir).parent
-                logger.info("wandb is offline; to upload this run later: wandb sync %s", folder)
+            self._run = self._start(mode, project=project, id=key, config=config, dir=folder)
         except Exception as error:  # noqa: BLE001 - no failure of wandb ends a training
             logger.warning("wandb does not start, the training continues without it: %s", error)
+
+    def _start(self, mode: Mode, **run: Any) -> Any:
+        """Start a run; one that fails to start online, by a wrong key for one, is kept offline."""
+        try:
+            started = start_wandb(mode, **run)
+        except Exception as error:
+            if mode != "online":
+                raise
+            logger.warning("wandb does not start online, so it is offline: %s", error)
+            mode, started = "offline", start_wandb("offline", **run)
+        if mode == "offline":
+            logger.info("wandb is offline; to upload this run later: %s", _sync_command(started))
+        return started
 
     def log(self, record: Record) -> None:
         """Send a record to wandb."""
         self._safely("log", dict(record), step=int(record["step"]))
 
     def finish(self) -> None:
-        """Close the wandb run."""
+        """Close the wandb run; what could not be uploaded stays in its folder."""
         self._safely("finish")
         self._run = None
 
@@ -109,25 +107,32 @@ class WandbTracker:
             return
         try:
             getattr(self._run, method)(*arguments, **named)
+        except TimeoutError:
+            logger.warning(
+                "wandb has not uploaded everything; to do so later: %s", _sync_command(self._run)
+            )
         except Exception as error:  # noqa: BLE001 - no failure of wandb ends a training
             logger.warning("wandb failed, the training continues without it: %s", error)
             self._run = None
 
 
-def wandb_mode() -> Mode:
-    """WANDB_MODE if it is set, else online with an API key and offline without one."""
-    chosen = os.environ.get("WANDB_MODE", "").lower()
-    for mode in MODES:
-        if chosen == mode:
-            return mode
-    return "online" if _has_api_key() else "offline"
+def start_wandb(mode: Mode, **run: Any) -> Any:
+    """Start a wandb run that waits for its server for seconds, not for minutes."""
+    import wandb  # takes seconds, and is not needed where it is disabled
+
+    return wandb.init(
+        **{**run, "config": dict(run["config"]), "dir": str(run["dir"])},
+        mode=mode,
+        resume="allow" if mode == "online" else None,
+        settings=wandb.Settings(
+            silent=True,
+            console="off",
+            init_timeout=INIT_SECONDS,
+            finish_timeout=FINISH_SECONDS,
+            finish_timeout_raises=True,
+        ),
+    )
 
 
-def _has_api_key() -> bool:
-    if os.environ.get("WANDB_API_KEY"):
-        return True
-    host = os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai").split("://")[-1].strip("/")
-    try:
-        return netrc.netrc(os.environ.get("NETRC")).authenticators(host) is not None
-    except (OSError, netrc.NetrcParseError):
-        return False
+def _sync_command(run: Any) -> str:
+    return f"wandb sync {Path(run.dir).parent}"

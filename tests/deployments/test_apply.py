@@ -8,15 +8,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
-from apply import filled_in
+from apply import deployment_name, filled_in, lease_warning
 from crash_watch import NAME as CRASH_WATCH
 from pools import apply_pool, job_template
 from prefect.client.schemas.objects import DeploymentSchedule, FlowRun
+from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
 from prefect.exceptions import PrefectHTTPStatusError
+from schedules import merge_schedules
 from settings import Settings, pipeline_parameters, read_settings
 
 from tests.support.processes import ROOT, eventually, free_port
-from tests.support.servers import Server
+from tests.support.servers import Server, running_server
 from vitrina.config import PipelineConfig
 from vitrina.errors import UserError
 
@@ -122,6 +124,93 @@ def test_the_nightly_run_is_off_until_it_is_switched_on_and_stays_on(applied: Se
     finally:
         applied.run(*on_and_off, "pause", "pipeline/cpu", str(schedule.id))
     eventually(lambda: not made_by_a_schedule(applied), 30, "no scheduled runs any more")
+
+
+ADDED: dict[str | None, CronSchedule | IntervalSchedule | RRuleSchedule] = {
+    "hourly": IntervalSchedule(
+        interval=timedelta(hours=1.5),
+        anchor_date=datetime(2026, 1, 1, 7, 30, tzinfo=UTC),
+        timezone="Asia/Tokyo",
+    ),
+    "mondays": CronSchedule(cron="5 4 * * 1", timezone="Europe/Moscow", day_or=False),
+    "rule": RRuleSchedule(rrule="FREQ=WEEKLY;BYDAY=SU", timezone="Asia/Yekaterinburg"),
+    None: CronSchedule(cron="0 12 * * *", timezone="UTC"),
+}
+
+
+def comparable(schedules: list[DeploymentSchedule]) -> list[tuple[Any, ...]]:
+    """What matters of schedules."""
+    found = [(str(one.slug), one.active, one.parameters, one.schedule) for one in schedules]
+    return sorted(found, key=lambda one: one[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["pipeline/cpu", "train-model/gpu"])
+def test_applying_keeps_the_schedules_that_people_have_added(applied: Server, name: str) -> None:
+    """Of every kind, with a slug and without, on or off, with parameters, on any deployment."""
+    with applied.client() as client:
+        deployment = client.read_deployment_by_name(name)
+        added = [
+            client.create_deployment_schedules(
+                deployment.id,
+                [(schedule, slug != "rule")],
+                parameters={"config": {"output": "/tmp/{}"}} if slug == "mondays" else None,
+                slug=slug,
+            )[0]
+            for slug, schedule in ADDED.items()
+        ]
+        before = client.read_deployment_by_name(name).schedules
+        assert len(before) == len(deployment.schedules) + len(added)
+        try:
+            assert applied.run("deployments/apply.py").returncode == 0
+            after = client.read_deployment_by_name(name).schedules
+            assert comparable(after) == comparable(before)
+        finally:
+            for one in client.read_deployment_by_name(name).schedules:
+                if one.slug != "nightly":
+                    client.delete_deployment_schedule(deployment.id, one.id)
+
+
+def test_merging_schedules_describes_our_own_once() -> None:
+    """Ours are as prefect.yaml has them, on if they were on; the others come after them."""
+    ours = {"slug": "nightly", "cron": "0 2 * * *", "timezone": "Europe/Moscow", "active": False}
+    existing = [
+        DeploymentSchedule(schedule=CronSchedule(cron="0 3 * * *"), slug="nightly", active=True),
+        DeploymentSchedule(schedule=CronSchedule(cron="0 4 * * *"), active=False),
+    ]
+    merged = merge_schedules([ours], existing)
+    assert merged[0] == ours | {"active": True}
+    assert [one["cron"] for one in merged] == ["0 2 * * *", "0 4 * * *"]
+
+
+def test_the_names_of_the_deployments_are_those_that_prefect_gives(applied: Server) -> None:
+    """By which the schedules of each are found."""
+    content = yaml.safe_load((ROOT / "deployments" / "prefect.yaml").read_text())
+    assert {deployment_name(one) for one in content["deployments"]} == DEPLOYMENTS
+    with applied.client() as client:
+        for name in DEPLOYMENTS:
+            client.read_deployment_by_name(name)
+
+
+@pytest.mark.slow
+def test_it_warns_of_a_server_whose_restart_ends_all_runs(tmp_path: Path) -> None:
+    """Prefect's default keeps leases in memory; with them on disk there is no warning."""
+    storage = "prefect.server.concurrency.lease_storage"
+    with (
+        running_server(
+            tmp_path / "home", PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE=f"{storage}.memory"
+        ) as server,
+        server.client() as client,
+    ):
+        warning = lease_warning(client)
+    assert warning is not None
+    assert f"PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE={storage}.filesystem" in warning
+
+
+def test_it_does_not_warn_of_leases_on_disk(applied: Server) -> None:
+    """The server of these tests is started as the README says."""
+    with applied.client() as client:
+        assert lease_warning(client) is None
 
 
 @pytest.mark.parametrize(
@@ -242,7 +331,7 @@ def test_a_roll_back_is_in_the_pipelines_output(given: dict[str, str], output: s
     """Whoever rolls back from the UI need not know where the artifacts lie."""
     description = (ROOT / "deployments" / "prefect.yaml").read_text()
     parameters = {"catalog": "demo", "images": "demo"} | given
-    content = yaml.safe_load(filled_in(description, parameters, set()))
+    content = yaml.safe_load(filled_in(description, parameters, lambda _: []))
     found = {one["entrypoint"]: one["parameters"] for one in content["deployments"][-1:]}
     assert found == {"flows/roll_back.py:roll_back": {"config": {"output": output}}}
 
@@ -255,12 +344,13 @@ def test_without_a_server_it_says_how_to_start_one(applied: Server) -> None:
     assert "Traceback" not in lonely.stderr
 
 
-def test_a_server_that_does_not_answer_is_told_in_a_line(applied: Server) -> None:
+def test_a_server_that_does_not_answer_is_reported_in_a_line(applied: Server) -> None:
     """A wrong address is named, without a traceback."""
     nowhere = f"http://127.0.0.1:{free_port()}/api"
     lonely = applied.run("deployments/apply.py", PREFECT_API_URL=nowhere)
     assert lonely.returncode == 2
-    assert lonely.stderr.strip() == f"error: No Prefect server answers at {nowhere}."
+    assert lonely.stderr.startswith(f"error: No Prefect server answers at {nowhere}. Start it with")
+    assert len(lonely.stderr.splitlines()) == 1
 
 
 def test_the_files_it_names_are_there() -> None:

@@ -1,21 +1,26 @@
 """A child run on another pool as its parent sees it; the API sets the child's states."""
 
+import itertools
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
+import httpx
 import pytest
-from prefect import flow
+from prefect import flow, runtime
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State
-from prefect.exceptions import CancelledRun, CrashedRun, FailedRun
+from prefect.exceptions import Abort, CancelledRun, CrashedRun, FailedRun
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
-from prefect.states import Cancelled, Completed, Crashed, Failed, Late
+from prefect.states import Cancelled, Cancelling, Completed, Crashed, Failed, Late
 
-from tasks.orchestration.child_run import run_in_deployment
+from tasks.orchestration import child_run
+from tasks.orchestration.child_run import LostContactError, run_in_deployment
 from tests.support.processes import eventually
 from tests.support.servers import Server
 from tests.support.standin import Wish
@@ -139,3 +144,109 @@ def test_an_unknown_deployment_is_a_user_error(wish: Wish) -> None:
     """A wrong name is an error at once, which says what to do."""
     with pytest.raises(UserError, match=r"no deployment 'train-model/tpu'.*make deploy"):
         caller("train-model/tpu", wish)
+
+
+def fail_reads(
+    monkeypatch: pytest.MonkeyPatch, error: Callable[[], Exception], times: float = math.inf
+) -> None:
+    """Let the first ``times`` reads of a run's state by the parent fail."""
+    failures = itertools.count()
+
+    def failing_client(*, sync_client: Literal[True]) -> SyncPrefectClient:
+        client = get_client(sync_client=sync_client)
+        read = client.read_flow_run
+
+        def failing(run: UUID) -> FlowRun:
+            if next(failures) < times:
+                raise error()
+            return read(run)
+
+        monkeypatch.setattr(client, "read_flow_run", failing)
+        return client
+
+    monkeypatch.setattr(child_run, "get_client", failing_client)
+
+
+def unavailable() -> httpx.HTTPStatusError:
+    """The answer of a server that is starting, or of a proxy before it."""
+    request = httpx.Request("GET", "http://server/api")
+    return httpx.HTTPStatusError("503", request=request, response=httpx.Response(503))
+
+
+def refused() -> httpx.ConnectError:
+    """The error of a server that is down."""
+    return httpx.ConnectError("refused")
+
+
+@pytest.mark.parametrize("error", [unavailable, refused])
+def test_keeps_asking_while_the_server_is_away(
+    connected: Server,
+    wish: Wish,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Callable[[], Exception],
+) -> None:
+    """An error of polling is no reason to end; it is logged."""
+    fail_reads(monkeypatch, error, times=2)
+    with set_states(connected, Completed):
+        caller(CHILD, wish)
+    assert "does not answer" in caplog.text
+
+
+def test_gives_up_a_child_that_it_cannot_see_without_cancelling_it(
+    connected: Server, wish: Wish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a long outage the parent fails and says what to do; the child goes on, and alone."""
+    before = len(connected.runs(CHILD))
+    monkeypatch.setattr(child_run, "OUTAGE_SECONDS", 0.5)
+    fail_reads(monkeypatch, refused)
+    with pytest.raises(LostContactError, match="may still be running; start this run again"):
+        caller(CHILD, wish)
+    monkeypatch.undo()
+    runs = connected.runs(CHILD)
+    assert len(runs) == before + 1
+    assert max(runs, key=lambda run: str(run.created)).state_name in ("Scheduled", "Late")
+
+
+def test_a_cancelled_parent_without_a_worker_ends_as_cancelled(
+    connected: Server, wish: Wish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No worker sends a signal: the parent cancels its child and reports its own end."""
+    monkeypatch.setattr(child_run, "SIGNAL_SECONDS", 0.5)
+    parents: list[UUID] = []
+
+    @flow
+    def cancelled_caller() -> None:
+        parents.append(UUID(runtime.flow_run.id))
+        caller.fn(CHILD, wish)
+
+    def cancel_parent() -> State[Any]:
+        with connected.client() as client:
+            client.set_flow_run_state(parents[0], Cancelling())
+        return eventually(lambda: final(connected), 30, "the end of the child")
+
+    with set_states(connected, cancel_parent), pytest.raises(Abort):
+        cancelled_caller()
+    assert connected.state(parents[0]).is_cancelled()
+
+
+def test_a_deleted_child_ends_the_parent(connected: Server, wish: Wish) -> None:
+    """Deleted in the UI it is as good as cancelled."""
+    known = {run.id for run in connected.runs(CHILD)}
+
+    def delete() -> None:
+        new = eventually(lambda: {run.id for run in connected.runs(CHILD)} - known, 30, "a child")
+        with connected.client() as client:
+            client.delete_flow_run(new.pop())
+
+    thread = threading.Thread(target=delete)
+    thread.start()
+    with pytest.raises(CancelledRun, match="has been deleted"):
+        caller(CHILD, wish)
+    thread.join()
+
+
+def final(server: Server) -> State[Any] | None:
+    """The final state of the newest child, if it has one."""
+    newest = max(server.runs(CHILD), key=lambda run: str(run.created))
+    return newest.state if newest.state and newest.state.is_final() else None

@@ -144,6 +144,7 @@ def test_cancel_stops_training_checkpointed_and_leaves_the_worker(
     eventually(lambda: not processes_of(run.id), 30, "the process is gone", pause=0.1)
     assert time.monotonic() - asked < 30
     assert step_of(model) >= logged_steps(model)[-1] - 1
+    assert stages(applied, run.id)["train"].state_name == "Cancelled"
     assert workers["gpu"].process.poll() is None
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 from crash_watch import apply_crash_watch
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.states import Cancelling
 
 from tests.support.processes import eventually
@@ -27,6 +28,14 @@ def begun(folder: Path) -> int:
     told = folder / "begun"
     eventually(lambda: told.exists() and bool(told.read_text()), 60, "a child")
     return int(told.read_text())
+
+
+def stage_state(server: Server, run: UUID) -> str | None:
+    """How the UI shows the stage of a parent run."""
+    one = FlowRunFilter(id=FlowRunFilterId(any_=[run]))
+    with server.client() as client:
+        tasks = client.read_task_runs(flow_run_filter=one)
+    return next(task.state_name for task in tasks if task.name.startswith("stage"))
 
 
 def cancel(server: Server, run: UUID) -> None:
@@ -70,9 +79,28 @@ def test_cancelling_the_parent_stops_its_child_and_leaves_the_workers(
     assert server.final(parent.id, 30).is_cancelled()
     (child,) = server.children(parent.id)
     assert server.final(child.id, 30).is_cancelled()
+    assert stage_state(server, parent.id) == "Cancelled"
     assert (tmp_path / "checkpoint").exists()
     assert not (tmp_path / "done").exists()
     assert all(worker.process.poll() is None for worker in workers.values())
+
+
+@pytest.mark.usefixtures("workers")
+def test_cancelling_the_child_alone_ends_its_parent_with_the_reason(
+    server: Server, tmp_path: Path
+) -> None:
+    """The child and the parent's stage are Cancelled; the parent fails and starts no other."""
+    parent = server.start("parent/cpu", config={"end": "wait", "folder": str(tmp_path)})
+    begun(tmp_path)
+    (child,) = server.children(parent.id)
+    cancel(server, child.id)
+    assert server.final(child.id, 30).is_cancelled()
+    final = server.final(parent.id, 30)
+    assert final.is_failed()
+    assert final.message is not None
+    assert "child/gpu cancelled" in final.message
+    assert stage_state(server, parent.id) == "Cancelled"
+    assert len(server.children(parent.id)) == 1
 
 
 @pytest.mark.usefixtures("workers")

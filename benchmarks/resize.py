@@ -254,12 +254,12 @@ def main(images: int = 240, rounds: int = 5, json: Path | None = None) -> None:
         variants = measure(Path(folder), images, rounds)
         source_size = mean_size(Path(folder) / "catalog" / "images")
     print(f"{images} JPEGs of 900 × 1,200 to {SIDE} × {SIDE}, {rounds} rounds, {cpu_count()} cores")
-    print(f"{'':<37} images/s  speed-up (range)        CPU ms/image  lowest SSIM")
+    print(f"{'':<38}  images/s  speed-up (range)        CPU ms/image  lowest SSIM")
     baseline_seconds = next(iter(variants.values())).seconds
     for name, found in variants.items():
         ratios = [base / own for base, own in zip(baseline_seconds, found.seconds, strict=True)]
         print(
-            f"{name:<37} {images / median(found.seconds):10.0f}  {median(ratios):5.2f} "
+            f"{name:<38} {images / median(found.seconds):10.0f}  {median(ratios):5.2f} "
             f"({min(ratios):.2f} to {max(ratios):.2f}) "
             f"{1000 * median(found.cpu) / images:18.2f} {found.ssim:11.4f}"
         )

@@ -127,7 +127,7 @@ def print_figures(findings: Findings) -> None:
     """Print the median and all rounds of each figure."""
     for figure in findings.figures:
         values = ", ".join(f"{value:.4g}" for value in figure.values)
-        print(f"{figure.name:<70} {figure.median:9.4g} {figure.unit:<14} ({values})")
+        print(f"{figure.name:<86} {figure.median:9.4g} {figure.unit:<14} ({values})")
 
 
 def write_findings(findings: Findings, path: Path | None) -> None:

@@ -16,7 +16,11 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tasks.orchestration.stage import StageTask
 
 UI_REQUESTS = (
     "create_image_artifact",
@@ -90,17 +94,22 @@ def _timed(work: Callable[..., Any], name: str, seconds: dict[str, float]) -> Ca
     return timed
 
 
+def stages_of(flow_module: ModuleType) -> "list[StageTask[Any, Any]]":
+    """The stages that a flow's module calls."""
+    from tasks.orchestration.stage import StageTask  # Prefect takes seconds to import
+
+    return [value for value in vars(flow_module).values() if isinstance(value, StageTask)]
+
+
 def main(result: Path, arguments: Sequence[str]) -> None:
     """Run the flow in this process and write the measured seconds."""
-    from prefect import Task
-
     from flows import cli, pipeline
     from tasks.orchestration import prefect_ui as artifacts
     from vitrina.config import PipelineConfig
 
     seconds: dict[str, float] = defaultdict(float, {UI: 0.0})
-    for task in [one for one in vars(pipeline).values() if isinstance(one, Task)]:
-        task.fn = _timed(task.fn, task.name, seconds)
+    for stage in stages_of(pipeline):
+        stage.fn = _timed(stage.fn, stage.fn.__name__, seconds)
     for name in UI_REQUESTS:
         setattr(artifacts, name, _timed(getattr(artifacts, name), UI, seconds))
     config = cli.parse(PipelineConfig, pipeline.__doc__, arguments, pipeline.DEMO)

@@ -103,7 +103,7 @@ def main(rows: int = 32, batch_size: int = 32, repeats: int = 3, json: Path | No
     """Print rates and ratios."""
     found = measure(rows, batch_size, repeats)
     print(
-        f"{rows} pairs, batch {batch_size}, {repeats} repetitions, {torch.get_num_threads()} "
+        f"{rows} pairs, batch {batch_size}, {repeats} rounds, {torch.get_num_threads()} "
         f"threads, torch {torch.__version__}; medians"
     )
     for name in found:

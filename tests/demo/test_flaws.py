@@ -13,7 +13,8 @@ from vitrina.catalog.rejection import RejectionReason
 from vitrina.config import ResizeConfig
 from vitrina.demo.drawing import draw_image
 from vitrina.demo.flaws import ALTERNATES, FLAWS, flawed_text, image_file, plan_flaws
-from vitrina.images.resize_image import RejectedImageError, resize_image
+from vitrina.images.rejected import RejectedImageError
+from vitrina.images.resize_image import resize_image
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,8 @@ from PIL import Image, ImageCms, ImageOps
 from tests.support.image_kinds import KINDS, encoded, sample, scene
 from vitrina.catalog.rejection import RejectionReason
 from vitrina.config import ResizeConfig
-from vitrina.images.resize_image import RejectedImageError, resize_image
+from vitrina.images.rejected import RejectedImageError
+from vitrina.images.resize_image import resize_image
 
 CONFIG = ResizeConfig()
 SMALL = ResizeConfig(default_image_size=(96, 96))

@@ -15,7 +15,9 @@ from upath import UPath
 
 from vitrina.config import ResizeConfig
 from vitrina.errors import UserError
-from vitrina.images.resize_image import FORMATS, ORIENTATION, RejectedImageError, resize_image
+from vitrina.images.decode_image import FORMATS, ORIENTATION
+from vitrina.images.rejected import RejectedImageError
+from vitrina.images.resize_image import resize_image
 from vitrina.store.files import local_read
 from vitrina.store.paths import to_path
 

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from upath import UPath
 
 from vitrina.catalog.arrow_memory import flat_memory
+from vitrina.catalog.parquet_batches import ParquetReader, read_schema
 from vitrina.catalog.processed_table import NM
 from vitrina.catalog.processed_writer import (
     CSV,
@@ -100,7 +100,9 @@ def resize_catalog(
     remove_stale_temp_files(planner.resized)
     with (
         flat_memory(),
-        open_processed_writer(artifact.path, _schema(cleaned.table)) as processed,
+        open_processed_writer(
+            artifact.path, read_schema(to_path(cleaned.table)), planner.config.csv_formulas
+        ) as processed,
         planner.index.recording() as record,
         open_plan_executor(planner, map_shards) as execute,
     ):
@@ -185,13 +187,9 @@ def _add(
 
 
 def _batches(table: str, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
-    with local_read(to_path(table)) as local, pq.ParquetFile(local) as file:
-        yield from file.iter_batches(BATCH_ROWS, columns=columns)
-
-
-def _schema(table: str) -> pa.Schema:
-    with local_read(to_path(table)) as local:
-        return pq.read_schema(local)
+    path = to_path(table)
+    with local_read(path) as local:
+        yield from ParquetReader(local, path).batches(BATCH_ROWS, columns)
 
 
 def _ids(batch: pa.RecordBatch) -> list[str]:

@@ -17,7 +17,8 @@ from vitrina.config import ResizeConfig
 from vitrina.errors import UserError
 from vitrina.execution.cpu_count import cpu_count
 from vitrina.execution.shard_map import ShardMap
-from vitrina.images.resize_image import RejectedImageError, resize_image
+from vitrina.images.rejected import RejectedImageError
+from vitrina.images.resize_image import resize_image
 from vitrina.images.resize_index import ResizeOutcome, hash_image
 from vitrina.images.resize_plan import NO_STAMP, ResizeJob, ResizePlanner, target_name
 from vitrina.store.files import read_bytes, write_bytes

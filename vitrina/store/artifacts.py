@@ -123,7 +123,7 @@ class Store(Parameters):
 
         It is a symbolic link; on S3, and on a disk without links, a file that holds the key.
         """
-        if not self.keyed or self._latest_key(stage) == key:
+        if not self.keyed or self.latest_key(stage) == key:
             return
         latest = self.path / stage / "latest"
         if not is_local(latest) or not _linked(Path(latest.path), key):
@@ -131,13 +131,13 @@ class Store(Parameters):
 
     def latest(self, stage: str) -> Artifact | None:
         """The artifact that ``<stage>/latest`` points to, or None unless it is complete."""
-        key = self._latest_key(stage)
+        key = self.latest_key(stage)
         if key is None:
             return None
         artifact = self.artifact(stage, key)
         return artifact if artifact.manifest() else None
 
-    def _latest_key(self, stage: str) -> str | None:
+    def latest_key(self, stage: str) -> str | None:
         """The key that ``<stage>/latest`` points to; None if there is no pointer."""
         pointer = self.path / stage / "latest"
         if is_local(pointer) and Path(pointer.path).is_symlink():

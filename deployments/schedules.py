@@ -5,7 +5,13 @@ from typing import Any
 
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import DeploymentSchedule
-from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
+from prefect.client.schemas.schedules import (
+    SCHEDULE_TYPES,
+    CronSchedule,
+    IntervalSchedule,
+    NoSchedule,
+    RRuleSchedule,
+)
 from prefect.exceptions import ObjectNotFound
 
 Description = dict[str, Any]
@@ -31,7 +37,11 @@ def merge_schedules(
     ours = {schedule["slug"] for schedule in described}
     return [
         *(one | {"active": one["active"] or one["slug"] in on} for one in described),
-        *(describe(schedule) for schedule in existing if schedule.slug not in ours),
+        *(
+            describe(one)
+            for one in existing
+            if one.slug not in ours and not isinstance(one.schedule, NoSchedule)
+        ),
     ]
 
 
@@ -45,12 +55,13 @@ def describe(schedule: DeploymentSchedule) -> Description:
     return {name: value for name, value in description.items() if value is not None}
 
 
-def _timing(timing: CronSchedule | IntervalSchedule | RRuleSchedule) -> Description:
+def _timing(timing: SCHEDULE_TYPES) -> Description:
     if isinstance(timing, CronSchedule):
         return {"cron": timing.cron, "timezone": timing.timezone, "day_or": timing.day_or}
     if isinstance(timing, RRuleSchedule):
         # As JSON: Prefect takes a bare rule's time zone for its own default.
         return {"rrule": json.dumps({"rrule": timing.rrule, "timezone": timing.timezone})}
+    assert isinstance(timing, IntervalSchedule)  # the last kind there is
     return {
         "interval": timing.interval.total_seconds(),
         "anchor_date": timing.anchor_date.isoformat(),

@@ -1,4 +1,4 @@
-"""What a team sets about its service: environment variables, and a file for the pipeline."""
+"""Settings of a team's service: environment variables, and a file for the pipeline."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -33,7 +33,7 @@ class Settings(Parameters):
     image: str = Field("vitrina:latest", description="Image of a docker or kubernetes run.")
     gpu_slots: int = Field(1, ge=1, description="Runs that the gpu pool holds at a time.")
     crash_seconds: int = Field(
-        90, ge=10, description="A run silent for so long has crashed: three heartbeats."
+        90, ge=10, description="Seconds without a heartbeat after which a run counts as crashed."
     )
 
     @property
@@ -43,7 +43,7 @@ class Settings(Parameters):
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """The settings that the environment names; an empty variable is as good as none."""
+    """The settings of the environment; an empty variable counts as not set."""
     given = {
         name: environment[PREFIX + name.upper()]
         for name in Settings.model_fields
@@ -52,23 +52,26 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     try:
         return Settings.model_validate(given)
     except ValidationError as error:
-        raise UserError(_told(error, PREFIX, str.upper)) from None
+        raise UserError(_describe(error, PREFIX, str.upper)) from None
 
 
 def pipeline_parameters(path: Path) -> dict[str, Any]:
     """The pipeline's parameters of a YAML file, checked; UserError names what is wrong in it."""
     try:
         values = {"training_deployment": TRAINING} | yaml.safe_load(path.read_text("utf-8"))
+        if values["training_deployment"] is None:  # a line left empty: train in the same process
+            values["training_deployment"] = ""
+        values = {name: value for name, value in values.items() if value is not None}
         return PipelineConfig.model_validate(values).model_dump(mode="json", exclude_unset=True)
     except OSError as error:
         raise UserError(f"{PREFIX}CONFIG: {path} cannot be read: {error.strerror}.") from error
     except (yaml.YAMLError, TypeError) as error:
-        raise UserError(f"{path} is no YAML mapping of parameters: {error}") from error
+        raise UserError(f"{path} is not a YAML mapping of parameters: {error}") from error
     except ValidationError as error:
-        raise UserError(_told(error, f"{path}: ")) from None
+        raise UserError(_describe(error, f"{path}: ")) from None
 
 
-def _told(error: ValidationError, prefix: str, style: Callable[[str], str] = str) -> str:
+def _describe(error: ValidationError, prefix: str, style: Callable[[str], str] = str) -> str:
     return "; ".join(
         f"{prefix}{style('.'.join(map(str, wrong['loc'])))}: {wrong['msg']}, got {wrong['input']!r}"
         for wrong in error.errors(include_url=False)

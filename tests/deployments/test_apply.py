@@ -12,7 +12,12 @@ from apply import deployment_name, filled_in, lease_warning
 from crash_watch import NAME as CRASH_WATCH
 from pools import apply_pool, job_template
 from prefect.client.schemas.objects import DeploymentSchedule, FlowRun
-from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
+from prefect.client.schemas.schedules import (
+    SCHEDULE_TYPES,
+    CronSchedule,
+    IntervalSchedule,
+    RRuleSchedule,
+)
 from prefect.exceptions import PrefectHTTPStatusError
 from schedules import merge_schedules
 from settings import Settings, pipeline_parameters, read_settings
@@ -126,7 +131,7 @@ def test_the_nightly_run_is_off_until_it_is_switched_on_and_stays_on(applied: Se
     eventually(lambda: not made_by_a_schedule(applied), 30, "no scheduled runs any more")
 
 
-ADDED: dict[str | None, CronSchedule | IntervalSchedule | RRuleSchedule] = {
+ADDED: dict[str | None, SCHEDULE_TYPES] = {
     "hourly": IntervalSchedule(
         interval=timedelta(hours=1.5),
         anchor_date=datetime(2026, 1, 1, 7, 30, tzinfo=UTC),
@@ -320,8 +325,15 @@ def test_a_wrong_config_file_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"shop\.yaml: train\.lr: .*got 5"):
         pipeline_parameters(file)
     file.write_text("- a list")
-    with pytest.raises(UserError, match="no YAML mapping"):
+    with pytest.raises(UserError, match="not a YAML mapping"):
         pipeline_parameters(file)
+
+
+def test_a_line_that_is_left_empty_is_the_default(tmp_path: Path) -> None:
+    """An empty training_deployment trains in the pipeline's own process, as on the command line."""
+    file = tmp_path / "shop.yaml"
+    file.write_text(yaml.safe_dump(DEMO) + "training_deployment:\ntrain:\ndemo_products:\n")
+    assert pipeline_parameters(file) == DEMO | {"training_deployment": ""}
 
 
 @pytest.mark.parametrize(

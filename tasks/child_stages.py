@@ -22,6 +22,7 @@ from vitrina.config import (
     TrainModelConfig,
 )
 from vitrina.embedding.stored import latest_embedding, vector_settings
+from vitrina.promotion.history import keep
 from vitrina.results import EmbedResult, ModelResult, TableRef, TrainResult
 from vitrina.store.artifacts import Artifact, Store
 from vitrina.store.stage import StageOutcome
@@ -86,6 +87,7 @@ def embed_in_deployment(pipeline: PipelineConfig) -> EmbedStage:
                 **dict(config),
             )
             run_in_deployment(pipeline.embedding_deployment, child)
+            keep(store, model)  # whoever searches needs it, and the worker's may be in its cache
             return published(Artifact(artifact.path, CHILD_EMBEDDING), EmbedResult)
 
         inputs = embedding.embedding_inputs(table, settings, config)

@@ -27,6 +27,7 @@ from vitrina.embedding.stored import STAGE as NAME
 from vitrina.embedding.table import EmbedRequest, embed_table
 from vitrina.execution.shard_map import ShardMap
 from vitrina.model.hardware import device_type
+from vitrina.promotion.history import keep
 from vitrina.results import EmbedResult, ModelResult, TableRef
 from vitrina.store.artifacts import Artifact, Store
 from vitrina.store.paths import to_path
@@ -55,6 +56,8 @@ def embed(
     # "auto" is resolved here once, so that the workers of a cluster use the same device.
     config = config.model_copy(update={"device": device_type(config.device)})
     settings = vector_settings(model.fingerprint, config)
+    # Whoever searches needs this very model, which may have come from the hub's cache.
+    kept = keep(store, model) if store.keyed else model
 
     def make(artifact: Artifact) -> tuple[EmbedResult, list[str]]:
         previous = None if options.refresh else reusable(store, reuse_from, settings)
@@ -71,7 +74,7 @@ def embed(
             prefect_ui.progress("embed", "row", "Listings embedded") as progress,
             shard_map("embed", options.executor, partial(gpus_per_shard, config)) as map_shards,
         ):
-            return embed_table(request, shard_embedder(model, config, map_shards), progress)
+            return embed_table(request, shard_embedder(model, kept, config, map_shards), progress)
 
     inputs = embedding_inputs(table, settings, config)
     return STAGE.find_or_make(store, inputs, make, refresh=options.refresh)
@@ -83,12 +86,15 @@ def embedding_inputs(table: TableRef, settings: str, config: EmbedConfig) -> dic
 
 
 def shard_embedder(
-    model: ModelResult, config: EmbedConfig, map_shards: ShardMap | None
+    model: ModelResult, kept: ModelResult, config: EmbedConfig, map_shards: ShardMap | None
 ) -> EmbedShards:
-    """What embeds and writes shards: the workers of a map, or, without one, this process."""
+    """What embeds and writes shards: the workers of a map, or, without one, this process.
+
+    ``kept`` is the model's copy in the store, which workers can read and which the shards name.
+    """
     if map_shards is None:
-        return partial(map, partial(embed_shard, load_embedder(model.folder, config)))
-    work = partial(embed_shard_anywhere, model.folder, model.fingerprint, config)
+        return partial(map, partial(embed_shard, load_embedder(model.folder, config), model=kept))
+    work = partial(embed_shard_anywhere, kept.folder, kept.fingerprint, config)
     return partial(map_detached, map_shards, work)
 
 

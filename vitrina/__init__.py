@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vitrina.embedding.pipeline import EmbeddingPipeline
+    from vitrina.search.run import open_run
 
-__all__ = ["EmbeddingPipeline"]
+__all__ = ["EmbeddingPipeline", "open_run"]
 
 
 def __getattr__(name: str) -> Any:
@@ -17,4 +18,8 @@ def __getattr__(name: str) -> Any:
         from vitrina.embedding.pipeline import EmbeddingPipeline
 
         return EmbeddingPipeline
+    if name == "open_run":
+        from vitrina.search.run import open_run
+
+        return open_run
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

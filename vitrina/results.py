@@ -85,9 +85,22 @@ class PromoteResult(Parameters):
     current_metric: float = Field(description="The metric of the previous current model.")
 
 
+class VectorOrigin(Parameters):
+    """What made a set of vectors: only those of one origin can be compared."""
+
+    model: str = Field(description="The model's fingerprint; empty if it was embedded without one.")
+    model_folder: str = Field(description="Where that model was at the time.")
+    templates: tuple[str, ...] = Field(description="Sentences over which a text is averaged.")
+    text_column: str = Field("title", description="The column that was embedded as text.")
+    arithmetic: str = Field(description="Device and precision, such as cpu float32.")
+
+
 class EmbedResult(Parameters):
     """A text and an image vector for each row, in the order of the table."""
 
+    table: str = Field(description="The processed table whose rows were embedded.")
+    origin: VectorOrigin
+    checksums: dict[str, int] = Field(description="CRC-32 of each array in the NPZ.")
     npz: str = Field(description="embeddings.npz: text, img, nm.")
     parquet: str = Field(description="Folder of shards: nm, text, img.")
     rows: int

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from upath import UPath
 
+from tests.support.embedding import origin
 from vitrina.embedding.reuse import ReuseIndex
 from vitrina.embedding.rows import Rows
 from vitrina.embedding.shard_file import write_shard
@@ -19,7 +20,9 @@ def shards(tmp_path: Path) -> list[UPath]:
     for number, letters in enumerate(("ab", "cd", "ef")):
         keys, vectors = list(letters), np.full((2, 4), number, np.float32)
         paths.append(UPath(tmp_path / f"{number}.parquet"))
-        write_shard(paths[-1], Rows(range(2), keys, keys, keys, keys), vectors, vectors, "cpu")
+        write_shard(
+            paths[-1], Rows(range(2), keys, keys, keys, keys), vectors, vectors, origin("cpu")
+        )
     return paths
 
 
@@ -32,7 +35,9 @@ def test_wrong_key_behind_an_equal_hash_is_not_reused(
     )
     rows = Rows([1], ["a"], ["a.jpg"], ["text of a"], ["image of a"])
     shard = UPath(tmp_path / "part.parquet")
-    write_shard(shard, rows, np.ones((1, 4), np.float32), np.ones((1, 4), np.float32), "cpu")
+    write_shard(
+        shard, rows, np.ones((1, 4), np.float32), np.ones((1, 4), np.float32), origin("cpu")
+    )
     vectors, known = ReuseIndex.of([shard], "text").lookup(["text of b", "text of a"], 4)
     assert known.tolist() == [False, True]
     assert vectors.tolist() == [[0] * 4, [1] * 4]

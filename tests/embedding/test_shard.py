@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from upath import UPath
 
-from tests.support.embedding import mug_model, noise_listings
+from tests.support.embedding import mug_model, noise_listings, origin
 from vitrina.config import EmbedConfig
 from vitrina.embedding.reuse import COLUMNS, ReuseIndex
 from vitrina.embedding.rows import Rows, rows_of
@@ -25,7 +25,7 @@ from vitrina.embedding.shard import (
     load_embedder,
     map_detached,
 )
-from vitrina.embedding.shard_file import read_arithmetic, read_column, read_vectors, write_shard
+from vitrina.embedding.shard_file import read_column, read_origin, read_vectors, write_shard
 from vitrina.errors import UserError
 from vitrina.results import ModelResult
 
@@ -69,7 +69,7 @@ def test_reusing_equals_computing(tmp_path: Path, before: list[str], after: str)
     for number, letters in enumerate(before):
         rows, echo = lettered(letters), Echo()
         shard = UPath(tmp_path / "shards" / f"{number}.parquet")
-        write_shard(shard, rows, echo.texts(rows.titles), echo.images(rows.paths), "echo")
+        write_shard(shard, rows, echo.texts(rows.titles), echo.images(rows.paths), origin("echo"))
         shards.append(shard)
     echo = Echo()
     known = {column: ReuseIndex.of(shards, column) for column in COLUMNS}
@@ -87,7 +87,9 @@ def test_a_detached_shard_has_only_its_own_part_of_the_index(tmp_path: Path) -> 
     for number, letters in enumerate(("ab", "cd", "ef")):
         keys, vectors = list(letters), np.full((2, 4), number, np.float32)
         shards.append(UPath(tmp_path / f"{number}.parquet"))
-        write_shard(shards[-1], Rows(range(2), keys, keys, keys, keys), vectors, vectors, "cpu")
+        write_shard(
+            shards[-1], Rows(range(2), keys, keys, keys, keys), vectors, vectors, origin("cpu")
+        )
     known = {column: ReuseIndex.of(shards, column) for column in COLUMNS}
     keys = ["e", "x", "a", "e", "я"]
     rows = Rows(range(5), keys, keys, keys, keys)
@@ -129,7 +131,9 @@ def test_a_shard_holds_vectors_keys_and_arithmetic(
     assert embed_shard(embedder, shard) == (len(table), len(table))
     assert read_column(shard.path, "nm") == table["nm"].tolist()
     assert read_column(shard.path, "text_key") == shard.rows.text_keys
-    assert read_arithmetic(shard.path) == "cpu float32"
+    found = read_origin(shard.path)
+    assert found is not None
+    assert found.arithmetic == "cpu float32"
     expected = embedder.images(table["image_path"].tolist())
     np.testing.assert_allclose(read_vectors(shard.path, "img"), expected, atol=1e-6)
 
@@ -150,7 +154,7 @@ def test_workers_write_what_this_process_writes(
 ) -> None:
     """Work and shards are pickled; a worker loads the model by itself, once."""
     here, there = (shard_of(table, tmp_path / f"{name}.parquet") for name in ("here", "there"))
-    embed_shard(load_embedder(mugs.folder, CONFIG), here)
+    embed_shard(load_embedder(mugs.folder, CONFIG), here, mugs)
 
     def through_pickle(work, shards):  # type: ignore[no-untyped-def]  # a ShardMap
         for shard in shards:

@@ -10,7 +10,7 @@ from upath import UPath
 
 from vitrina.model.folder import folder_fingerprint
 from vitrina.model.tiny import make_tiny
-from vitrina.results import EmbedResult, ModelResult
+from vitrina.results import EmbedResult, ModelResult, VectorOrigin
 from vitrina.store.files import read_bytes
 from vitrina.store.fingerprint import file_fingerprint
 from vitrina.store.paths import to_path
@@ -40,6 +40,16 @@ def mug_model(folder: Path, seed: int = 0) -> ModelResult:
     """A tiny ruCLIP folder whose tokenizer knows the listings' titles."""
     make_tiny([f"Кружка синяя с котом номер {number}" for number in range(40)], folder, seed)
     return ModelResult(folder=str(folder), fingerprint=folder_fingerprint(UPath(folder)))
+
+
+def origin(arithmetic: str = "cpu float32", model: str = "m") -> VectorOrigin:
+    """What made some vectors."""
+    return VectorOrigin(
+        model=model,
+        model_folder=f"models/{model}",
+        templates=("{}", "фото {}"),
+        arithmetic=arithmetic,
+    )
 
 
 def arrays(result: EmbedResult) -> dict[str, np.ndarray]:

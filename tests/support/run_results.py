@@ -5,6 +5,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from tests.support.embedding import origin
 from vitrina.reporting.contact_sheet import NearestImage, SheetRow, contact_sheet
 from vitrina.results import (
     EmbedResult,
@@ -73,7 +74,14 @@ def run_results(folder: Path) -> StageResults:
             current_metric=0.1,
         ),
         embedded=EmbedResult(
-            npz="embeddings.npz", parquet="e", rows=1_040, embed_dim=64, rows_embedded=1_030
+            table="t.parquet",
+            origin=origin(),
+            checksums={},
+            npz="embeddings.npz",
+            parquet="e",
+            rows=1_040,
+            embed_dim=64,
+            rows_embedded=1_030,
         ),
     )
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own name for it
+from PIL import Image
 from torch import Tensor
 from upath import UPath
 
@@ -18,12 +19,15 @@ from vitrina.embedding.precision import InferenceTowers, Precision, make_inferen
 from vitrina.embedding.text_batches import TextBatch, text_batches
 from vitrina.errors import UserError
 from vitrina.execution.cpu_count import cpu_count
+from vitrina.images.from_memory import as_rgb
 from vitrina.images.load import ResizeMode, normalize, read_image, square_image
 from vitrina.model.model import RuCLIP
 from vitrina.model.tokenize import TEMPLATES
 
 Vectors = npt.NDArray[np.float32]
+ImageSource = str | UPath | Image.Image
 Templates = Literal["ruclip", "single"]
+NAMED_TEMPLATES: dict[Templates, tuple[str, ...]] = {"ruclip": TEMPLATES, "single": TEMPLATES[:1]}
 
 # On a CPU, batches are so small that their activations stay in the cache.
 CPU_IMAGES = 4
@@ -39,7 +43,7 @@ class Embedder:
         model: RuCLIP,
         device: torch.device,
         batch_size: int,
-        templates: Templates = "ruclip",
+        templates: Templates | tuple[str, ...] = "ruclip",
         precision: Precision = "auto",
         *,
         find_batch_size: bool = False,
@@ -49,11 +53,12 @@ class Embedder:
 
         ``batch_size`` is the maximum number of images, or of texts of full length, in a batch.
         With ``find_batch_size`` a GPU is given larger ones for as long as it gets faster.
+        ``templates`` may also be the sentences themselves, such as those of stored vectors.
         ``compiled`` uses torch.compile, which takes minutes at the first batch.
         """
         self.model = model
         self.device = device
-        self.templates = TEMPLATES if templates == "ruclip" else TEMPLATES[:1]
+        self.templates = NAMED_TEMPLATES[templates] if isinstance(templates, str) else templates
         self._given_batch_size = batch_size
         self._find_batch_size = find_batch_size and device.type == "cuda"
         self._uses_streams = device.type == "cpu"
@@ -101,8 +106,8 @@ class Embedder:
         self._check_finite(distinct, list(row_of))
         return distinct[[row_of[text] for text in cleaned]]
 
-    def images(self, paths: Sequence[str | UPath]) -> Vectors:
-        """Unit vectors float32 (paths, embed_dim) of image files, local or s3://.
+    def images(self, paths: Sequence[ImageSource]) -> Vectors:
+        """Unit vectors float32 (paths, embed_dim) of image files, local or s3://, or Pillow images.
 
         Raises UserError naming a file that cannot be read or whose vector is not finite.
         """
@@ -112,7 +117,7 @@ class Embedder:
         self._check_finite(vectors, paths)
         return vectors
 
-    def _check_finite(self, vectors: Vectors, inputs: Sequence[str | UPath]) -> None:
+    def _check_finite(self, vectors: Vectors, inputs: Sequence[ImageSource]) -> None:
         """Raise UserError naming the first input whose vector is NaN or infinite."""
         finite = np.isfinite(vectors).all(axis=1)
         if not finite.all():
@@ -142,7 +147,7 @@ class Embedder:
 
         return in_streams(embed, batches) if self._uses_streams else one_by_one(embed, batches)
 
-    def _embed_images(self, paths: Sequence[str | UPath]) -> Iterator[Tensor]:
+    def _embed_images(self, paths: Sequence[ImageSource]) -> Iterator[Tensor]:
         """Unit vectors float32 on the device, batch by batch."""
         towers = self.towers
         if self._uses_streams:
@@ -155,10 +160,11 @@ class Embedder:
         loaded = prefetched(self._pixels, paths, self.batch_size, cpu_count())
         return one_by_one(functools.partial(self._embed_pixels, towers), loaded)
 
-    def _pixels(self, path: str | UPath) -> Tensor:
+    def _pixels(self, source: ImageSource) -> Tensor:
         """The square image as uint8 (3, R, R)."""
         resize_mode = cast(ResizeMode, self.model.resize_mode)
-        return torch.from_numpy(square_image(read_image(path), self.model.resolution, resize_mode))
+        image = as_rgb(source) if isinstance(source, Image.Image) else read_image(source)
+        return torch.from_numpy(square_image(image, self.model.resolution, resize_mode))
 
     def _embed_pixels(self, towers: InferenceTowers, images: Sequence[Tensor]) -> Tensor:
         """Unit vectors float32 on the device; the pixels are sent to it as uint8."""

@@ -1,14 +1,22 @@
 """Embed tables from Python: load a model once, then embed any number of tables."""
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
+
+from vitrina.embedding.stored import run_templates
+from vitrina.store.paths import to_path
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import pandas as pd
+    from PIL import Image
 
+    from vitrina.embedding.embedder import Embedder, ImageSource, Templates
     from vitrina.model.model import RuCLIP
+
+    ImageInput = str | os.PathLike[str] | Image.Image
 
 
 class TextDataset:
@@ -40,17 +48,23 @@ class EmbeddingPipeline:
         base_model_name: str,
         fine_tuned_model_path: str | None = None,
         device: Literal["auto", "cpu", "cuda"] | None = None,
+        *,
+        templates: "Templates | tuple[str, ...] | None" = None,
     ) -> None:
         """Load the model of a name, or of a local or s3:// folder, or its fine-tuned ``.pth``.
 
-        Without ``device`` a GPU is used if there is one. Raises UserError if there is no such
-        model, or the checkpoint has another architecture.
+        Without ``device`` a GPU is used if there is one. ``templates`` are by default those that
+        the latest run embedded with, if the folder is the one that it keeps its model in, else
+        ruclip's. Raises UserError if there is no such model, or the checkpoint has another
+        architecture.
         """
         # torch takes seconds to import; help and wrong arguments answer without it
         from vitrina.model.device import choose
 
         self.model = _load(base_model_name, fine_tuned_model_path)
         self.device = choose(device or "auto")
+        found = None if fine_tuned_model_path else run_templates(to_path(base_model_name))
+        self.templates: Templates | tuple[str, ...] = templates or found or "ruclip"
 
     def get_embeddings(
         self, df: "pd.DataFrame", batch_size: int = 32
@@ -61,11 +75,45 @@ class EmbeddingPipeline:
         UserError naming an image that cannot be read.
         """
         from vitrina.catalog.processed_table import IMAGE_PATH, TITLE
-        from vitrina.embedding.embedder import Embedder
 
         data = self.TextDataset(df[TITLE].fillna("").tolist(), df[IMAGE_PATH].tolist())
-        embedder = Embedder(self.model, self.device, batch_size)
+        embedder = self.embedder(batch_size)
         return embedder.images(data.image_paths), embedder.texts(data.texts)
+
+    def encode_texts(self, texts: Sequence[str], batch_size: int = 32) -> "npt.NDArray[np.float32]":
+        """Unit vectors float32 (texts, embed_dim)."""
+        return self.embedder(batch_size).texts(several_texts(texts))
+
+    def encode_images(
+        self, images: "Sequence[ImageInput]", batch_size: int = 32
+    ) -> "npt.NDArray[np.float32]":
+        """Unit vectors float32 (images, embed_dim) of files, local or s3://, or Pillow images.
+
+        Raises UserError naming an image that cannot be read.
+        """
+        return self.embedder(batch_size).images(several_images(images))
+
+    def embedder(self, batch_size: int = 32) -> "Embedder":
+        """What embeds with the model as it is now; to embed often, keep it."""
+        from vitrina.embedding.embedder import Embedder
+
+        return Embedder(self.model, self.device, batch_size, self.templates)
+
+
+def several_texts(texts: Sequence[str]) -> Sequence[str]:
+    """The texts. Raises TypeError for a single one, whose letters would be embedded."""
+    if isinstance(texts, str):
+        raise TypeError("expected a list of texts, got a single text")
+    return texts
+
+
+def several_images(images: "Sequence[ImageInput]") -> "list[ImageSource]":
+    """Paths and Pillow images. Raises TypeError for a single one."""
+    from PIL import Image
+
+    if isinstance(images, str | os.PathLike | Image.Image):
+        raise TypeError("expected a list of images, got a single image")
+    return [one if isinstance(one, Image.Image) else to_path(one) for one in images]
 
 
 def _load(source: str, checkpoint: str | None) -> "RuCLIP":

@@ -13,6 +13,7 @@ from vitrina.embedding.reuse import Column, ReuseIndex
 from vitrina.embedding.rows import Rows, naming_table
 from vitrina.embedding.shard_file import Vectors, write_shard
 from vitrina.execution.shard_map import ShardMap
+from vitrina.results import ModelResult, VectorOrigin
 
 if TYPE_CHECKING:
     from vitrina.embedding.embedder import Embedder
@@ -55,11 +56,22 @@ def map_detached(
     return map_shards(work, (shard.detached() for shard in shards))
 
 
-def embed_shard(embedder: "Embedder", shard: Shard) -> ShardResult:
-    """Embed and write a shard. Raises UserError naming an image that cannot be read."""
+def embed_shard(
+    embedder: "Embedder", shard: Shard, model: ModelResult | None = None
+) -> ShardResult:
+    """Embed and write a shard; the embedder's ``model``, if known, is recorded with the vectors.
+
+    Raises UserError naming an image that cannot be read.
+    """
     with naming_table(shard.table):
         text, img, computed = embed_rows(shard.rows, embedder, shard.known)
-    write_shard(shard.path, shard.rows, text, img, embedder.arithmetic)
+    origin = VectorOrigin(
+        model=model.fingerprint if model else "",
+        model_folder=model.folder if model else "",
+        templates=embedder.templates,
+        arithmetic=embedder.arithmetic,
+    )
+    write_shard(shard.path, shard.rows, text, img, origin)
     return ShardResult(len(shard.rows), computed)
 
 
@@ -67,7 +79,8 @@ def embed_shard_anywhere(
     folder: str, model_fingerprint: str, config: EmbedConfig, shard: Shard
 ) -> ShardResult:
     """:func:`embed_shard` in a worker: each process loads the model once and keeps it."""
-    return embed_shard(_embedder(folder, model_fingerprint, config), shard)
+    model = ModelResult(folder=folder, fingerprint=model_fingerprint)
+    return embed_shard(_embedder(folder, model_fingerprint, config), shard, model)
 
 
 @lru_cache(maxsize=1)

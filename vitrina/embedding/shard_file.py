@@ -1,5 +1,7 @@
 """Read and write the Parquet shards of an embedding: ids, vectors and the keys of their inputs."""
 
+import json
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -8,19 +10,20 @@ from upath import UPath
 
 from vitrina.embedding.rows import Rows
 from vitrina.errors import UserError
+from vitrina.results import VectorOrigin
 from vitrina.store.files import atomic_write
 from vitrina.store.paths import as_user_error
 
 Vectors = npt.NDArray[np.float32]
 
-ARITHMETIC = b"vitrina.arithmetic"  # key in the schema's metadata
+PREFIX = "vitrina."  # of the schema's metadata: vitrina.model, vitrina.templates, …
 
 
-def write_shard(path: UPath, rows: Rows, text: Vectors, img: Vectors, arithmetic: str) -> None:
+def write_shard(path: UPath, rows: Rows, text: Vectors, img: Vectors, origin: VectorOrigin) -> None:
     """Write one shard atomically; ``text`` and ``img`` are float32 (rows, embed_dim).
 
-    ``arithmetic`` is the device and precision that the vectors were computed in. Raises UserError
-    if a vector is not finite, which nothing downstream would notice.
+    ``origin`` becomes the schema's metadata. Raises UserError if a vector is not finite, which
+    nothing downstream would notice.
     """
     for kind, vectors in (("text", text), ("image", img)):
         finite = np.isfinite(vectors).all(axis=1)
@@ -38,7 +41,7 @@ def write_shard(path: UPath, rows: Rows, text: Vectors, img: Vectors, arithmetic
             "text_key": pa.array(rows.text_keys, pa.string()),
             "image_key": pa.array(rows.image_keys, pa.string()),
         }
-    ).replace_schema_metadata({ARITHMETIC: arithmetic.encode()})
+    ).replace_schema_metadata(_metadata(origin))
     with atomic_write(path, table.nbytes) as temp_file:
         # vectors do not compress
         pq.write_table(table, temp_file, compression="none", use_dictionary=False)
@@ -62,10 +65,22 @@ def vector_size(path: UPath) -> int:
     return int(_schema(path).field("text").type.list_size)
 
 
-def read_arithmetic(path: UPath) -> str:
-    """The device and precision that the vectors of a shard were computed in."""
+def read_origin(path: UPath) -> VectorOrigin | None:
+    """What made the vectors of a shard; None if an older version did not record it."""
     metadata: dict[bytes, bytes] = _schema(path).metadata or {}
-    return metadata.get(ARITHMETIC, b"unknown").decode()
+    texts = {name.decode(): value.decode() for name, value in metadata.items()}
+    values = {name: texts.get(PREFIX + name) for name in VectorOrigin.model_fields}
+    if None in values.values():
+        return None
+    return VectorOrigin.model_validate(
+        values | {"templates": json.loads(values["templates"] or "")}
+    )
+
+
+def _metadata(origin: VectorOrigin) -> dict[str, str]:
+    values = origin.model_dump()
+    templates = json.dumps(origin.templates, ensure_ascii=False)
+    return {PREFIX + name: value for name, value in (values | {"templates": templates}).items()}
 
 
 def _schema(path: UPath) -> pa.Schema:

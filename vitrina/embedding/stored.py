@@ -88,6 +88,19 @@ def named_embedding(path: UPath, settings: str) -> Embedding | None:
     return None
 
 
+def run_templates(model: UPath) -> tuple[str, ...] | None:
+    """The templates that a run has embedded with, given the folder it keeps its model in.
+
+    None if the folder is not ``<output>/models/<fingerprint>`` of the latest embedding's model.
+    """
+    if model.parent.name != "models":
+        return None
+    latest = Store(root=str(model.parent.parent)).latest(STAGE)
+    manifest = latest.manifest() if latest else None
+    origin = manifest.result.get("origin", {}) if manifest else {}
+    return tuple(origin["templates"]) if origin.get("model") == model.name else None
+
+
 def _keys(store: Store) -> list[str]:
     """The keys of all embeddings in the store."""
     if not store.keyed:

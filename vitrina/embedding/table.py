@@ -13,19 +13,20 @@ import numpy as np
 from upath import UPath
 
 from vitrina.embedding.npz import ChunkedArray, write_npz
+from vitrina.embedding.npz_reader import checksums
 from vitrina.embedding.reuse import COLUMNS, Column, ReuseIndex
 from vitrina.embedding.rows import TableStats, table_rows, table_stats
 from vitrina.embedding.shard import EmbedShards, Shard
 from vitrina.embedding.shard_file import (
-    read_arithmetic,
     read_column,
+    read_origin,
     read_vectors,
     vector_size,
 )
 from vitrina.embedding.stored import OutputNames
 from vitrina.errors import UserError
 from vitrina.execution.progress import OnProgress, no_progress
-from vitrina.results import EmbedResult
+from vitrina.results import EmbedResult, VectorOrigin
 from vitrina.store.files import atomic_write, listing, remove
 
 SHARD = re.compile(r"part-\d{5,}-[0-9a-f]{20}\.parquet")
@@ -61,13 +62,16 @@ def embed_table(
     stats = table_stats(request.table)
     finished = set() if request.refresh else set(present)
     shards, embedded = _embed_missing(request, stats, finished, embed_shards, progress)
-    _check_arithmetic([*shards, *request.reuse_from])
+    origin = _common_origin([*shards, *request.reuse_from])
     dim = vector_size(shards[0])
     npz = request.folder / request.names.npz
-    write_embeddings(npz, shards, stats, dim)
+    written = write_embeddings(npz, shards, stats, dim)
     current = {shard.name for shard in shards}
     remove(folder / name for name in present if name not in current)
     result = EmbedResult(
+        table=str(request.table),
+        origin=origin,
+        checksums=written,
         npz=str(npz),
         parquet=str(folder),
         rows=stats.rows,
@@ -125,15 +129,20 @@ def _present_shards(folder: UPath) -> list[str]:
     return names
 
 
-def _check_arithmetic(shards: Sequence[UPath]) -> None:
-    """Refuse shards that workers on different hardware have computed."""
-    shard_in = {read_arithmetic(shard): shard.name for shard in shards}
-    if len(shard_in) > 1:
+def _common_origin(shards: Sequence[UPath]) -> VectorOrigin:
+    """What made the shards' vectors; refuses shards computed on different hardware."""
+    origins = {shard: read_origin(shard) for shard in shards}
+    shard_in = {
+        origin.arithmetic if origin else "unknown": shard.name for shard, origin in origins.items()
+    }
+    first = origins[shards[0]]
+    if first is None or len(shard_in) > 1:
         found = ", ".join(f"{name} in {arithmetic}" for arithmetic, name in shard_in.items())
         raise UserError(
             f"Shards were computed in different arithmetic, so their vectors cannot be compared: "
             f"{found}. Set embed.device and embed.precision, and run with --refresh."
         )
+    return first
 
 
 def _is_shard(name: str) -> bool:
@@ -141,8 +150,13 @@ def _is_shard(name: str) -> bool:
     return bool(SHARD.fullmatch(name)) or name.startswith(".")
 
 
-def write_embeddings(npz: UPath, shards: Sequence[UPath], stats: TableStats, dim: int) -> None:
-    """Join the shards into an NPZ with ``text``, ``img`` and ``nm``; one shard is in memory."""
+def write_embeddings(
+    npz: UPath, shards: Sequence[UPath], stats: TableStats, dim: int
+) -> dict[str, int]:
+    """Join the shards into an NPZ with ``text``, ``img`` and ``nm``; one shard is in memory.
+
+    Returns the CRC-32 of each array.
+    """
 
     def vectors(column: Column) -> ChunkedArray:
         return ChunkedArray(
@@ -158,3 +172,4 @@ def write_embeddings(npz: UPath, shards: Sequence[UPath], stats: TableStats, dim
     size = sum(array.nbytes for array in arrays.values())
     with atomic_write(npz, size) as temp_file:
         write_npz(temp_file, arrays)
+        return checksums(temp_file)

@@ -1,10 +1,10 @@
 """Which model is the current one: a history of promotions and roll-backs.
 
-Promoted models are copied to ``models/<fingerprint>/``, so they outlive the trainings they come
-from. ``models/history/`` is the source of truth: one numbered file per promotion or roll-back. A
-number can be taken only once, so of two runs that change the current model at the same time, one
-has to read the history again. ``models/current`` is a copy of the outcome for people and other
-programs.
+Models that are promoted or that embed are copied to ``models/<fingerprint>/``, so they outlive the
+trainings, or the downloads, they come from. ``models/history/`` is the source of truth: one
+numbered file per promotion or roll-back. A number can be taken only once, so of two runs that
+change the current model at the same time, one has to read the history again. ``models/current`` is
+a copy of the outcome for people and other programs.
 """
 
 from dataclasses import dataclass
@@ -207,7 +207,7 @@ def append(store: Store, history: History, change: Change) -> History | None:
 
 
 def kept_model(store: Store, fingerprint: str) -> ModelResult:
-    """A promoted model in its folder below the store's present root; the store may have moved."""
+    """A model in its folder below the store's present root; the store may have moved."""
     return ModelResult(folder=str(store.path / FOLDER / fingerprint), fingerprint=fingerprint)
 
 

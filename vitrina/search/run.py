@@ -1,0 +1,205 @@
+"""A finished run, opened: encode, search, and find similar listings.
+
+    run = vitrina.open_run("output")
+    run.search("красное платье", k=5, where={"category": "Одежда"})
+    run.search(image="photo.jpg")
+    run.similar(1234567)
+
+Queries are encoded by the model, and in the templates, that made the stored vectors.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from vitrina.catalog.normalize import normalize_text
+from vitrina.embedding.npz_reader import memory_map
+from vitrina.embedding.pipeline import EmbeddingPipeline, several_images, several_texts
+from vitrina.embedding.reuse import Column
+from vitrina.errors import UserError
+from vitrina.search.exact import ExactIndex
+from vitrina.search.index import Index, Query, Vectors
+from vitrina.search.listings import Listings, Where
+from vitrina.search.stored_run import StoredRun, find_run
+from vitrina.store.cache import local_copy
+from vitrina.store.paths import to_path
+
+if TYPE_CHECKING:
+    from vitrina.embedding.embedder import Embedder
+    from vitrina.embedding.pipeline import ImageInput
+
+By = Literal["both", "image", "text"]
+COLUMNS: dict[By, tuple[Column, ...]] = {
+    "both": ("text", "img"),
+    "image": ("img",),
+    "text": ("text",),
+}
+QUERY_BATCH = 32  # texts or images in one forward pass
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A listing that was found; ``score`` is the cosine, or the mean of both cosines."""
+
+    nm: int | str
+    title: str
+    category: str | None
+    image_path: str
+    score: float
+
+
+class RunVectors(NamedTuple):
+    """Ids and unit vectors, float32 (rows, embed_dim), read from the file as they are used."""
+
+    nm: npt.NDArray[Any]
+    text: Vectors
+    img: Vectors
+
+
+class Run:
+    """The vectors, the listings and the model of a finished run."""
+
+    def __init__(
+        self, stored: StoredRun, device: Literal["auto", "cpu", "cuda"] | None = None
+    ) -> None:
+        """Raises UserError if vectors, table and model do not belong together or are incomplete.
+
+        The model is loaded when the first query needs it.
+        """
+        self.stored = stored
+        self._device = device
+        self._model_folder = stored.model()
+        stored.check_shards()
+        table = stored.table()
+        self.listings = Listings(local_copy(table.parent, [table.name]) / table.name)
+        stored_nm = memory_map(stored.npz, "nm")
+        if not _same_ids(stored_nm, self.listings.nm):
+            raise UserError(
+                f"{table} lists other ids than the vectors in {stored.folder} are of, so they do "
+                "not belong together. Restore the table, or run the pipeline again on this output."
+            )
+        self._vectors: dict[Column, Vectors] = {
+            "text": memory_map(stored.npz, "text"),
+            "img": memory_map(stored.npz, "img"),
+        }
+        self.index: Index = ExactIndex(self._vectors)
+
+    def __len__(self) -> int:
+        return self.stored.result.rows
+
+    @cached_property
+    def pipeline(self) -> EmbeddingPipeline:
+        """The run's model with its templates, to embed other tables with."""
+        templates = self.stored.result.origin.templates
+        return EmbeddingPipeline(str(self._model_folder), device=self._device, templates=templates)
+
+    @cached_property
+    def _embedder(self) -> "Embedder":
+        return self.pipeline.embedder(QUERY_BATCH)
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors float32 (texts, embed_dim), comparable with the stored ones."""
+        return self._embedder.texts(several_texts(texts))
+
+    def encode_images(self, images: "Sequence[ImageInput]") -> Vectors:
+        """Unit vectors float32 (images, embed_dim) of files, local or s3://, or Pillow images.
+
+        Raises UserError naming an image that cannot be read.
+        """
+        return self._embedder.images(several_images(images))
+
+    def vectors(self) -> RunVectors:
+        """The stored vectors, in the order of the table."""
+        return RunVectors(self.listings.nm, self._vectors["text"], self._vectors["img"])
+
+    # Five parameters and self: the two kinds of query, how many, by what, and among which.
+    def search(
+        self,
+        text: str | None = None,
+        *,
+        image: "ImageInput | None" = None,
+        k: int = 10,
+        by: By = "both",
+        where: Where | None = None,
+    ) -> list[Hit]:
+        """The ``k`` listings nearest to a text or to an image, nearest first.
+
+        ``by`` compares with the listings' images, their texts, or both. ``where`` holds values by
+        column, such as ``{"category": "Посуда"}``; a list means any of its values. Raises UserError
+        for an empty query, an unreadable image or an unknown column.
+        """
+        if (text is None) == (image is None):
+            raise UserError("Search by either a text or an image: give one of them.")
+        _check(k, by)
+        among = self.listings.mask(where)
+        if image is not None:
+            vector = self.encode_images([image])[0]
+        else:
+            vector = self.encode_texts([_query_text(text or "")])[0]
+        return self._hits(dict.fromkeys(COLUMNS[by], vector), k, among)
+
+    def similar(
+        self, nm: int | str, *, k: int = 10, by: By = "both", where: Where | None = None
+    ) -> list[Hit]:
+        """The ``k`` listings most like a stored one, which is not among them.
+
+        Texts are compared with texts and images with images; no model is loaded. Raises UserError
+        if the run has no such listing.
+        """
+        _check(k, by)
+        row = self.listings.row_of(nm)
+        allowed = self.listings.mask(where)
+        among = np.ones(len(self), np.bool_) if allowed is None else allowed.copy()
+        among[row] = False
+        query: Query = {column: np.array(self._vectors[column][row]) for column in COLUMNS[by]}
+        return self._hits(query, k, among)
+
+    def listing(self, nm: int | str) -> Hit:
+        """A stored listing by its id. Raises UserError if there is none."""
+        return self._hit(self.listings.row_of(nm), 1.0)
+
+    def _hits(self, query: Query, k: int, among: npt.NDArray[np.bool_] | None) -> list[Hit]:
+        rows, scores = self.index.nearest(query, k, among)
+        return [
+            self._hit(row, score) for row, score in zip(rows.tolist(), scores.tolist(), strict=True)
+        ]
+
+    def _hit(self, row: int, score: float) -> Hit:
+        shown = self.listings.shown(row)
+        image_path = self.stored.moved(shown.pop("image_path"))
+        return Hit(**shown, image_path=image_path, score=score)
+
+
+def open_run(output: str, device: Literal["auto", "cpu", "cuda"] | None = None) -> Run:
+    """Open the latest finished run in the output folder of a pipeline, local or s3://.
+
+    Without ``device`` a GPU encodes queries if there is one. Raises UserError that says what is
+    missing, or which files are not of one run.
+    """
+    return Run(find_run(str(to_path(output))), device)
+
+
+def _query_text(text: str) -> str:
+    """The text, normalized as titles are. UserError if nothing remains."""
+    normalized = normalize_text(text)
+    if not normalized:
+        raise UserError(f"The query {text!r} is empty: give a word to search for.")
+    return normalized
+
+
+def _check(k: int, by: str) -> None:
+    if k < 1:
+        raise UserError(f"k is {k}: at least one listing must be asked for.")
+    if by not in get_args(By):
+        raise UserError(f"by is {by!r}: expected one of {', '.join(get_args(By))}.")
+
+
+def _same_ids(stored: npt.NDArray[Any], listed: npt.NDArray[Any]) -> bool:
+    """Whether ids are equal in equal order; an NPZ holds texts of integers as integers."""
+    if stored.dtype.kind != listed.dtype.kind:
+        stored, listed = stored.astype(np.str_), listed.astype(np.str_)
+    return np.array_equal(stored, listed)

@@ -121,6 +121,16 @@ def test_unknown_versions_of_known_metadata_are_taken_for_the_usual_ones() -> No
         assert reason(image[: len(image) // 2] + b"\xff\xd9") == "truncated_image"
 
 
+@pytest.mark.parametrize("parts", [b"\0\0", b"\1\2", b"\2\2", b"\1\1\1\1", b"\1\2\2\3"])
+def test_a_profile_with_missing_or_doubled_parts_is_dropped(parts: bytes) -> None:
+    """libjpeg-turbo warns of it as of damaged data; browsers ignore it."""
+    good = JPEGS["baseline"]
+    for start in range(0, len(parts), 2):
+        part = segment(0xE2, b"ICC_PROFILE\0" + parts[start : start + 2] + b"profile")
+        good = good[:2] + part + good[2:]
+    assert is_kept(good, JPEGS["baseline"])
+
+
 def test_orientation_and_profile_survive() -> None:
     """Exif, XMP and the colour profile are kept; of two Exif segments the first counts."""
     exif = b"Exif\0\0II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0\0\0\0\0\0"

@@ -18,7 +18,8 @@ MARKER = re.compile(rb"\xff([^\x00\xff])", re.DOTALL)
 END_OF_DATA = re.compile(rb"\xff(?=[^\x00\xff\xd0-\xd7])", re.DOTALL)
 LINES = re.compile(rb"\xff\xdc\x00\x04(..)", re.DOTALL)  # the height, if the frame does not have it
 JFIF = b"JFIF\0\1\1\0\0\1\0\1\0\0"  # of version 1.1, without a thumbnail
-ADOBE_BYTES, ICC_BYTES = 12, 14  # shorter ones are ignored
+ADOBE_BYTES = 12  # shorter ones are ignored
+ICC = b"ICC_PROFILE\0"
 APP1_KINDS = (b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0")
 
 
@@ -150,7 +151,7 @@ def _used(metadata: list[Segment]) -> Iterator[bytes]:
 
     Of Exif and of XMP the first counts, as in browsers.
     """
-    seen = set[bytes]()
+    seen, profile = set[bytes](), list[Segment]()
     for segment in metadata:
         marker, payload, _ = segment
         if marker == APP0 and payload.startswith(b"JFIF\0") and len(payload) >= len(JFIF):
@@ -159,8 +160,16 @@ def _used(metadata: list[Segment]) -> Iterator[bytes]:
             # Decoders take a transform that is not known for the usual one.
             transform = payload[11:12] if payload[11] <= 2 else b"\1"
             yield segment._replace(payload=payload[:11] + transform).encoded()
-        elif marker == APP2 and payload.startswith(b"ICC_PROFILE\0") and len(payload) > ICC_BYTES:
-            yield segment.encoded()
+        elif marker == APP2 and payload.startswith(ICC) and len(payload) >= len(ICC) + 2:
+            profile.append(segment)
         elif marker == APP1 and payload.startswith(APP1_KINDS) and payload[:5] not in seen:
             seen.add(payload[:5])
             yield segment.encoded()
+    if _is_whole(profile):
+        yield from (segment.encoded() for segment in profile)
+
+
+def _is_whole(profile: list[Segment]) -> bool:
+    """Whether each part of a colour profile is there once: its number, and how many there are."""
+    parts = sorted(tuple(part.payload[len(ICC) : len(ICC) + 2]) for part in profile)
+    return parts == [(number, len(parts)) for number in range(1, len(parts) + 1)]

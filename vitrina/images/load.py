@@ -18,7 +18,7 @@ from vitrina.errors import UserError
 from vitrina.images.decode_image import FORMATS, ORIENTATION
 from vitrina.images.rejected import RejectedImageError
 from vitrina.images.resize_image import resize_image
-from vitrina.store.files import local_read
+from vitrina.store.files import read_bytes
 from vitrina.store.paths import to_path
 
 ResizeMode = Literal["shortest", "longest", "squash"]
@@ -82,17 +82,23 @@ def read_image(path: str | Path | UPath) -> Image.Image:
     of ruclip do. Raises UserError naming the file if it cannot be decoded.
     """
     upath = path if isinstance(path, UPath) else to_path(path)
-    with local_read(upath) as local:
-        try:
-            with Image.open(local, formats=FORMATS) as image:
-                if _is_plain(image):
-                    return image.convert("RGB")
-            corrected = resize_image(local.read_bytes(), FULL_SIZE)
-            return Image.open(io.BytesIO(corrected)).convert("RGB")
-        except (*DECODE_ERRORS, Image.DecompressionBombError) as error:
-            raise UserError(f"{upath} is not a readable image: {error}") from error
-        except RejectedImageError as error:
-            raise UserError(f"{upath} is not a readable image: {error.reason}") from error
+    data = read_bytes(upath)
+    try:
+        image = _plain_image(data)
+        if image is None:
+            image = Image.open(io.BytesIO(resize_image(data, FULL_SIZE))).convert("RGB")
+        return image
+    except RejectedImageError as error:
+        raise UserError(f"{upath} is not a readable image: {error.reason}") from error
+
+
+def _plain_image(data: bytes) -> Image.Image | None:
+    """The image by Pillow alone; None if it needs correction or repair."""
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            return image.convert("RGB") if _is_plain(image) else None
+    except (*DECODE_ERRORS, Image.DecompressionBombError):
+        return None
 
 
 def _is_plain(image: Image.Image) -> bool:

@@ -25,7 +25,8 @@ import pyarrow.parquet as pq
 from upath import UPath
 
 from vitrina.errors import UserError
-from vitrina.store.files import FileInfo, atomic_write, listing, local_read, remove
+from vitrina.store.file_info import FileInfo
+from vitrina.store.files import atomic_write, listing, local_read, remove
 
 logger = logging.getLogger(__name__)
 

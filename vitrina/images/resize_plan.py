@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from itertools import takewhile
 from pathlib import PurePosixPath
 from typing import NamedTuple, Self
 
@@ -13,9 +13,9 @@ from vitrina.catalog.arrow_memory import flat_memory
 from vitrina.catalog.rejection import RejectionReason
 from vitrina.config import ResizeConfig
 from vitrina.errors import UserError
-from vitrina.images.resize_index import CompactListing, ResizeIndex, ResizeOutcome, hash_texts
+from vitrina.images.image_files import FoundImage, ImageFiles
+from vitrina.images.resize_index import ResizeIndex, ResizeOutcome, hash_texts
 from vitrina.store.code_version import code_version
-from vitrina.store.files import listing
 from vitrina.store.fingerprint import fingerprint
 from vitrina.store.paths import check_folder
 
@@ -45,8 +45,8 @@ class ResizePlanner:
     originals: UPath
     resized: UPath
     config: ResizeConfig
-    sources: CompactListing  # of originals
-    targets: CompactListing  # of resized
+    sources: ImageFiles  # below the part of the pattern that is the same for every id
+    targets: ImageFiles
     index: ResizeIndex
     settings: str  # fingerprint of the parameters and the code that decide a resized image
 
@@ -64,24 +64,23 @@ class ResizePlanner:
                 "Name another folder for the resized ones."
             )
         check_folder(originals)
+        folder, pattern = _folder_and_pattern(config)
         with flat_memory():
             return cls(
                 originals,
                 resized,
                 config,
-                sources=CompactListing.of(listing(originals)),
-                targets=CompactListing.of(listing(resized)),
+                sources=ImageFiles.of(
+                    originals / folder if folder else originals, is_flat="/" not in pattern
+                ),
+                targets=ImageFiles.of(resized),
                 index=ResizeIndex.empty(resized) if refresh else ResizeIndex.load(resized),
                 settings=fingerprint(config.content(), code_version(RESIZER)),
             )
 
-    @cached_property
-    def _pattern(self) -> str:
-        return str(source_pattern(self.config))
-
     def source_name(self, nm: str) -> str:
         """The path of an id's image below ``originals``."""
-        return self._pattern.replace("{nm}", nm)
+        return str(source_pattern(self.config)).replace("{nm}", nm)
 
     def plan(self, ids: Sequence[str]) -> list[ResizeJob | ResizeOutcome]:
         """A job for each id whose image must be resized, and the known outcome of the others.
@@ -89,35 +88,46 @@ class ResizePlanner:
         No image is opened. A stamp stands for an original's path, the stamp of its file and the
         settings: an outcome is known if it has the same one.
         """
-        names = [self.source_name(nm) for nm in ids]
-        sizes, stamps = self.sources.find(names)
-        stamps = hash_texts(
-            [f"{self.settings}/{name}/{stamp}" for name, stamp in zip(names, stamps, strict=True)]
-        )
-        resized, _ = self.targets.find([target_name(nm) for nm in ids])
+        folder, pattern = _folder_and_pattern(self.config)
+        names = [pattern.replace("{nm}", "" if is_unsafe(nm) else nm) for nm in ids]
+        sources = [
+            source._replace(name=f"{folder}{source.name}") for source in self.sources.find(names)
+        ]
+        stamps = hash_texts([f"{self.settings}/{one.name}/{one.stamp}" for one in sources])
+        resized = [target.size for target in self.targets.find([target_name(nm) for nm in ids])]
         known = self.index.find(ids)
-        rows = zip(ids, names, sizes.tolist(), stamps.tolist(), resized, known, strict=True)
+        rows = zip(ids, sources, stamps.tolist(), resized, known, strict=True)
         return [self._plan_one(*row) for row in rows]
 
     def _plan_one(
-        self, nm: str, source: str, size: int, stamp: int, resized: int, known: ResizeOutcome | None
+        self, nm: str, source: FoundImage, stamp: int, resized: int, known: ResizeOutcome | None
     ) -> ResizeJob | ResizeOutcome:
         if is_unsafe(nm):
             return ResizeOutcome(nm, NO_STAMP, 0, "", RejectionReason.UNSAFE_PATH)
-        if size < 0:
+        if source.size < 0:
             return ResizeOutcome(nm, NO_STAMP, 0, "", RejectionReason.MISSING_IMAGE)
-        if size == 0:
+        if source.size == 0:
             return ResizeOutcome(nm, stamp, 0, "", RejectionReason.EMPTY_IMAGE)
-        if size > BYTES_PER_PIXEL * self.config.max_pixels:
+        if source.size > BYTES_PER_PIXEL * self.config.max_pixels:
             return ResizeOutcome(nm, stamp, 0, "", RejectionReason.TOO_LARGE_IMAGE)
         if known and known.stamp == stamp and (known.reason or known.size == resized):
             return known
-        return ResizeJob(nm, source, stamp)
+        return ResizeJob(nm, source.name, stamp)
 
 
 def source_pattern(config: ResizeConfig) -> PurePosixPath:
     """The path of a row's image below the folder of originals; {nm} stands for the id."""
     return PurePosixPath(config.image_pattern)
+
+
+def _folder_and_pattern(config: ResizeConfig) -> tuple[str, str]:
+    """The folder below the originals that all images share, "" or with a slash; the pattern there.
+
+    Only what depends on the id is looked for by name.
+    """
+    parts = [part for part in source_pattern(config).parts if part != "/"]
+    shared = list(takewhile(lambda part: "{nm}" not in part, parts))
+    return "".join(f"{part}/" for part in shared), "/".join(parts[len(shared) :])
 
 
 def target_name(nm: str) -> str:

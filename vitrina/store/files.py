@@ -6,84 +6,95 @@ never see half of it.
 
 import errno
 import json
+import logging
 import os
 import re
 import shutil
+import stat
 import tempfile
 import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from upath import UPath
 
 from vitrina.errors import UserError
 from vitrina.store.failures import told_when_full
+from vitrina.store.file_info import FileInfo, local_info, regular_file, s3_pages
 from vitrina.store.paths import as_user_error, is_local
 
+logger = logging.getLogger(__name__)
 TEMP_FILE = re.compile(r"\..+\.[0-9a-f]{8}\.part")  # .<name>.<random>.part
 STALE_SECONDS = 3_600  # a temp file that was not written to for so long has lost its writer
 STALE_CLAIM_SECONDS = 30  # for a rename, which takes milliseconds
 
 
-class FileInfo(NamedTuple):
-    """Size in bytes, and a stamp that changes with the content: mtime locally, ETag on S3."""
-
-    size: int
-    stamp: str
-
-
-def listing(folder: UPath) -> Iterator[tuple[str, FileInfo]]:
-    """All files below a folder, by relative path; none if the folder does not exist.
+def listing(folder: UPath, *, deep: bool = True) -> Iterator[tuple[str, FileInfo]]:
+    """All files of a folder, by relative path, and those below it if ``deep``; none if it is none.
 
     A generator, so that memory does not grow with the number of files. Locally, a file that is
-    added during the listing may or may not be included. Raises UserError, at the first file, if
-    access is denied or the bucket does not exist.
+    added during the listing may or may not be included, folders below that may not be read are
+    skipped, which is logged once, and links that lead back are not followed. Raises UserError, at
+    the first file, if access is denied or the bucket does not exist.
     """
-    return _local_listing(Path(folder.path)) if is_local(folder) else _s3_listing(folder)
-
-
-def _local_listing(folder: Path, prefix: str = "") -> Iterator[tuple[str, FileInfo]]:
-    try:
-        entries = os.scandir(folder)
-    except (FileNotFoundError, NotADirectoryError):
+    if not is_local(folder):
+        for page in s3_pages(folder, deep=deep):
+            yield from page
         return
-    except PermissionError:
-        with as_user_error(UPath(folder)):
-            raise
-    with entries:
-        for entry in entries:
-            try:
-                is_folder, stat = entry.is_dir(), entry.stat()
-            except OSError as error:
-                # Replaced or removed during the listing, or a symbolic link to itself.
-                if error.errno in (errno.ENOENT, errno.ELOOP):
-                    continue
+    with as_user_error(folder):
+        yield from _local_listing(Path(folder.path), deep=deep)
+
+
+def _local_listing(top: Path, *, deep: bool) -> Iterator[tuple[str, FileInfo]]:
+    """Raises PermissionError if ``top`` may not be read."""
+    denied: list[OSError] = []
+    waiting = [(top, "", _folder_ids(top))]
+    while waiting:
+        folder, prefix, above = waiting.pop()
+        try:
+            entries = os.scandir(folder)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except PermissionError as error:
+            if folder == top:
                 raise
-            if is_folder:
-                yield from _local_listing(Path(entry.path), f"{prefix}{entry.name}/")
-                continue
-            stamp = f"{stat.st_size}-{stat.st_mtime_ns}"
-            yield prefix + entry.name, FileInfo(stat.st_size, stamp)
+            denied.append(error)
+            continue
+        with entries:
+            for entry in entries:
+                if not (status := _status(entry, denied)):
+                    continue
+                folder_id = (status.st_dev, status.st_ino)
+                if not stat.S_ISDIR(status.st_mode):
+                    if info := local_info(status):
+                        yield prefix + entry.name, info
+                elif deep and folder_id not in above:  # else a link that leads back
+                    below = f"{prefix}{entry.name}/"
+                    waiting.append((Path(entry.path), below, above | {folder_id}))
+    if denied:
+        logger.warning("skipped %d that may not be read, first: %s", len(denied), denied[0])
 
 
-def _s3_listing(folder: UPath) -> Iterator[tuple[str, FileInfo]]:
-    """One request per 1,000 files; s3fs' own ``find`` holds all of them in memory."""
-    bucket, _, key = folder.path.rstrip("/").partition("/")
-    prefix = f"{key}/" if key else ""
-    request = {"Bucket": bucket, "Prefix": prefix}
-    while True:
-        with as_user_error(folder):
-            page = folder.fs.call_s3("list_objects_v2", **request)
-        for found in page.get("Contents", ()):
-            name = found["Key"].removeprefix(prefix)
-            if name and not name.endswith("/"):  # consoles create such objects to show folders
-                yield name, FileInfo(found["Size"], found["ETag"].strip('"'))
-        if not page.get("IsTruncated"):
-            return
-        request["ContinuationToken"] = page["NextContinuationToken"]
+def _folder_ids(folder: Path) -> frozenset[tuple[int, int]]:
+    with suppress(OSError):
+        status = folder.stat()
+        return frozenset({(status.st_dev, status.st_ino)})
+    return frozenset()
+
+
+def _status(entry: "os.DirEntry[str]", denied: list[OSError]) -> os.stat_result | None:
+    """Of what an entry of a folder, or its link, leads to; None if it cannot be reached."""
+    try:
+        return entry.stat()
+    except PermissionError as error:
+        denied.append(error)
+    except OSError as error:
+        # Replaced or removed during the listing, or a symbolic link to itself.
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            raise
+    return None
 
 
 def sizes(folder: UPath, names: Iterable[str]) -> dict[str, int]:
@@ -102,9 +113,7 @@ def sizes(folder: UPath, names: Iterable[str]) -> dict[str, int]:
 def local_read(path: UPath) -> Iterator[Path]:
     """``path`` itself if it is local, else a temporary local copy. UserError if it is missing."""
     if is_local(path):
-        if not Path(path.path).is_file():
-            raise UserError(f"{path} does not exist or is not a file.")
-        yield Path(path.path)
+        yield regular_file(path)
         return
     with tempfile.TemporaryDirectory(prefix="vitrina-") as scratch, as_user_error(path):
         local = Path(scratch) / path.name
@@ -169,9 +178,14 @@ def remove_stale_temp_files(folder: UPath) -> None:
 
 
 def read_bytes(path: UPath) -> bytes:
-    """The content of a file. UserError if it is missing or access is denied."""
+    """The content of a file, in one request. UserError if it is missing or access is denied."""
+    if is_local(path):
+        local = regular_file(path)
+        with as_user_error(path):
+            return local.read_bytes()
     with as_user_error(path):
-        content: bytes = path.fs.cat_file(path.path)
+        # With more requests at a time s3fs first asks for the size.
+        content: bytes = path.fs.cat_file(path.path, max_concurrency=1)
         return content
 
 

@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-from pathlib import Path
 
 from pydantic import BaseModel
 from upath import UPath
 
+from vitrina.store.file_info import regular_file
 from vitrina.store.paths import as_user_error, is_local
 
 
@@ -27,9 +27,9 @@ def _plain(value: object) -> object:
 
 def file_fingerprint(path: UPath) -> str:
     """A hash of a file's content; on S3 of its size and ETag, without reading it."""
-    with as_user_error(path):
-        if not is_local(path):
+    if not is_local(path):
+        with as_user_error(path):
             info = path.fs.info(path.path)
             return fingerprint(info["size"], str(info["ETag"]))
-        with Path(path.path).open("rb") as file:
-            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=10)).hexdigest()
+    with as_user_error(path), regular_file(path).open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=10)).hexdigest()

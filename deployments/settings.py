@@ -33,7 +33,7 @@ class Settings(Parameters):
     image: str = Field("vitrina:latest", description="Image of a docker or kubernetes run.")
     gpu_slots: int = Field(1, ge=1, description="Runs that the gpu pool holds at a time.")
     crash_seconds: int = Field(
-        90, ge=10, description="Seconds without a heartbeat after which a run counts as crashed."
+        180, ge=10, description="Seconds without a heartbeat after which a run counts as crashed."
     )
 
     @property

@@ -40,5 +40,6 @@ def resize(
         "images": images,
         "folder": str(planner.resized),
         "parameters": config.content(),
+        "csv_formulas": config.csv_formulas,
     }
     return STAGE.find_or_make(store, inputs, make, refresh=options.refresh or to_resize > 0)

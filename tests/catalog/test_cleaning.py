@@ -234,10 +234,10 @@ def test_a_catalogue_without_usable_rows_gives_an_empty_table(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("columns", "config", "message"),
     [
-        ({"id": [1]}, {}, "no column 'nm'; it has: title, description, id. Set clean.nm_column"),
+        ({"id": [1]}, {}, "no column 'nm'; it has: 'title', 'description', 'id'. Set clean.nm"),
         ({"nm": [1]}, {"title_column": "name"}, "no column 'name'.*Set clean.title_column"),
         ({"nm": [True]}, {}, "column 'nm' is bool; ids are integers or text"),
-        ({"nm": [1], "title": [["a"]]}, {}, "column 'title' is list.*not text"),
+        ({"nm": [1], "title": [[1]]}, {}, "column 'title' is list.*not text"),
     ],
 )
 def test_a_catalogue_with_the_wrong_columns_is_refused(

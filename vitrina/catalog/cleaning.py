@@ -10,21 +10,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from upath import UPath
 
 from vitrina.catalog.arrow_memory import flat_memory
+from vitrina.catalog.carried import carried_rows
 from vitrina.catalog.column_types import (
     Id,
-    cleaned_extra_type,
-    is_bytes_type,
-    is_id_type,
-    is_text_type,
+    holds_text,
+    is_list_of_text_type,
+    is_number_type,
+    max_exact_integer,
     parse_id,
 )
 from vitrina.catalog.columns import CatalogColumns, find_columns
 from vitrina.catalog.normalize import is_missing, normalize_text
+from vitrina.catalog.parquet_batches import ParquetReader, read_schema
 from vitrina.catalog.processed_table import DESCRIPTION, NM, TITLE
 from vitrina.catalog.rejection import RejectionReason
 from vitrina.config import CleanConfig
@@ -34,12 +38,11 @@ from vitrina.store.artifacts import Artifact
 from vitrina.store.content_hash import ContentHash
 from vitrina.store.files import atomic_write, local_read
 from vitrina.store.fingerprint import fingerprint
-from vitrina.store.paths import as_user_error, is_file
+from vitrina.store.paths import is_file
 
 logger = logging.getLogger(__name__)
 TABLE, REJECTED = "cleaned.parquet", "rejected.parquet"
 REJECTED_SCHEMA = pa.schema([(NM, pa.string()), ("reason", pa.string())])
-READ_BUFFER = 1 << 20  # bytes read from a column at once; the default reads a whole row group
 
 
 def check_catalog(catalog: UPath, config: CleanConfig) -> CatalogColumns:
@@ -49,17 +52,7 @@ def check_catalog(catalog: UPath, config: CleanConfig) -> CatalogColumns:
     """
     if not is_file(catalog):
         raise UserError(f"{catalog} does not exist or is not a file.")
-    with as_user_error(catalog), _damage_as_user_error(catalog), catalog.open("rb") as file:
-        schema = pq.ParquetFile(file).schema_arrow
-    return find_columns(schema, catalog, config)
-
-
-@contextmanager
-def _damage_as_user_error(catalog: UPath) -> Iterator[None]:
-    try:
-        yield
-    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
-        raise UserError(f"{catalog} is not a Parquet file, or is damaged: {error}") from error
+    return find_columns(read_schema(catalog), catalog, config)
 
 
 @dataclass
@@ -81,8 +74,10 @@ class CatalogCleaner:
         descriptions = _normalized_texts(batch, self.columns.description)
         kept: dict[int, Id] = {}
         rejected: list[tuple[str | None, RejectionReason]] = []
-        for row, raw_id in enumerate(_values(batch.column(self.columns.nm))):
-            nm, reason = parse_id(raw_id)
+        ids = batch.column(self.columns.nm)
+        max_exact = max_exact_integer(ids.type)
+        for row, raw_id in enumerate(_values(ids)):
+            nm, reason = parse_id(raw_id, max_exact)
             if nm is not None:
                 reason = self._rejection(nm, titles[row], descriptions[row])
             if nm is not None and reason is None:
@@ -104,7 +99,10 @@ class CatalogCleaner:
             pa.array(ids.values(), schema.types[0]),
             pa.array([titles[row] for row in ids], pa.string()),
             pa.array([descriptions[row] for row in ids], pa.string()),
-            *(_take(batch.column(index), rows) for index in self.columns.extra),
+            *(
+                carried_rows(batch.column(index), rows, kind)
+                for index, kind in zip(self.columns.extra, schema.types[3:], strict=True)
+            ),
         ]
         return pa.RecordBatch.from_arrays(columns, schema=schema)
 
@@ -128,9 +126,10 @@ def _normalized_texts(batch: pa.RecordBatch, index: int | None) -> list[str]:
     if index is None:
         return [""] * batch.num_rows
     column = batch.column(index)
-    if is_id_type(column.type) and not is_text_type(column.type):
+    if is_number_type(column.type):
         column = column.cast(pa.string())
-    texts = (normalize_text(text or "") for text in _values(column))
+    values = _joined(column) if is_list_of_text_type(column.type) else _values(column)
+    texts = (normalize_text(text or "") for text in values)
     return ["" if is_missing(text) else text for text in texts]
 
 
@@ -138,20 +137,19 @@ def _values(column: pa.Array) -> list[Any]:
     """A column's values; text is decoded from its bytes, because it may be invalid UTF-8."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
-    if not is_text_type(column.type) and not is_bytes_type(column.type):
+    if not holds_text(column.type):
         return list(column.to_pylist())
     values = column.cast(pa.large_binary()).to_pylist()
     return [None if value is None else value.decode("utf-8", "replace") for value in values]
 
 
-def _take(column: pa.Array, rows: pa.Array) -> pa.Array:
-    """These rows of a column, with invalid UTF-8 in its texts replaced."""
-    column = column.cast(cleaned_extra_type(column.type)).take(rows)
-    try:
-        column.validate(full=True)
-    except pa.ArrowInvalid:
-        return pa.array(_values(column), column.type)
-    return column
+def _joined(column: pa.Array) -> list[str]:
+    """The texts of each list, such as the paragraphs of a description, with spaces between them."""
+    texts = _values(column.flatten())
+    sizes = pc.list_value_length(column).fill_null(0).to_numpy()
+    ends = np.cumsum(sizes)
+    parts = (texts[end - size : end] for size, end in zip(sizes, ends, strict=True))
+    return [" ".join(text for text in part if text) for part in parts]
 
 
 def clean_catalog(
@@ -164,15 +162,15 @@ def clean_catalog(
     """
     kept_hash, rejected_hash = ContentHash(), ContentHash()
     table, rejected = artifact.path / TABLE, artifact.path / REJECTED
-    with flat_memory(), local_read(catalog) as local, _damage_as_user_error(catalog):
-        file = pq.ParquetFile(local, buffer_size=READ_BUFFER, pre_buffer=False)
-        columns = find_columns(file.schema_arrow, catalog, config)
+    with flat_memory(), local_read(catalog) as local:
+        reader = ParquetReader(local, catalog)
+        columns = find_columns(reader.schema, catalog, config)
         cleaner = CatalogCleaner(columns, config.required)
         with (
             _parquet_writer(table, columns.cleaned_schema) as kept_writer,
             _parquet_writer(rejected, REJECTED_SCHEMA) as rejected_writer,
         ):
-            for batch in file.iter_batches(config.batch_rows):
+            for batch in reader.batches(config.batch_rows):
                 kept_rows, rejected_rows = cleaner.clean_batch(batch)
                 kept_writer.write_batch(kept_rows)
                 rejected_writer.write_batch(rejected_rows)

@@ -5,12 +5,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 from upath import UPath
 
-from vitrina.catalog.column_types import (
-    cleaned_extra_type,
-    cleaned_id_type,
-    is_id_type,
-    is_readable_as_text,
-)
+from vitrina.catalog.carried import carried_type
+from vitrina.catalog.column_names import missing_column
+from vitrina.catalog.column_types import cleaned_id_type, is_id_type, is_readable_as_text
 from vitrina.catalog.processed_table import DESCRIPTION, IMAGE_HASH, IMAGE_PATH, NM, TITLE
 from vitrina.config import CleanConfig
 from vitrina.errors import UserError
@@ -50,24 +47,35 @@ def find_columns(schema: pa.Schema, catalog: UPath, config: CleanConfig) -> Cata
     used = {nm, title, description}
     extra = tuple(index for index in range(len(schema)) if index not in used)
     fields = [
-        (NM, cleaned_id_type(schema.types[nm])),
-        (TITLE, pa.string()),
-        (DESCRIPTION, pa.string()),
+        pa.field(NM, cleaned_id_type(schema.types[nm])),
+        pa.field(TITLE, pa.string()),
+        pa.field(DESCRIPTION, pa.string()),
     ]
     taken = set(RESERVED_NAMES)
     for index in extra:
         name = _unused_name(schema.names[index], taken)
         taken.add(name)
-        fields.append((name, cleaned_extra_type(schema.types[index])))
+        fields.append(_carried_field(schema.field(index), name))
     return CatalogColumns(nm, title, description, extra, pa.schema(fields))
+
+
+def _carried_field(field: pa.Field, name: str) -> pa.Field:
+    """With the metadata that names an extension type, also one that Arrow has not registered."""
+    kind = carried_type(field.name, field.type)
+    extension = {key: value for key, value in (field.metadata or {}).items() if b"extension" in key}
+    return pa.field(name, kind, metadata=extension or None)
 
 
 def _find(schema: pa.Schema, role: str, name: str, catalog: UPath) -> int:
     """The position of a column; ``role`` names the setting that chooses it."""
     if name not in schema.names:
         raise UserError(
-            f"{catalog} has no column {name!r}; it has: {', '.join(schema.names)}. "
-            f"Set clean.{role}_column."
+            f"{missing_column(str(catalog), name, schema.names)} Set clean.{role}_column."
+        )
+    if (count := schema.names.count(name)) > 1:
+        raise UserError(
+            f"{catalog} has {count} columns {name!r}, and which is meant is not known. Rename all "
+            f"but one, or set clean.{role}_column."
         )
     index: int = schema.names.index(name)
     return index

@@ -4,13 +4,12 @@ The Parquet file has one column more, the last: the hash of each row's image.
 """
 
 import csv
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 import pandas as pd
 import pyarrow as pa
@@ -18,22 +17,33 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from upath import UPath
 
+from vitrina.catalog.column_types import is_text_type
+from vitrina.catalog.csv_text import flat_texts, nested_texts
 from vitrina.catalog.processed_table import IMAGE_HASH, IMAGE_PATH, NM, TITLE
 from vitrina.store.content_hash import ContentHash
 from vitrina.store.files import atomic_write
 
 CSV, TABLE, REJECTED = "processed_data.csv", "processed_data.parquet", "rejected.csv"
 LEADING_COLUMNS = (TITLE, IMAGE_PATH, NM)
+CsvFormulas = Literal["keep", "escape"]
+# A spreadsheet takes a cell that begins so for a formula, or drops its first character and then
+# does; the last four are the same signs in full width.
+FORMULA_START = "^([=+\\-@\t\r\uff1d\uff0b\uff0d\uff20])"
 CARRIAGE_RETURN = r"\r\n?"  # a line break to CSV readers, but Python's csv does not quote it
 
 
 @dataclass
 class ProcessedTableWriter:
-    """Writes kept and rejected rows into three open files, counts them and hashes the kept ones."""
+    """Writes kept and rejected rows into three open files, counts them and hashes the kept ones.
+
+    With ``csv_formulas`` "escape", an apostrophe stands before each text of the two CSV files that
+    a spreadsheet would run as a formula. The Parquet file always has the texts themselves.
+    """
 
     csv: TextIO
     parquet: pq.ParquetWriter
     rejected: TextIO
+    csv_formulas: CsvFormulas = "keep"
     content: ContentHash = field(default_factory=ContentHash)
     rows_kept: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
@@ -47,19 +57,22 @@ class ProcessedTableWriter:
         # Paths are not content: equal listings stored elsewhere get an equal hash.
         self.content.update(rows.select([name for name in names if name != IMAGE_PATH]))
         self.parquet.write_batch(rows)
-        _csv_frame(rows).to_csv(self.csv, header=False, index=False, lineterminator="\n")
+        frame = _csv_frame(rows, self.csv_formulas)
+        frame.to_csv(self.csv, header=False, index=False, lineterminator="\n")
         self.rows_kept += rows.num_rows
 
     def reject(self, rows: Iterable[tuple[str | None, str]]) -> None:
         """Write rejected rows: nm, reason. A null nm becomes an empty one."""
         for nm, reason in rows:
-            text = re.sub(CARRIAGE_RETURN, "\n", nm or "")
-            _csv_writer(self.rejected).writerow([text, str(reason)])
+            row = [_csv_text(nm or "", self.csv_formulas), str(reason)]
+            _csv_writer(self.rejected).writerow(row)
             self.reasons[str(reason)] += 1
 
 
 @contextmanager
-def open_processed_writer(folder: UPath, cleaned: pa.Schema) -> Iterator[ProcessedTableWriter]:
+def open_processed_writer(
+    folder: UPath, cleaned: pa.Schema, csv_formulas: CsvFormulas = "keep"
+) -> Iterator[ProcessedTableWriter]:
     """A writer of rows of the cleaned table; the files appear in the folder when the block ends."""
     other_fields = [field for field in cleaned if field.name not in LEADING_COLUMNS]
     schema = pa.schema(
@@ -79,27 +92,42 @@ def open_processed_writer(folder: UPath, cleaned: pa.Schema) -> Iterator[Process
         pq.ParquetWriter(table_path, schema) as parquet,
         rejected_path.open("w", encoding="utf-8", newline="") as rejected,
     ):
-        _csv_writer(csv_file).writerow(schema.names[:-1])
+        names = [_csv_text(name, csv_formulas) for name in schema.names[:-1]]
+        _csv_writer(csv_file).writerow(names)
         _csv_writer(rejected).writerow([NM, "reason"])
-        yield ProcessedTableWriter(csv_file, parquet, rejected)
+        yield ProcessedTableWriter(csv_file, parquet, rejected, csv_formulas)
 
 
 def _csv_writer(file: TextIO) -> Any:
     return csv.writer(file, lineterminator="\n")
 
 
-def _csv_frame(rows: pa.RecordBatch) -> pd.DataFrame:
-    """The CSV's columns: all but the last. Integers with nulls stay integers; lists become JSON."""
-    columns = {}
-    for column_type, name in zip(rows.schema.types[:-1], rows.schema.names[:-1], strict=True):
-        column = rows.column(name)
-        if pa.types.is_nested(column_type):
-            texts = (json.dumps(v, ensure_ascii=False, default=str) for v in column.to_pylist())
-            columns[name] = pd.Series(list(texts))
-        else:
-            if pa.types.is_string(column_type) or pa.types.is_large_string(column_type):
-                column = pc.replace_substring_regex(column, CARRIAGE_RETURN, "\n")
-            # pandas' own integers and booleans cannot be null and would turn into floats or objects
-            nullable = pa.types.is_integer(column_type) or pa.types.is_boolean(column_type)
-            columns[name] = column.to_pandas(types_mapper=pd.ArrowDtype if nullable else None)
-    return pd.DataFrame(columns)
+def _csv_text(text: str, csv_formulas: CsvFormulas) -> str:
+    text = re.sub(CARRIAGE_RETURN, "\n", text)
+    return re.sub(FORMULA_START, r"'\1", text) if csv_formulas == "escape" else text
+
+
+def _csv_frame(rows: pa.RecordBatch, csv_formulas: CsvFormulas) -> pd.DataFrame:
+    """The CSV's columns: all but the last. Columns are numbered, as two may have one name."""
+    columns = [_csv_column(column, csv_formulas) for column in rows.columns[:-1]]
+    return pd.DataFrame(dict(enumerate(columns)))
+
+
+def _csv_column(column: pa.Array, csv_formulas: CsvFormulas) -> "pd.Series[Any]":
+    """A column as CSV shows it: see ``csv_text``; integers with nulls stay integers."""
+    if isinstance(column, pa.ExtensionArray):
+        return _csv_column(column.storage, csv_formulas)
+    if pa.types.is_nested(column.type):
+        return pd.Series(nested_texts(column))
+    if (texts := flat_texts(column)) is not None:
+        return pd.Series(texts, dtype=object)
+    if is_text_type(column.type):
+        if pa.types.is_dictionary(column.type):
+            column = column.dictionary_decode()
+        column = pc.replace_substring_regex(column, CARRIAGE_RETURN, "\n")
+        if csv_formulas == "escape":
+            column = pc.replace_substring_regex(column, FORMULA_START, r"'\1")
+        return pd.Series(column.to_pandas())
+    # pandas' own integers and booleans cannot be null and would turn into floats or objects
+    nullable = pa.types.is_integer(column.type) or pa.types.is_boolean(column.type)
+    return pd.Series(column.to_pandas(types_mapper=pd.ArrowDtype if nullable else None))

@@ -2,15 +2,17 @@
 
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 
-import pyarrow.parquet as pq
 from upath import UPath
 
-from vitrina.catalog.processed_table import IMAGE_HASH, IMAGE_PATH, read_batches
+from vitrina.catalog.parquet_batches import ParquetReader
+from vitrina.catalog.processed_table import IMAGE_HASH, IMAGE_PATH, id_kind, read_batches
 from vitrina.store.content_hash import ContentHash
-from vitrina.store.files import listing, local_read
+from vitrina.store.file_info import S3Folder, info_of
+from vitrina.store.files import local_read
 from vitrina.store.fingerprint import file_fingerprint, fingerprint
-from vitrina.store.paths import to_path
+from vitrina.store.paths import is_local, to_path
 
 BATCH_ROWS = 5_000
 
@@ -20,37 +22,55 @@ def table_fingerprint(table: UPath) -> str:
 
     A Parquet table with image hashes, as resize writes it, is hashed by content: the hash equals
     that in :class:`vitrina.results.TableRef` wherever the table and its images are stored. Any
-    other table is hashed as a file, together with its images' modification times or ETags.
+    other table is hashed as a file, together with its images' modification times or ETags and the
+    type of its ids.
     """
     if table.suffix == ".parquet":
-        with local_read(table) as local, pq.ParquetFile(local) as file:
-            names = [name for name in file.schema_arrow.names if name != IMAGE_PATH]
+        with local_read(table) as local:
+            reader = ParquetReader(local, table)
+            names = [name for name in reader.schema.names if name != IMAGE_PATH]
             if IMAGE_HASH in names:
                 content = ContentHash()
-                for batch in file.iter_batches(BATCH_ROWS, columns=names):
+                for batch in reader.batches(BATCH_ROWS, names):
                     content.update(batch)
                 return content.hexdigest()
     images, stamps = ImageStamps(), hashlib.blake2b(digest_size=10)
-    for frame in read_batches(table, BATCH_ROWS):
+    for frame in read_batches(table, BATCH_ROWS, (IMAGE_PATH,)):
         stamps.update("\n".join(images.of(frame[IMAGE_PATH].astype(str).tolist())).encode())
-    return fingerprint(file_fingerprint(table), stamps.hexdigest())
+    return fingerprint(file_fingerprint(table), id_kind(table), stamps.hexdigest())
 
 
 class ImageStamps:
-    """Paths of images with their sizes and modification times, or ETags on S3.
+    """Paths of images with the stamps of their files; no folder is searched below.
 
-    Each folder is listed once, when the first of its images is asked for.
+    One look at each image, or on S3 as few requests as suffice.
     """
 
     def __init__(self) -> None:
-        self._folders: dict[str, dict[str, str]] = {}
+        self._folders: dict[str, S3Folder] = {}
 
     def of(self, paths: Sequence[str]) -> list[str]:
-        """A text for each image that changes when its file is changed or removed."""
-        return [f"{path} {self._stamp(path)}" for path in map(to_path, paths)]
+        """A text for each image that changes when its file is changed, exchanged or removed."""
+        images = [to_path(path) for path in paths]
+        in_folders: dict[str, list[UPath]] = {}
+        for image in images:
+            if not is_local(image):
+                in_folders.setdefault(str(image.parent), []).append(image)
+        stamps: dict[str, str] = {}
+        for folder, inside in in_folders.items():
+            listed = self._folders.setdefault(folder, S3Folder(inside[0].parent))
+            found = listed.find([image.name for image in inside])
+            stamps |= {f"{folder}/{name}": info.stamp for name, info in found.items()}
+        return [
+            f"{image} {_local_stamp(image) if is_local(image) else stamps.get(str(image), '')}"
+            for image in images
+        ]
 
-    def _stamp(self, path: UPath) -> str:
-        folder = str(path.parent)
-        if folder not in self._folders:
-            self._folders[folder] = {name: info.stamp for name, info in listing(path.parent)}
-        return self._folders[folder].get(path.name, "")
+
+def _local_stamp(image: UPath) -> str:
+    """Of a local file; empty if there is none, or none that may be looked at."""
+    try:
+        info = info_of(Path(image.path))
+    except PermissionError:
+        return ""
+    return info.stamp if info else ""

@@ -1,5 +1,6 @@
 """Read the rows of a processed table in shards, with the keys that decide their vectors."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,13 +11,23 @@ import numpy.typing as npt
 import pandas as pd
 from upath import UPath
 
-from vitrina.catalog.processed_table import IMAGE_HASH, IMAGE_PATH, NM, TITLE, read_batches
+from vitrina.catalog.processed_table import (
+    IMAGE_HASH,
+    IMAGE_PATH,
+    NM,
+    TITLE,
+    id_kind,
+    read_batches,
+)
 from vitrina.errors import UserError
 from vitrina.store.fingerprint import file_fingerprint, fingerprint
 from vitrina.store.paths import to_path
 
+logger = logging.getLogger(__name__)
 STATS_BATCH_ROWS = 5_000
+COLUMNS = (TITLE, IMAGE_PATH, NM, IMAGE_HASH)  # others may hold whole images
 INTEGER = r"0|-?[1-9]\d{0,17}"  # fits int64 and keeps its text: no leading zeros
+FLOAT = rf"(?:{INTEGER})\.0"  # an integer that pandas wrote as a float
 HASHING_THREADS = 16  # each file on S3 takes a request of some 20 ms
 
 
@@ -47,18 +58,28 @@ class TableStats:
 
 
 def table_stats(table: UPath) -> TableStats:
-    """Read the whole table once: a CSV does not state its length and the type of its ids."""
-    rows, width, integers = 0, 1, True
-    for frame in read_batches(table, STATS_BATCH_ROWS):
+    """Read the whole table once: a CSV does not state its length and the type of its ids.
+
+    The ids are of the type of the table's column, whatever they look like; see ``id_kind`` for
+    those of a CSV. A table without ids is warned of: its rows have their numbers instead.
+    """
+    kind = id_kind(table)
+    if kind == "none":
+        logger.warning(
+            "%s has no column %r: the ids beside the vectors are the numbers of its rows, from 0.",
+            table,
+            NM,
+        )
+    rows, width, patterns = 0, 1, {INTEGER, FLOAT}
+    for frame in read_batches(table, STATS_BATCH_ROWS, COLUMNS):
         rows += len(frame)
-        integers &= _are_integers(frame[NM])
-        width = max(width, int(frame[NM].astype(str).str.len().max() or 1) if len(frame) else 1)
-    return TableStats(rows, np.dtype(np.int64) if integers else np.dtype(f"<U{width}"))
-
-
-def _are_integers(nm: "pd.Series[int] | pd.Series[str]") -> bool:
-    """Whether ids are integers, or texts that int64 represents without loss."""
-    return pd.api.types.is_integer_dtype(nm) or bool(nm.astype(str).str.fullmatch(INTEGER).all())
+        if kind in ("text", "digits") and len(frame):
+            nm = frame[NM].astype(str)
+            width = max(width, int(nm.str.len().max()))
+            patterns = {one for one in patterns if kind == "digits" and nm.str.fullmatch(one).all()}
+    if kind in ("text", "digits") and not patterns:
+        return TableStats(rows, np.dtype(f"<U{width}"))
+    return TableStats(rows, np.dtype("<U1" if kind == "text" else np.int64))
 
 
 def table_rows(table: UPath, size: int, stats: TableStats) -> Iterator[Rows]:
@@ -68,7 +89,7 @@ def table_rows(table: UPath, size: int, stats: TableStats) -> Iterator[Rows]:
     """
     if not stats.rows:
         yield Rows([], [], [], [], [])
-    for frame in read_batches(table, size):
+    for frame in read_batches(table, size, COLUMNS):
         if len(frame):
             with naming_table(table):
                 rows = rows_of(frame, stats.nm_dtype)
@@ -91,9 +112,13 @@ def rows_of(frame: pd.DataFrame, nm_dtype: npt.DTypeLike) -> Rows:
     """The rows of a frame; images without ``image_hash`` are hashed from their files."""
     titles = frame[TITLE].fillna("").astype(str).tolist()
     paths = frame[IMAGE_PATH].astype(str).tolist()
-    integers = np.issubdtype(nm_dtype, np.integer)
+    nm = frame[NM]
+    if not np.issubdtype(nm_dtype, np.integer):
+        nm = nm.astype(str)
+    elif not pd.api.types.is_integer_dtype(nm):
+        nm = nm.astype(str).str.removesuffix(".0").astype("int64")
     return Rows(
-        nm=frame[NM].astype("int64" if integers else str).tolist(),
+        nm=nm.tolist(),
         titles=titles,
         paths=paths,
         text_keys=[fingerprint(title) for title in titles],

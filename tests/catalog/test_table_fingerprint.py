@@ -1,11 +1,17 @@
 """When a processed table counts as another one."""
 
+import os
+import time
+from pathlib import Path
+
 import pandas as pd
 import pytest
 from upath import UPath
 
+from tests.support.flaky_s3 import flaky_endpoint
 from vitrina.catalog.table_fingerprint import ImageStamps, table_fingerprint
 from vitrina.store.files import atomic_write, remove, write_bytes
+from vitrina.store.paths import to_path
 
 
 def write_table(place: UPath, name: str, **columns: list[str]) -> UPath:
@@ -63,3 +69,61 @@ def test_stamps_tell_images_apart(images: UPath) -> None:
     assert second != first
     assert missing == f"{paths[2]} "
     assert ImageStamps().of(paths[:1]) == [first]
+
+
+def test_a_look_at_each_image_lists_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside a huge tree, in a folder that may not be read, or on a device."""
+    (tmp_path / "huge" / "tree").mkdir(parents=True)
+    (tmp_path / "1.jpg").write_bytes(b"x")
+    os.mkfifo(tmp_path / "pipe")
+
+    def refuse(path: object) -> None:
+        raise AssertionError(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    names = ("1.jpg", "pipe", "huge", "huge/absent.jpg", "1.jpg/below")
+    paths = [*(str(tmp_path / name) for name in names), "/dev/zero", "/dev/null"]
+    first, *others = ImageStamps().of(paths)
+    assert len(first) > len(paths[0]) + 10
+    assert others == [f"{path} " for path in paths[1:]]
+
+
+def test_exchanged_images_have_other_stamps(tmp_path: Path) -> None:
+    """Of the same size and time of modification."""
+    paths = [tmp_path / "1.jpg", tmp_path / "2.jpg"]
+    for path in paths:
+        path.write_bytes(b"123")
+        os.utime(path, (1, 1))
+    before = ImageStamps().of(list(map(str, paths)))
+    time.sleep(0.02)
+    paths[0].rename(tmp_path / "third")
+    paths[1].rename(paths[0])
+    (tmp_path / "third").rename(paths[1])
+    after = ImageStamps().of(list(map(str, paths)))
+    assert not set(before) & set(after)
+
+
+def test_images_on_s3_are_asked_for_in_few_requests(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page of a listing for a folder with many of them, and nothing of the folders below."""
+    folder = to_path(bucket) / "images"
+    for number in range(20):
+        write_bytes(folder / f"{number}.jpg", b"x")
+        write_bytes(folder / "below" / f"{number}.jpg", b"x")
+    monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "25")
+    with flaky_endpoint(no_fault) as endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint.url)
+        folder.fs.clear_instance_cache()
+        paths = [f"{bucket}/images/{number}.jpg" for number in range(20)]
+        images = ImageStamps()
+        stamps = images.of(paths[:12]) + images.of(paths[12:])
+        assert len(set(stamps)) == 20
+        assert all(len(stamp) > len(path) + 20 for stamp, path in zip(stamps, paths, strict=True))
+        assert sum(endpoint.app.asked.values()) == 1
+
+
+def no_fault(_method: str, _name: str) -> None:
+    """An S3 server without faults, whose requests are counted."""

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from upath import UPath
 
-from vitrina.catalog.cleaning import check_catalog, clean_catalog
+from vitrina.catalog.cleaning import CatalogCleaner, check_catalog, clean_catalog
 from vitrina.config import CleanConfig
 from vitrina.errors import UserError
 from vitrina.results import CleanResult
@@ -90,7 +90,13 @@ def test_of_rows_with_one_id_the_first_complete_one_is_kept(tmp_path: Path) -> N
         ([1.0, float("nan"), 2.5, 2.0**60], [1], ["missing_id", "invalid_id", "invalid_id"]),
         ([Decimal("5.00"), Decimal("5.50"), None], [5], ["invalid_id", "missing_id"]),
         (pa.array([1, 2**63], pa.uint64()), [1], ["invalid_id"]),
+        (pa.array([1.0, 2.0**24 + 2], pa.float32()), [1], ["invalid_id"]),
         (["a", " a ", "nan", " ", None], ["a"], ["duplicate_id", *["missing_id"] * 3]),
+        (["й", "и\u0306", "й\u200b"], ["й"], ["duplicate_id", "duplicate_id"]),
+        (["101", "A-7", "101.0"], ["101", "A-7", "101.0"], []),
+        (pa.array([b"a", "й".encode(), None, b" "]), ["a", "й"], ["missing_id", "missing_id"]),
+        (pa.array([b"ab", b"7\0"], pa.binary(2)), ["ab", "7"], []),
+        (pa.array([b"a", b"b"]).dictionary_encode(), ["a", "b"], []),
         (["007", "7"], ["007", "7"], []),
         (pa.array(["a", "b"]).dictionary_encode(), ["a", "b"], []),
         (pa.array(["a", "b"], pa.large_string()), ["a", "b"], []),
@@ -198,6 +204,106 @@ def test_texts_stored_as_bytes_are_read(tmp_path: Path, kind: pa.DataType) -> No
     catalog = write_catalog(to_path(tmp_path / "c.parquet"), nm=[1], title=titles)
     _, table, _ = cleaned(catalog)
     assert table.loc[0, "title"] == "Платье\ufffd"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pa.list_(pa.string()),
+        pa.large_list(pa.string_view()),
+        pa.list_view(pa.string()),
+        pa.list_(pa.binary()),
+    ],
+    ids=str,
+)
+def test_a_text_in_parts_is_joined(tmp_path: Path, kind: pa.DataType) -> None:
+    """Paragraphs as a list of texts: a space between them, nothing for a missing one."""
+    parts = [["Первый.", None, "<p>Второй.</p>"], None, [], ["один"], [None]]
+    if pa.types.is_binary(kind.value_type):
+        parts = [part and [text and text.encode() for text in part] for part in parts]
+    catalog = write_catalog(
+        to_path(tmp_path / "c.parquet"), nm=[1, 2, 3, 4, 5], description=pa.array(parts, kind)
+    )
+    _, table, rejected = cleaned(catalog)
+    assert table["description"].tolist() == ["Первый. Второй.", "один"]
+    assert rejected == [(nm, "missing_description") for nm in ("2", "3", "5")]
+
+
+def test_ids_may_be_pandas_index(tmp_path: Path) -> None:
+    """Consecutive ones are two numbers in the file, not a column."""
+    frame = pd.DataFrame({"nm": [7, 8], "title": ["а", "б"], "description": ["в", "г"]})
+    frame.set_index("nm").to_parquet(tmp_path / "c.parquet")
+    _, table, _ = cleaned(to_path(tmp_path / "c.parquet"), batch_rows=1)
+    assert table["nm"].tolist() == [7, 8]
+
+
+def test_a_column_that_nothing_uses_never_ends_a_run(tmp_path: Path) -> None:
+    """Its values are those of the catalogue, to the type, and enter the fingerprint."""
+    odd = {
+        "year_0": pa.array([-62_167_219_200_000_000, None], pa.timestamp("us")),
+        "zone": pa.array([2**60, 0], pa.timestamp("us", "Mars/Olympus_Mons")),
+        "day": pa.array([-719_528, 6_585_322], pa.int32()).cast(pa.date32()),
+        "time": pa.array([1_500, None], pa.time64("ns")),
+        "image": pa.array([{"bytes": b"\xff\xd8", "path": "1.jpg"}, None]),
+        "nested": pa.array([[2**60], None], pa.list_(pa.timestamp("us", "No/Zone"))),
+        "views": pa.array([["x"], ["y"]], pa.list_(pa.string_view())),
+        "map": pa.array([[("a", 1)], None], pa.map_(pa.string(), pa.int8())),
+        "wide": pa.array([Decimal(10**60), None], pa.decimal256(70, 2)),
+        "wait": pa.array([2**62, None], pa.duration("s")),
+        "half": pa.array([1.5, None], pa.float16()),
+        "null": pa.nulls(2),
+        "uuid": pa.ExtensionArray.from_storage(pa.uuid(), pa.array([bytes(16)] * 2, pa.binary(16))),
+    }
+
+    def written(folder: str) -> tuple[pa.Table, pa.Table, str]:
+        """The catalogue, the table cleaned from it, and the fingerprint."""
+        catalog = write_catalog(to_path(tmp_path / folder / "c.parquet"), nm=[1, 2], **odd)
+        result, _ = clean_catalog(catalog, Artifact(catalog.parent), CleanConfig())
+        return pq.read_table(catalog.path), pq.read_table(result.table), result.fingerprint
+
+    source, table, fingerprint = written("first")
+    for name in odd:
+        assert table[name].equals(source[name].cast(table[name].type)), name
+    assert written("again")[2] == fingerprint
+    odd["zone"] = pa.array([2**60, 1], odd["zone"].type)
+    assert written("other")[2] != fingerprint
+
+
+def test_a_table_with_images_in_it_takes_little_memory(tmp_path: Path) -> None:
+    """Of 300 images of a megabyte, some tens are in memory at a time."""
+    photos = pa.array([{"bytes": bytes(1_000_000), "path": str(row)} for row in range(300)])
+    catalog = write_catalog(to_path(tmp_path / "c.parquet"), nm=list(range(300)), photo=photos)
+    del photos
+    before = pa.system_memory_pool().bytes_allocated()
+    peak = 0
+
+    class Watched(CatalogCleaner):
+        def clean_batch(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+            nonlocal peak
+            peak = max(peak, pa.system_memory_pool().bytes_allocated() - before)
+            return super().clean_batch(batch)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vitrina.catalog.cleaning.CatalogCleaner", Watched)
+        result, _ = clean_catalog(catalog, Artifact(to_path(tmp_path / "out")), CleanConfig())
+    assert result.rows_kept == 300
+    assert peak < 200_000_000
+
+
+def test_damage_in_the_middle_leaves_nothing_behind(tmp_path: Path) -> None:
+    """The rows before it were fine; the file is named and nothing half written stays."""
+    catalog = tmp_path / "c.parquet"
+    titles = [f"Платье {row * 7_919 % 10_007}" for row in range(3_000)]
+    table = pa.table({"nm": range(3_000), "title": titles, "description": titles})
+    pq.write_table(table, catalog, row_group_size=1_000)
+    start = pq.ParquetFile(catalog).metadata.row_group(1).column(1).dictionary_page_offset
+    content = bytearray(catalog.read_bytes())
+    content[start : start + 40] = b"\xff" * 40
+    catalog.write_bytes(content)
+    check_catalog(to_path(catalog), CleanConfig())
+    with pytest.raises(UserError, match=r"c\.parquet is not a Parquet file, or is damaged"):
+        cleaned(to_path(catalog), batch_rows=100)
+    assert not list((tmp_path / "cleaned").iterdir())
 
 
 def test_invalid_utf8_in_other_columns_is_replaced(tmp_path: Path) -> None:

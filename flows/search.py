@@ -7,6 +7,8 @@
 It opens the latest run in the output folder, and asks the model that embedded it.
 """
 
+import atexit
+import gc
 import json
 import sys
 from dataclasses import asdict
@@ -114,6 +116,7 @@ def hint(run: Run, config: SearchConfig) -> str:
 
 
 if __name__ == "__main__":
+    atexit.register(gc.freeze)  # or Python looks for garbage in all of torch before it ends
     try:
         search(parse(SearchConfig, __doc__))
     except UserError as error:

@@ -28,6 +28,29 @@ def test_pipeline_embeds_a_frame(model: RuCLIP, images: list[str], tmp_path: Pat
     assert np.abs(tuned - img).max() > 1e-3
 
 
+def test_texts_and_images_are_embedded_each_alone(model: RuCLIP, images: list[str]) -> None:
+    """Texts without images, images without texts, and none of either."""
+    pipeline = EmbeddingPipeline(str(model.tokenizer_path.parent))
+    np.testing.assert_allclose(
+        pipeline.encode_texts(TITLES, 2), reference_texts(model, TITLES), atol=1e-5
+    )
+    np.testing.assert_allclose(
+        pipeline.encode_images(images), reference_images(model, images), atol=1e-5
+    )
+    assert pipeline.encode_texts([]).shape == pipeline.encode_images([]).shape == (0, 64)
+
+
+def test_templates_can_be_given(model: RuCLIP) -> None:
+    """By their name, or the sentences themselves; a single one is the bare text."""
+    folder = str(model.tokenizer_path.parent)
+    single, written, six = (
+        EmbeddingPipeline(folder, templates=templates).encode_texts(TITLES[:3])
+        for templates in ("single", ("{}",), None)
+    )
+    np.testing.assert_array_equal(single, written)
+    assert np.abs(single - six).max() > 1e-3
+
+
 def test_text_dataset_pairs_texts_with_images(images: list[str]) -> None:
     """A DataLoader batches it; lengths that differ are refused."""
     data = EmbeddingPipeline.TextDataset(TITLES[: len(images)], images)

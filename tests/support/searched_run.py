@@ -29,9 +29,7 @@ class SearchedRun:
     @property
     def folder(self) -> UPath:
         """The folder of the embedding."""
-        latest = self.store.latest("embed")
-        assert latest is not None
-        return latest.path
+        return self.store.artifact("embed", self.store.latest_key("embed") or "").path
 
 
 def embedded_run(

@@ -9,6 +9,7 @@ from tasks.child_stages import embed_in_deployment, published
 from tests.support.embed_stage import CONFIG, Shop
 from tests.support.embedding import ROWS, arrays, mug_model, noise_listings
 from vitrina.config import EmbedConfig, GenerateEmbeddingsConfig, PipelineConfig, RunOptions
+from vitrina.model.folder import missing_files
 from vitrina.results import EmbedResult
 from vitrina.store.artifacts import Artifact, Store
 from vitrina.store.paths import to_path
@@ -63,6 +64,8 @@ def test_a_child_run_is_told_of_the_embeddings_before(
     assert again.found_in
     assert again.result == result
     assert len(sent) == 2
+    kept = shop.store.path / "models" / shop.model.fingerprint
+    assert not missing_files(kept)  # the worker's own copy may be in its cache
 
 
 def test_vectors_of_this_machine_are_not_those_of_a_deployment(

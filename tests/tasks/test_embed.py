@@ -1,5 +1,6 @@
 """The embed stage: finished embeddings are found, killed ones resumed, vectors reused."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,13 @@ from upath import UPath
 
 from tests.support.embed_stage import CONFIG, Shop
 from tests.support.embedding import ROWS, arrays, assert_same_vectors, mug_model, noise_listings
-from vitrina.embedding.shard_file import write_shard
+from vitrina.embedding.npz_reader import checksums
+from vitrina.embedding.shard_file import read_origin, write_shard
 from vitrina.embedding.stored import OutputNames
 from vitrina.errors import UserError
-from vitrina.results import ModelResult
+from vitrina.model.folder import folder_fingerprint
+from vitrina.model.tokenize import TEMPLATES
+from vitrina.results import ModelResult, VectorOrigin
 from vitrina.store.artifacts import Store
 from vitrina.store.fingerprint import file_fingerprint
 from vitrina.store.paths import to_path
@@ -46,6 +50,36 @@ def test_finished_embedding_is_found_again(shop: Shop, table: pd.DataFrame) -> N
     assert shop.embed(table) == first
     assert shop.outcome is not None
     assert shop.outcome.found_in == str(to_path(first.parquet).parent)
+
+
+def test_what_made_the_vectors_is_recorded(shop: Shop, table: pd.DataFrame, tmp_path: Path) -> None:
+    """In the result, in each shard's metadata, and the model itself in the store."""
+    result = shop.embed(table)
+    kept = shop.store.path / "models" / shop.model.fingerprint
+    assert result.origin == VectorOrigin(
+        model=shop.model.fingerprint,
+        model_folder=str(kept),
+        templates=TEMPLATES,
+        arithmetic="cpu float32",
+    )
+    assert result.table == str(shop.csv)
+    assert folder_fingerprint(kept) == shop.model.fingerprint
+    assert {read_origin(shard) for shard in to_path(result.parquet).iterdir()} == {result.origin}
+    assert result.checksums == checksums(Path(result.npz))
+    script = Store(root=str(tmp_path / "out"), keyed=False, manifest_name="x.manifest.json")
+    assert shop.embed(table, store=script).origin.model_folder == shop.model.folder
+    assert not (tmp_path / "out" / "models").exists()
+
+
+def test_a_model_that_was_removed_is_kept_again(shop: Shop, table: pd.DataFrame) -> None:
+    """Also when the vectors are found in the store."""
+    shop.embed(table)
+    kept = shop.store.path / "models" / shop.model.fingerprint
+    shutil.rmtree(kept.path)
+    shop.embed(table)
+    assert shop.outcome is not None
+    assert shop.outcome.found_in
+    assert folder_fingerprint(kept) == shop.model.fingerprint
 
 
 def test_deleted_shard_is_made_again(shop: Shop, table: pd.DataFrame) -> None:

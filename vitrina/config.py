@@ -111,8 +111,9 @@ class ResizeConfig(Parameters):
         description="Images resized at a time, on Ray in each shard; 0 means one per core.",
     )
 
-    # Which file is a row's image shows in the fingerprint of the images, not in how one is resized.
-    OPERATIONAL: ClassVar[frozenset[str]] = frozenset({"image_pattern", "threads"})
+    # Which file is a row's image shows in the fingerprint of the images, not in how one is resized;
+    # csv_formulas decides the CSV files only.
+    OPERATIONAL: ClassVar[frozenset[str]] = frozenset({"image_pattern", "csv_formulas", "threads"})
 
 
 class SplitConfig(Parameters):

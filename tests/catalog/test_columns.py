@@ -42,6 +42,30 @@ def test_a_column_with_a_reserved_name_is_renamed() -> None:
     ]
 
 
+def test_a_name_that_occurs_twice_is_refused_where_it_is_used() -> None:
+    """Which column is meant is not known; of columns that are only copied, one is renamed."""
+    twice = pa.schema([*STANDARD.items(), ("title", pa.string())])
+    with pytest.raises(UserError, match=r"shop\.parquet has 2 columns 'title'.*Rename all but one"):
+        find_columns(twice, UPath("shop.parquet"), CleanConfig())
+    copied = pa.schema([*STANDARD.items(), ("x", pa.int8()), ("x", pa.string())])
+    columns = find_columns(copied, UPath("shop.parquet"), CleanConfig())
+    assert columns.cleaned_schema.names[3:] == ["x", "catalog_x"]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("\ufeffnm", r"'\ufeffnm'"), ("nm ", "'nm '"), ("NM", "'NM'")]
+)
+def test_a_name_that_only_looks_right_is_suggested(name: str, shown: str) -> None:
+    """What cannot be seen in it is written out."""
+    fields = {name: pa.int64(), "title": pa.string(), "description": pa.string()}
+    with pytest.raises(UserError) as refused:
+        find(fields)
+    assert str(refused.value) == (
+        f"shop.parquet has no column 'nm'; it has: {shown}, 'title', 'description'. Did you mean "
+        f"{shown}? Set clean.nm_column."
+    )
+
+
 def test_one_column_can_be_both_title_and_description() -> None:
     """A catalogue with a single text column uses it twice and has no other to copy."""
     columns = find({"nm": pa.string(), "title": pa.string()}, description_column="title")

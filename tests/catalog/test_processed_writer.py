@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 import pyarrow as pa
@@ -55,6 +56,63 @@ def test_a_csv_holds_every_value_as_one_field(tmp_path: Path) -> None:
     assert frame["tags"].tolist() == ['["a", "б\\""]', "null"]
     assert frame["new"].tolist() == ["True", ""]
     assert frame["note"].tolist() == ["one\ntwo\nthree", "x\ny"]
+
+
+def test_no_column_ends_a_run_or_fills_the_csv(tmp_path: Path) -> None:
+    """Odd times are text, images their size; the Parquet table has the values themselves."""
+    stamps = pa.array([-62_167_219_200_000_000, 568_971_820_800_000_000], pa.timestamp("us"))
+    photo = {"bytes": bytes(1_000_000), "path": "1.jpg"}
+    rows = batch(
+        stamp=stamps,
+        zone=stamps.cast(pa.timestamp("us", "Mars/Olympus")),
+        raw=pa.array([bytes(1_000_000), None]),
+        photo=pa.array([photo, None]),
+        pixels=pa.array([[7] * 500_000, [1]], pa.list_(pa.uint8())),
+        nothing=pa.nulls(2),
+    )
+    write(to_path(tmp_path), rows)
+    assert (tmp_path / "processed_data.csv").stat().st_size < 1_000
+    frame = pd.read_csv(tmp_path / "processed_data.csv", keep_default_na=False)
+    assert frame["stamp"].tolist() == ["0000-01-01 00:00:00", "20000-01-01 00:00:00"]
+    assert frame["zone"].tolist() == [f"{text}+00:00" for text in frame["stamp"]]
+    assert frame["raw"].tolist() == ["<1000000 bytes>", ""]
+    assert frame["photo"].tolist() == ['{"bytes": "<1000000 bytes>", "path": "1.jpg"}', "null"]
+    assert frame["pixels"].tolist()[1] == "[1]"
+    table = pq.read_table(tmp_path / "processed_data.parquet")
+    for name in ("stamp", "zone", "raw", "photo", "pixels", "nothing"):
+        assert table[name].combine_chunks().equals(rows[name]), name
+
+
+FORMULAS = ["=1+1", "+7", "-w", "@x", "\tx", "＝x", "7-1", "'x", ""]
+ESCAPED = ["'=1+1", "'+7", "'-w", "'@x", "'\tx", "'＝x", "7-1", "'x", ""]
+
+
+@pytest.mark.parametrize(("csv_formulas", "shown"), [("keep", FORMULAS), ("escape", ESCAPED)])
+def test_formulas_are_escaped_in_the_csv_files_if_asked(
+    tmp_path: Path, csv_formulas: Literal["keep", "escape"], shown: list[str]
+) -> None:
+    """In texts and ids, never in numbers, nor in the Parquet table; by default nothing changes."""
+    count = len(FORMULAS)
+    rows = pa.RecordBatch.from_pydict(
+        {
+            "nm": pa.array([f"{text}{row}" for row, text in enumerate(FORMULAS)]),
+            "title": pa.array(FORMULAS),
+            "description": pa.array(FORMULAS).dictionary_encode(),
+            "=price": pa.array([-5] * count),
+        }
+    )
+    folder = to_path(tmp_path)
+    with open_processed_writer(folder, rows.schema, csv_formulas) as writer:
+        writer.keep(rows, ["x.jpg"] * count, ["aa"] * count)
+        writer.reject([("=1", "missing_title")])
+    frame = pd.read_csv(tmp_path / "processed_data.csv", keep_default_na=False, dtype=str)
+    assert frame["title"].tolist() == frame["description"].tolist() == shown
+    assert frame["nm"].tolist() == [f"{text}{row}" for row, text in enumerate(shown)]
+    assert frame.iloc[:, -1].tolist() == ["-5"] * count
+    mark = "'" if csv_formulas == "escape" else ""
+    assert frame.columns[-1] == f"{mark}=price"
+    assert (tmp_path / "rejected.csv").read_text().splitlines()[1] == f"{mark}=1,missing_title"
+    assert pq.read_table(tmp_path / "processed_data.parquet")["title"].to_pylist() == FORMULAS
 
 
 def test_the_content_hash_is_the_tables_fingerprint_wherever_images_are(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from upath import UPath
 
@@ -47,6 +49,61 @@ def test_ids_are_integers_only_if_their_text_comes_back(
     assert (stats.rows, stats.nm_dtype) == (len(nm), np.dtype(dtype))
     (rows,) = table_rows(table, 10, stats)
     assert [str(one) for one in rows.nm] == nm
+
+
+@pytest.mark.parametrize(
+    ("ids", "dtype"),
+    [
+        (pa.array(["101", "7"]), "<U3"),
+        (pa.array(["101", "A-7"]), "<U3"),
+        (pa.array([b"101", b"7"]), "<U3"),
+        (pa.array([101, 7], pa.uint64()), "int64"),
+        (pa.array([101.0, 7.0]), "int64"),
+    ],
+    ids=str,
+)
+def test_ids_are_of_the_type_of_the_columns_in_parquet(
+    ids: pa.Array, dtype: str, tmp_path: Path, image: Path
+) -> None:
+    """Texts stay texts, also where all look like numbers; so do those of the CSV beside it."""
+    listings = {"nm": ids, "title": ["а", "б"], "image_path": [str(image)] * 2}
+    pq.write_table(pa.table(listings), tmp_path / "table.parquet")
+    texts = ["101", "A-7" if "A-7" in ids.to_pylist() else "7"]
+    for table in (UPath(tmp_path / "table.parquet"), csv(tmp_path, texts, image)):
+        stats = table_stats(table)
+        assert stats.nm_dtype == np.dtype(dtype)
+        (rows,) = table_rows(table, 10, stats)
+        assert list(rows.nm) == (texts if dtype == "<U3" else [101, 7])
+
+
+def test_ids_that_pandas_wrote_as_floats_are_integers(tmp_path: Path, image: Path) -> None:
+    """If all of them are: a column of ids that had a null."""
+    table = csv(tmp_path, ["101.0", "7.0"], image)
+    (rows,) = table_rows(table, 10, table_stats(table))
+    assert list(rows.nm) == [101, 7]
+
+
+def test_a_table_without_ids_is_warned_of(
+    tmp_path: Path, image: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its rows are numbered; the names of its images are not taken for ids."""
+    table = UPath(tmp_path / "table.csv")
+    pd.DataFrame({"title": list("аб"), "image_path": str(image)}).to_csv(table.path, index=False)
+    stats = table_stats(table)
+    assert [list(rows.nm) for rows in table_rows(table, 1, stats)] == [[0], [1]]
+    assert stats.nm_dtype == np.dtype(np.int64)
+    assert "has no column 'nm': the ids beside the vectors are the numbers" in caplog.text
+
+
+def test_images_in_the_table_are_not_read(tmp_path: Path, image: Path) -> None:
+    """Nor is anything else that embedding does not use."""
+    photos = pa.array([{"bytes": b"x", "path": "y"}])
+    odd = pa.array([2**60], pa.timestamp("us", "No/Zone"))
+    listings = {"nm": [1], "title": ["а"], "image_path": [str(image)], "photo": photos, "at": odd}
+    pq.write_table(pa.table(listings), tmp_path / "table.parquet")
+    table = UPath(tmp_path / "table.parquet")
+    (rows,) = table_rows(table, 10, table_stats(table))
+    assert list(rows.nm) == [1]
 
 
 def test_rows_come_in_groups_in_order(tmp_path: Path, image: Path) -> None:

@@ -4,15 +4,18 @@ import pickle
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from prefect.logging import disable_run_logger
 
 from tasks.resize import resize
 from tests.support.image_shop import CONFIG, Shop, image, record_opened
-from vitrina.config import ResizeConfig, RunOptions
+from vitrina.catalog.cleaning import clean_catalog
+from vitrina.config import CleanConfig, ResizeConfig, RunOptions
 from vitrina.images.resize_catalog import ImageFolders, resized_folder
 from vitrina.results import ResizeResult
-from vitrina.store.artifacts import Store
+from vitrina.store.artifacts import Artifact, Store
 from vitrina.store.paths import to_path
 from vitrina.store.stage import StageOutcome
 
@@ -41,6 +44,50 @@ def test_the_task_runs_once_per_content(tmp_path: Path) -> None:
     assert run().result.table.fingerprint != first.result.table.fingerprint
     shop.ids = [*shop.ids, 5]
     assert run().result.reasons == {"duplicate_id": 1}
+
+
+@pytest.mark.parametrize(
+    ("ids", "numbers"), [([1, None, 3], True), (["1", None, "3"], False), ([None, None], True)]
+)
+def test_a_row_without_an_id_is_rejected_in_the_end(
+    tmp_path: Path, ids: list[object], numbers: bool
+) -> None:
+    """From the catalogue to rejected.csv: it has a reason and no name, and its neighbours stay."""
+    shop = Shop(to_path(tmp_path))
+    kind = pa.int64() if numbers else pa.string()
+    texts = ["Платье"] * len(ids)
+    listings = {"nm": pa.array(ids, kind), "title": texts, "description": texts}
+    pq.write_table(pa.table(listings), tmp_path / "catalog.parquet")
+    catalog = to_path(tmp_path / "catalog.parquet")
+    cleaned, _ = clean_catalog(catalog, Artifact(to_path(tmp_path / "cleaned")), CleanConfig())
+    for nm in (1, 3):
+        shop.put(nm, image(50))
+    folders = ImageFolders(originals=str(shop.originals), resized=str(tmp_path / "resized"))
+    store = Store(root=str(tmp_path / "store"))
+    with disable_run_logger():
+        result = resize.fn(cleaned, folders, store, CONFIG, RunOptions()).result
+    kept = [nm for nm in ids if nm is not None]
+    missing = len(ids) - len(kept)
+    assert (result.rows_in, result.rows_kept) == (len(ids), len(kept))
+    assert result.reasons == {"missing_id": missing}
+    assert Path(result.rejected).read_text() == "nm,reason\n" + ",missing_id\n" * missing
+    assert pq.read_table(result.table.path)["nm"].to_pylist() == kept
+
+
+def test_escaping_formulas_makes_the_table_again_but_no_image(tmp_path: Path) -> None:
+    """It decides the CSV files only."""
+    shop = Shop(to_path(tmp_path))
+    store = Store(root=str(shop.root / "store"))
+    escaping = CONFIG.model_copy(update={"csv_formulas": "escape"})
+    images = resized_folder(store.root, str(shop.originals), CONFIG)
+    assert resized_folder(store.root, str(shop.originals), escaping) == images
+    folders = ImageFolders(originals=str(shop.originals), resized=images)
+    with disable_run_logger():
+        first = resize.fn(shop.cleaned(), folders, store, CONFIG, RunOptions()).result
+        again = resize.fn(shop.cleaned(), folders, store, escaping, RunOptions()).result
+    assert again.csv != first.csv
+    assert again.images_resized == 0
+    assert again.table.fingerprint == first.table.fingerprint
 
 
 def test_shards_in_any_map_give_what_threads_give(

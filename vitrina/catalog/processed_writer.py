@@ -108,9 +108,9 @@ def _csv_text(text: str, csv_formulas: CsvFormulas) -> str:
 
 
 def _csv_frame(rows: pa.RecordBatch, csv_formulas: CsvFormulas) -> pd.DataFrame:
-    """The CSV's columns: all but the last. Columns are numbered, as two may have one name."""
-    columns = [_csv_column(column, csv_formulas) for column in rows.columns[:-1]]
-    return pd.DataFrame(dict(enumerate(columns)))
+    """The CSV's columns: all but the last."""
+    names = rows.schema.names[:-1]
+    return pd.DataFrame({name: _csv_column(rows[name], csv_formulas) for name in names})
 
 
 def _csv_column(column: pa.Array, csv_formulas: CsvFormulas) -> "pd.Series[Any]":

@@ -10,7 +10,9 @@ import pytest
 from upath import UPath
 
 from vitrina.errors import UserError
-from vitrina.store.artifacts import LAYOUT_FILE, Store, check_layout, open_store
+from vitrina.store import artifacts
+from vitrina.store.artifacts import LAYOUT_FILE, Store, check_layout, check_output, open_store
+from vitrina.store.failures import AccessDeniedError
 from vitrina.store.files import listing, read_bytes, remove, write_bytes
 
 
@@ -158,3 +160,21 @@ def test_a_store_of_a_later_layout_is_refused_and_left_alone(place: UPath) -> No
         open_store(str(place))
     assert read_bytes(place / LAYOUT_FILE) == marker
     assert list(dict(listing(place))) == [LAYOUT_FILE]
+
+
+def test_a_folder_with_results_need_not_be_writable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A run in which everything is stored writes nothing; without results it would have to."""
+
+    def refuse(folder: UPath) -> None:
+        raise AccessDeniedError(f"{folder} cannot be written: Read-only file system.")
+
+    folder = UPath(tmp_path)
+    check_output(folder, "manifest.json")
+    monkeypatch.setattr(artifacts, "check_writable", refuse)
+    with pytest.raises(UserError, match="cannot be written: Read-only"):
+        check_output(folder, "manifest.json", ".index")
+    (tmp_path / ".index").mkdir()
+    check_output(folder, "manifest.json", ".index")
+    assert "Only what is stored there already can be used" in caplog.text

@@ -8,8 +8,10 @@ import pytest
 from upath import UPath
 
 from vitrina.config import CleanConfig, Parameters
+from vitrina.store import artifacts
 from vitrina.store import stage as stages
 from vitrina.store.artifacts import Artifact, Store
+from vitrina.store.failures import AccessDeniedError
 from vitrina.store.files import remove, write_bytes
 from vitrina.store.paths import to_path
 from vitrina.store.stage import Stage, StageOutcome
@@ -53,6 +55,23 @@ def test_a_finished_result_is_found(work: Work) -> None:
     assert first.found_in == ""
     assert second == StageOutcome(first.result, str(to_path(first.result.path).parent))
     assert work.done == 1
+
+
+def test_a_result_is_found_in_a_store_that_cannot_be_written(
+    work: Work, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """``latest`` stays as it is, and the log says so."""
+    first = work.run()
+    work.run(name="another")
+
+    def refuse(_path: UPath, _content: bytes) -> None:
+        raise AccessDeniedError("latest cannot be written: Read-only file system.")
+
+    monkeypatch.setattr(artifacts, "write_bytes", refuse)
+    monkeypatch.setattr(artifacts, "_linked", lambda _latest, _key: False)
+    assert work.run().result == first.result
+    assert work.done == 2
+    assert "greet: latest still points to another artifact" in caplog.text
 
 
 def test_refresh_does_it_again(work: Work) -> None:

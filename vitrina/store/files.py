@@ -137,7 +137,7 @@ def atomic_write(path: UPath, size: int = 0) -> Iterator[Path]:
                 yield temp_file
                 temp_file.replace(target)
         finally:
-            temp_file.unlink(missing_ok=True)
+            _discard(temp_file)
         return
     with tempfile.TemporaryDirectory(prefix="vitrina-") as scratch:
         local = Path(scratch) / path.name
@@ -150,6 +150,12 @@ def atomic_write(path: UPath, size: int = 0) -> Iterator[Path]:
 def temp_file_beside(target: Path) -> Path:
     """A new name for a temp file in the folder of ``target``."""
     return target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
+
+
+def _discard(temp_file: Path) -> None:
+    """Remove a temp file, if it is there; on a read-only disk even that is an error."""
+    with suppress(OSError):
+        temp_file.unlink()
 
 
 def is_temp_file(name: str) -> bool:
@@ -226,7 +232,7 @@ def create_bytes(path: UPath, content: bytes) -> bool:
             temp_file.write_bytes(content)
         return _move_unless_exists(temp_file, target)
     finally:
-        temp_file.unlink(missing_ok=True)
+        _discard(temp_file)
 
 
 def _move_unless_exists(temp_file: Path, target: Path) -> bool:
@@ -280,8 +286,8 @@ def check_writable(folder: UPath) -> None:
     probe = folder / f".vitrina-{uuid.uuid4().hex[:8]}"
     try:
         write_bytes(probe, b"")
-    except UserError as error:
-        raise type(error)(f"{folder} cannot be written: {error}") from error
-    except OSError as error:
-        raise UserError(f"{folder} cannot be written: {error}") from error
+    except (OSError, UserError) as error:
+        kind = type(error) if isinstance(error, UserError) else UserError
+        reason = str(error).removeprefix(f"{probe} cannot be written: ")
+        raise kind(f"{folder} cannot be written: {reason}") from error
     remove([probe])

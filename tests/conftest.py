@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
+import hypothesis
 import pytest
 import s3fs
 from moto.server import ThreadedMotoServer
@@ -26,6 +27,10 @@ os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
 os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
 os.environ.setdefault("WANDB_MODE", "disabled")
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.load_profile("tests")
 # Before torch is imported: OpenMP's waiting threads sleep. Spinning, they take the cores from what
 # runs beside them, and embedding ten rows on a busy machine takes ten seconds instead of one half.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")

@@ -62,6 +62,7 @@ def test_damage_anywhere_is_named_or_changes_nothing(
     except UserError as error:
         message = str(error)
     assert not message or message.startswith(f"{path} is not a Parquet file, or is damaged")
+    assert message.isprintable()  # not with bytes of the file that would disturb a terminal
 
 
 def test_a_page_that_decodes_to_something_else_is_found_by_its_checksum(

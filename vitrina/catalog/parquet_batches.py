@@ -30,7 +30,8 @@ def damage_as_user_error(path: UPath) -> Iterator[None]:
     except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        reason = " ".join(str(error).split()).rstrip(" .:")
+        printable = "".join(one if one.isprintable() else " " for one in str(error))
+        reason = " ".join(printable.split()).rstrip(" .:")
         raise UserError(
             f"{path} is not a Parquet file, or is damaged: {reason}. Write or download it again."
         ) from error

@@ -25,7 +25,7 @@ def test_a_run_goes_on_when_the_server_restarts_and_can_still_be_cancelled(tmp_p
             for pool in ("cpu", "gpu"):
                 workers.enter_context(running_worker(server, pool, f"{pool}-1"))
             run = server.start("parent/cpu", config={"end": "wait", "folder": str(tmp_path)})
-            eventually((tmp_path / "begun").exists, 60, "a child")
+            eventually((tmp_path / "begun").exists, 120, "a child")
             (child,) = server.children(run.id)
         time.sleep(3)  # long enough for a request of the parent to fail
         with running_server(home, port) as server:
@@ -52,7 +52,7 @@ def test_a_run_outlives_its_worker_whose_pipe_it_logs_to(server: Server, tmp_pat
             f"parent/{pools[0]}",
             config={"end": "wait", "folder": str(tmp_path), "child": f"child/{pools[1]}"},
         )
-        eventually((tmp_path / "begun").exists, 60, "a child")
+        eventually((tmp_path / "begun").exists, 120, "a child")
         for worker in (first, second):
             worker.process.kill()
             worker.process.wait()

@@ -120,12 +120,12 @@ def test_a_run_started_from_the_form_completes_and_shows_its_artifacts(
     assert (config["train"]["num_epochs"], config["refresh"]) == (2, True)
 
     found = artifacts(applied, run)
-    assert found.keys() >= {"rows", "figures", "training", "contact-sheet"}
+    assert found.keys() >= {"rows", "metrics", "training", "contact-sheet"}
     page.get_by_role("tab", name="Artifacts").click()
     for key in found:
         page.get_by_text(key, exact=True).first.wait_for()
     keep(page, "5-artifacts")
-    for key in ("rows", "figures", "training", "contact-sheet"):
+    for key in ("rows", "metrics", "training", "contact-sheet"):
         page.goto(f"{applied.url}/v2/artifacts/artifact/{found[key].id}")
         page.get_by_text(str(found[key].description)).first.wait_for()
         assert not page.get_by_text("Something went wrong").count()

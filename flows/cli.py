@@ -29,6 +29,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from upath import UPath
 
+from flows.option_names import with_option_names
 from tasks.orchestration.local_server import bypass_proxies, prefect_server
 from vitrina.config import Parameters
 from vitrina.errors import UserError
@@ -57,10 +58,10 @@ def parse(
     replace_unknown_characters()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     file = None
-    if default_file:
-        file, arguments = _config_file(arguments, default_file)
     message = io.StringIO()
     try:
+        if default_file:
+            file, arguments = _config_file(arguments, default_file)
         default = from_file(model, file) if file else tyro.MISSING
         with redirect_stderr(message):
             return tyro.cli(
@@ -162,7 +163,7 @@ def run(
         with prefect_logs(), prefect_server():
             return flow(config)
     except UserError as error:
-        refuse(str(error))
+        refuse(with_option_names(str(error), type(config)))
     except KeyboardInterrupt:
         _end_interrupted(128 + signal.SIGINT)
     except TerminationSignal:
@@ -201,10 +202,11 @@ def prefect_logs() -> Iterator[None]:
 
 
 def _log_filter(record: logging.LogRecord) -> bool:
-    """Log a UserError without its traceback, and leave out the record of an interruption."""
+    """Leave out interruptions, and the user's mistakes: the command's last line reports these."""
     if record.exc_info and isinstance(record.exc_info[1], UserError):
-        record.exc_info = None
-    return "Execution was aborted by" not in record.getMessage()
+        return False
+    message = record.getMessage()
+    return "Execution was aborted by" not in message and "UserError" not in message
 
 
 def _reason(stop: SystemExit, printed: str) -> str:

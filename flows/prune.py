@@ -16,7 +16,7 @@ from vitrina.config import PruneConfig
 from vitrina.reporting.render import Section, terminal, terminal_table
 from vitrina.store.artifacts import Store
 from vitrina.store.cache import user_cache
-from vitrina.store.failures import megabytes
+from vitrina.store.failures import readable_size
 from vitrina.store.paths import to_path
 from vitrina.store.prune import Item, check_store, inventory, remove_abandoned, remove_item
 from vitrina.store.prune_cache import CachedFolder, cached_folders, remove_cached
@@ -54,7 +54,7 @@ def overview(folders: Sequence[Item | CachedFolder], *, deleted: bool) -> Sectio
         (
             folder.label,
             f"{folder.usage.files:,}",
-            megabytes(folder.usage.size),
+            readable_size(folder.usage.size),
             _age(folder.usage.written),
             folder.needed or gone,
         )
@@ -71,8 +71,8 @@ def totals(folders: Sequence[Item | CachedFolder], *, deleted: bool) -> str:
     verb = "Removed" if deleted else "Would remove"
     hint = "" if deleted or not gone else " Run it with --delete to remove them."
     return (
-        f"{verb} {len(gone)} of {len(folders)} folders, {megabytes(sum(gone))}; "
-        f"{megabytes(kept)} kept.{hint}"
+        f"{verb} {len(gone)} of {len(folders)} folders, {readable_size(sum(gone))}; "
+        f"{readable_size(kept)} kept.{hint}"
     )
 
 

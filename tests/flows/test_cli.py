@@ -244,8 +244,8 @@ class Records(logging.Handler):
         self.kept.append(record)
 
 
-def test_a_wrong_input_found_in_a_run_is_told_without_a_traceback() -> None:
-    """Also once the run has set up its logging anew; another error keeps its traceback."""
+def test_a_wrong_input_found_in_a_run_is_told_by_the_last_line_alone() -> None:
+    """Also after the run has set up its logging; another error is logged with its traceback."""
     records, logger = Records(), logging.getLogger("prefect.flow_runs")
     with prefect_logs():
         setup_logging(incremental=False)
@@ -256,7 +256,8 @@ def test_a_wrong_input_found_in_a_run_is_told_without_a_traceback() -> None:
             except (UserError, KeyError):
                 logger.exception("told")
         logger.removeHandler(records)
-    assert [bool(one.exc_info) for one in records.kept] == [False, True]
+    assert [str(one.exc_info[1]) for one in records.kept if one.exc_info] == ["'ours'"]
+    assert len(records.kept) == 1
 
 
 @given(
@@ -296,3 +297,26 @@ def test_wrong_input_exits_with_two_before_the_flow(capsys: pytest.CaptureFixtur
         run(flow, PipelineConfig(catalog="c", images="i"), check)
     assert stop.value.code == 2
     assert capsys.readouterr().err == "error: catalog.parquet does not exist.\n"
+
+
+def test_a_file_in_no_bucket_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """--config takes a path as every option does."""
+    with pytest.raises(SystemExit, match="2"):
+        parse(PipelineConfig, "", ["--config", "s3:///shop.yaml"], Path("demo.yaml"))
+    assert capsys.readouterr().err.startswith("error: 's3:///shop.yaml' names no bucket")
+
+
+def test_a_bucket_that_does_not_exist_is_refused_before_the_check(
+    bucket: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the front of every command line, whatever the command."""
+
+    def never(_config: PipelineConfig) -> None:
+        raise AssertionError
+
+    config = PipelineConfig(catalog="demo", images="demo", output=f"{bucket}-absent/shop")
+    with pytest.raises(SystemExit, match="2"):
+        run(never, config, never)
+    told = capsys.readouterr().err
+    assert "there is no bucket" in told
+    assert told.count("\n") == 1

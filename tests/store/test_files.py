@@ -291,6 +291,18 @@ def test_the_disk_and_its_free_room_are_named(number: int, tmp_path: Path) -> No
         raise OSError(number, os.strerror(number), str(temp_file))
 
 
+def test_of_two_open_files_the_one_without_room_is_named(tmp_path: Path) -> None:
+    """A table may be open on one disk while images are written to another, which is full."""
+    table, image = to_path(tmp_path / "table"), to_path(tmp_path / "image")
+    with (
+        pytest.raises(DiskFullError, match="/image cannot be written"),
+        atomic_write(table),
+        atomic_write(image),
+    ):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert list(dict(listing(to_path(tmp_path)))) == []
+
+
 def test_an_error_that_is_not_of_the_disk_stays_what_it_is(tmp_path: Path) -> None:
     """Also a missing file that the writer wanted to read."""
     with pytest.raises(FileNotFoundError, match="other"), atomic_write(to_path(tmp_path / "file")):

@@ -1,5 +1,6 @@
 """A whole training: what it writes, what it learns, and what it raises."""
 
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from tests.support.small_training import (
 from vitrina.config import TrainConfig
 from vitrina.errors import UserError
 from vitrina.model.model import RuCLIP, load_checkpoint, load_folder, ruclip
+from vitrina.store.failures import DiskFullError
 from vitrina.training.checkpoints import RunFolder
 from vitrina.training.fine_tune import check_rows, fine_tune
 from vitrina.training.learner import Learner
@@ -177,3 +179,22 @@ def test_more_processes_than_rows_of_a_batch_are_refused() -> None:
     TrainConfig(batch_size=4, processes=4)
     with pytest.raises(ValidationError, match="5 processes cannot share a batch of 4 pairs"):
         TrainConfig(batch_size=4, processes=5)
+
+
+def test_a_training_on_a_full_disk_resumes_when_there_is_room(train: Train, tmp_path: Path) -> None:
+    """The checkpoint is named, no half of one stays, and the weights are those of one run."""
+    config = small_config(num_epochs=1)
+    train(tmp_path / "whole", config)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(DiskFullError, match=r"\.pth cannot be written.* needs [1-9]"):
+            train(tmp_path / "out", config)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not [path.name for path in (tmp_path / "out").iterdir() if ".p" in path.name]
+    train(tmp_path / "out", config)
+    whole, resumed = (
+        weights_of(tmp_path / name, "ruCLIP_model_epoch1.pth") for name in ("whole", "out")
+    )
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)

@@ -78,10 +78,13 @@ def _full_errno(error: BaseException) -> int | None:
     return None
 
 
-def disk_full(path: object, disk: Path, error: BaseException, size: int = 0) -> DiskFullError:
+def disk_full(
+    path: object, disk: Path, error: BaseException, size: int = 0, written: int = 0
+) -> DiskFullError:
     """The error for a file that its disk has no room for.
 
-    ``disk`` is the folder written to, ``size`` the bytes that the file needs, 0 if not known.
+    ``disk`` is the folder written to, ``size`` the bytes that the file needs, 0 if not known, and
+    ``written`` those that it takes until it is removed.
     """
     if _full_errno(error) == errno.EFBIG:
         reason = "it is larger than a file may be there (ulimit -f, or a FAT disk)"
@@ -89,9 +92,13 @@ def disk_full(path: object, disk: Path, error: BaseException, size: int = 0) -> 
     else:
         reason = f"the disk of {disk} is full, or your quota of it is used up"
         remedy = "Make room there"
-    needs = f"The file needs {megabytes(size)}" if size else "The size of the file is not known"
+    needs = (
+        f"The file needs {readable_size(size)}"
+        if size
+        else f"It needs over {readable_size(written)}"
+    )
     with suppress(OSError):
-        needs += f", {megabytes(shutil.disk_usage(disk).free)} are free"
+        needs += f", {readable_size(shutil.disk_usage(disk).free + written)} are free"
     return DiskFullError(
         f"{path} cannot be written: {reason}. {needs}. {remedy}, and run the same command again: "
         "it continues from what is stored."
@@ -102,17 +109,19 @@ def disk_full(path: object, disk: Path, error: BaseException, size: int = 0) -> 
 def told_when_full(path: object, temp_file: Path, size: int = 0) -> Iterator[None]:
     """Raise DiskFullError, naming ``path``, if the disk that ``temp_file`` is written to is full.
 
-    If ``size`` is not known, the bytes that were written are named.
+    If ``size`` in bytes is not known, those that were written are named.
     """
     try:
         yield
+    except UserError:  # of a file that is written while this one is open
+        raise
     except Exception as error:
         if is_denied(error) and getattr(error, "filename", None) == str(temp_file):
             raise AccessDeniedError(f"{path} cannot be written: {error.args[1]}.") from error
         if not is_full(error):
             raise
         written = temp_file.stat().st_size if temp_file.exists() else 0
-        raise disk_full(path, temp_file.parent, error, size or written + 1) from error
+        raise disk_full(path, temp_file.parent, error, size, written) from error
 
 
 def scratch_folder() -> Path:
@@ -120,6 +129,6 @@ def scratch_folder() -> Path:
     return Path(tempfile.gettempdir())
 
 
-def megabytes(size: int) -> str:
-    """A number of bytes for people, as ``12.3 MB``."""
-    return f"{size / 1e6:,.1f} MB"
+def readable_size(size: int) -> str:
+    """A number of bytes for people, as ``12.3 MB`` or ``4.5 kB``."""
+    return f"{size / 1e6:,.1f} MB" if size >= 100_000 else f"{size / 1e3:,.1f} kB"

@@ -2,8 +2,12 @@
 
 import json
 import logging
+import os
 import socket
+import threading
 import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -56,28 +60,50 @@ def test_a_key_without_a_network_is_told_once_and_loses_nothing(
     assert list(Path(told[1].split("wandb sync ")[1]).glob("*.wandb"))
 
 
+@pytest.fixture
+def refusing_server() -> Iterator[str]:
+    """A server that answers every request with an error, as to a wrong key."""
+
+    class Refuse(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_error(401)
+
+        def do_HEAD(self) -> None:
+            self.send_error(401)
+
+        def log_message(self, *_arguments: object) -> None:
+            """Print nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Refuse)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("chosen", ["", "online"])
 def test_a_run_that_cannot_start_online_is_kept_offline(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    chosen: str,
+    refusing_server: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The server answers, but refuses the key."""
-    modes: list[str] = []
-
-    class OfflineRun:
-        dir = str(tmp_path / "offline-run" / "files")
-
-    def init(mode: str, **_options: object) -> OfflineRun:
-        modes.append(mode)
-        if mode == "online":
-            raise RuntimeError("401: the key is refused")
-        return OfflineRun()
-
-    monkeypatch.setattr(tracking, "wandb_mode", lambda: "online")
-    monkeypatch.setattr(tracking, "start_wandb", init)
+    """The server answers, but refuses the key; what is logged is in the folder of the run."""
+    wandb = pytest.importorskip("wandb")
+    wandb.teardown()  # what an earlier test has it believe
+    monkeypatch.setenv("WANDB_MODE", chosen)
+    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    monkeypatch.setenv("WANDB_BASE_URL", refusing_server)
     with caplog.at_level(logging.INFO, "vitrina"):
-        WandbTracker("test", "abc", {"lr": 1}, tmp_path)
-    assert modes == ["online", "offline"]
-    assert "401: the key is refused" in caplog.text
-    assert f"wandb sync {tmp_path / 'offline-run'}" in caplog.text
+        tracker = WandbTracker("test", "abc", {"lr": 1}, tmp_path)
+        tracker.log({"step": 1, "loss": 2.0})
+        tracker.finish()
+    wandb.teardown()
+    assert "wandb does not start online, so it is offline" in caplog.text
+    (told,) = [one for one in caplog.messages if "wandb sync" in one and "vitrina" not in one]
+    assert list(Path(told.split("wandb sync ")[1]).glob("*.wandb"))
+    assert os.environ["WANDB_MODE"] == chosen
 
 
 def test_what_could_not_be_uploaded_is_told_with_its_folder(

@@ -10,7 +10,7 @@ from upath import UPath
 
 from vitrina.store.files import read_bytes, write_bytes
 from vitrina.training.checkpoints import METRICS, Progress
-from vitrina.training.wandb_mode import Mode, wandb_mode
+from vitrina.training.wandb_mode import Mode, wandb_mode, wandb_mode_variable
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +88,7 @@ class WandbTracker:
             if mode != "online":
                 raise
             logger.warning("wandb does not start online, so it is offline: %s", error)
+            forget_failed_run()
             mode, started = "offline", start_wandb("offline", **run)
         if mode == "offline":
             logger.info("wandb is offline; to upload this run later: %s", _sync_command(started))
@@ -120,18 +121,27 @@ def start_wandb(mode: Mode, **run: Any) -> Any:
     """Start a wandb run that waits for its server for seconds, not for minutes."""
     import wandb  # takes seconds, and is not needed where it is disabled
 
-    return wandb.init(
-        **{**run, "config": dict(run["config"]), "dir": str(run["dir"])},
-        mode=mode,
-        resume="allow" if mode == "online" else None,
-        settings=wandb.Settings(
-            silent=True,
-            console="off",
-            init_timeout=INIT_SECONDS,
-            finish_timeout=FINISH_SECONDS,
-            finish_timeout_raises=True,
-        ),
+    settings = wandb.Settings(
+        silent=True,
+        console="off",
+        init_timeout=INIT_SECONDS,
+        finish_timeout=FINISH_SECONDS,
+        finish_timeout_raises=True,
     )
+    with wandb_mode_variable(mode):
+        return wandb.init(
+            **{**run, "config": dict(run["config"]), "dir": str(run["dir"])},
+            mode=mode,
+            resume="allow" if mode == "online" else None,
+            settings=settings,
+        )
+
+
+def forget_failed_run() -> None:
+    """Have wandb forget a run that failed to start: its id counts as taken until then."""
+    import wandb  # takes seconds
+
+    wandb.teardown()
 
 
 def _sync_command(run: Any) -> str:

@@ -5,6 +5,8 @@ Data never leave against the user's setting: whatever cannot be understood turns
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -49,6 +51,20 @@ def wandb_mode() -> Mode:
         logger.warning("%s does not answer, so wandb is offline.", settings.base_url)
         return "offline"
     return mode
+
+
+@contextmanager
+def wandb_mode_variable(mode: Mode) -> Iterator[None]:
+    """Set ``WANDB_MODE`` for the start of a run: wandb refuses an empty one, or ``Offline``."""
+    before = os.environ.get("WANDB_MODE")
+    os.environ["WANDB_MODE"] = mode
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["WANDB_MODE"]
+        else:
+            os.environ["WANDB_MODE"] = before
 
 
 def wandb_settings() -> "Settings":

@@ -1,5 +1,6 @@
 """Image files to pixels, compared with the ruclip package itself."""
 
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -219,3 +220,21 @@ def test_the_crop_is_not_random() -> None:
     random.seed(1)
     torch.manual_seed(1)
     assert np.array_equal(first, square_image(image, 32, "shortest"))
+
+
+def test_a_damaged_image_with_all_its_pixels_is_read(tmp_path: Path) -> None:
+    """Pillow refuses a file that ends early, which resize would have kept."""
+    noise(80, 60).save(tmp_path / "a.jpg")
+    whole = (tmp_path / "a.jpg").read_bytes()
+    expected = np.asarray(read_image(tmp_path / "a.jpg"), int)
+    (tmp_path / "a.jpg").write_bytes(whole[:-2])
+    assert abs(np.asarray(read_image(tmp_path / "a.jpg"), int) - expected).mean() < 4
+
+
+@pytest.mark.parametrize("name", ["pipe", "folder", "/dev/zero", "absent"])
+def test_what_is_no_file_is_refused_at_once(tmp_path: Path, name: str) -> None:
+    """A table may name anything as an image; a pipe would be waited for, a device has no end."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UserError, match=name):
+        read_image(tmp_path / name)

@@ -90,9 +90,9 @@ class ResizePlanner:
         """
         folder, pattern = _folder_and_pattern(self.config)
         names = [pattern.replace("{nm}", "" if is_unsafe(nm) else nm) for nm in ids]
-        sources = [
-            source._replace(name=f"{folder}{source.name}") for source in self.sources.find(names)
-        ]
+        sources = self.sources.find(names)
+        if folder:
+            sources = [source._replace(name=folder + source.name) for source in sources]
         stamps = hash_texts([f"{self.settings}/{one.name}/{one.stamp}" for one in sources])
         resized = [target.size for target in self.targets.find([target_name(nm) for nm in ids])]
         known = self.index.find(ids)
@@ -137,6 +137,8 @@ def target_name(nm: str) -> str:
 
 def is_unsafe(nm: str) -> bool:
     """Whether an id, used as a file name, leaves its folder or is not allowed by a file system."""
+    if nm.isalnum() and len(nm) <= MAX_NAME_BYTES // 4:
+        return False  # at once: most ids are like that
     parts = re.split(r"[/\\]", nm)
     too_long = any(len(part.encode("utf-8", "replace")) > MAX_NAME_BYTES for part in parts)
     # fsspec splits the path at "::", s3fs at the version of an object.

@@ -54,7 +54,9 @@ def assert_same_course(one: Path, other: Path) -> None:
     for metric in ("loss", "grad_norm", "validation/mean_mrr"):
         first, second = values(one, metric), values(other, metric)
         assert len(first) == len(second) > 2
-        assert np.allclose(first, second, atol=1e-4), metric
+        # Norms of gradients begin at about 100, so theirs is relative.
+        tolerance = {"rtol": 1e-4} if metric == "grad_norm" else {"atol": 1e-4}
+        assert np.allclose(first, second, **tolerance), metric
     assert values(one, "loss")[-1] < 0.9 * values(one, "loss")[0]
     a, b = (weights_of(folder, "ruCLIP_model_epoch3.pth") for folder in (one, other))
     assert all((a[name] - b[name]).abs().max() < 1e-3 for name in a)

@@ -11,7 +11,7 @@ from vitrina.config import EmbedConfig, RunOptions
 from vitrina.embedding.shard import (
     EmbedShards,
     embed_shard,
-    embed_shard_anywhere,
+    embed_shard_on_worker,
     load_embedder,
     map_detached,
 )
@@ -88,13 +88,13 @@ def embedding_inputs(table: TableRef, settings: str, config: EmbedConfig) -> dic
 def shard_embedder(
     model: ModelResult, kept: ModelResult, config: EmbedConfig, map_shards: ShardMap | None
 ) -> EmbedShards:
-    """What embeds and writes shards: the workers of a map, or, without one, this process.
+    """The function that embeds and writes shards: on the workers of a map, or in this process.
 
     ``kept`` is the model's copy in the store, which workers can read and which the shards name.
     """
     if map_shards is None:
         return partial(map, partial(embed_shard, load_embedder(model.folder, config), model=kept))
-    work = partial(embed_shard_anywhere, kept.folder, kept.fingerprint, config)
+    work = partial(embed_shard_on_worker, kept.folder, kept.fingerprint, config)
     return partial(map_detached, map_shards, work)
 
 

@@ -57,7 +57,7 @@ def prefect_server() -> Iterator[None]:
 
 
 def check_answers(url: str) -> None:
-    """Refuse an API that nobody serves."""
+    """Raise UserError if the API does not answer."""
     try:
         httpx.get(f"{url.rstrip('/')}/health", timeout=10)
     except httpx.TransportError as error:

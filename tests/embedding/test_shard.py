@@ -21,7 +21,7 @@ from vitrina.embedding.shard import (
     Shard,
     embed_rows,
     embed_shard,
-    embed_shard_anywhere,
+    embed_shard_on_worker,
     load_embedder,
     map_detached,
 )
@@ -160,6 +160,6 @@ def test_workers_write_what_this_process_writes(
         for shard in shards:
             yield pickle.loads(pickle.dumps(work))(pickle.loads(pickle.dumps(shard)))
 
-    work = partial(embed_shard_anywhere, mugs.folder, mugs.fingerprint, CONFIG)
+    work = partial(embed_shard_on_worker, mugs.folder, mugs.fingerprint, CONFIG)
     assert list(map_detached(through_pickle, work, [there])) == [(len(table), len(table))]
     assert there.path.read_bytes() == here.path.read_bytes()

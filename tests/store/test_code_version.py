@@ -215,7 +215,7 @@ STAGES = {
     "resize": "vitrina.images.resize_catalog:resize_catalog",
     "train": "vitrina.training.job:run_job",
     "measure": "vitrina.evaluation.measure:measure",
-    "embed": "vitrina.embedding.shard:embed_shard_anywhere",
+    "embed": "vitrina.embedding.shard:embed_shard_on_worker",
 }
 ON_MODELS = {"train", "measure", "embed"}
 # For each edit: the module, the function whose definition is replaced, the stages it concerns.

@@ -1,4 +1,4 @@
-"""Why a row of the catalogue is left out: the values of the column ``reason`` in rejected.csv."""
+"""Why a row of the catalogue is left out: the values of the column ``reason``."""
 
 from enum import StrEnum
 

@@ -1,4 +1,4 @@
-"""Find the vectors of an earlier embedding by the hash of the text or image they are of."""
+"""Find the vectors of an earlier embedding by the hash of their text or image."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -75,7 +75,7 @@ def embed_shard(
     return ShardResult(len(shard.rows), computed)
 
 
-def embed_shard_anywhere(
+def embed_shard_on_worker(
     folder: str, model_fingerprint: str, config: EmbedConfig, shard: Shard
 ) -> ShardResult:
     """:func:`embed_shard` in a worker: each process loads the model once and keeps it."""

@@ -42,7 +42,7 @@ def vector_settings(
     ``arithmetic`` is by default that of this machine,
     :func:`vitrina.model.hardware.embedding_arithmetic`.
     """
-    version = code_version("vitrina.embedding.shard:embed_shard_anywhere")
+    version = code_version("vitrina.embedding.shard:embed_shard_on_worker")
     arithmetic = arithmetic or embedding_arithmetic(config)
     return fingerprint(model_fingerprint, config.content(), arithmetic, version)
 

@@ -89,7 +89,7 @@ def _embed_missing(
     embed_shards: EmbedShards,
     progress: OnProgress,
 ) -> tuple[list[UPath], int]:
-    """All shards of the table, of which those not ``finished`` are embedded now.
+    """All shards of the table; embeds those that are not ``finished``.
 
     Also returns the number of rows for which a vector was computed.
     """

@@ -24,7 +24,7 @@ from vitrina.images.webp_repair import is_webp, repair_webp
 Pixels = npt.NDArray[np.uint8]
 Size = tuple[int, int]
 
-# Formats that shops use. Pillow reads more, of which EPS would start Ghostscript.
+# Formats that shops use. Pillow reads more, such as EPS, which would start Ghostscript.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
 JPEG_SIGNATURE = b"\xff\xd8\xff"
 ORIENTATION = 0x0112  # the EXIF tag

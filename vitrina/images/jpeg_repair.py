@@ -23,7 +23,7 @@ STRAY_BYTES = re.compile(rf"{DAMAGE}: (\d+) extraneous bytes before marker 0x(d[
 RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 UNSEEN = 16  # bytes that the decoder reads ahead: stray ones among them are not reported
 FILL = 4  # so many equal bytes are no end of an image's data
-MOST_STRAY_BYTES = 1_024  # of different values: more are likely to be damaged data
+MAX_STRAY_BYTES = 1_024  # of different values: more are likely to be damaged data
 
 
 def repair_jpeg(data: bytes) -> bytes:
@@ -99,7 +99,7 @@ def _ends_in_damage(jpeg: Jpeg, scan: int, stray: bytes) -> bool:
     """
     data = jpeg.scans[scan].data
     is_fill = stray == stray[:1] * len(stray)
-    if not is_fill and len(stray) > MOST_STRAY_BYTES:
+    if not is_fill and len(stray) > MAX_STRAY_BYTES:
         return True
     if is_fill and (data + stray)[-len(stray) - FILL :] == data[-1:] * (len(stray) + FILL):
         return True

@@ -93,7 +93,7 @@ def resize_catalog(
 ) -> tuple[ResizeResult, list[str]]:
     """Resize the images that need it and write the processed table; its result and file names.
 
-    ``progress`` hears how many rows are done of how many. Rows of the catalogue = rows kept + rows
+    ``progress`` is called with rows done and in total. Rows of the catalogue = rows kept + rows
     rejected. A killed run resumes when it is started again. With ``map_shards`` images are resized
     where that computes shards, else in threads of this process.
     """

@@ -21,7 +21,7 @@ from vitrina.store.paths import check_folder
 
 MAX_NAME_BYTES = 200  # of 255, less ".jpg" and the affixes of a temp file
 BYTES_PER_PIXEL = 8  # a larger file has more pixels than allowed, or is not an image
-NO_STAMP = 0  # of an outcome that was reached without the image's bytes, so is never reused
+NO_STAMP = 0  # marks outcomes decided without reading the image; never reused
 RESIZER = "vitrina.images.resize_image:resize_image"  # an edit of it resizes every image again
 
 

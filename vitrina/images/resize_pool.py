@@ -25,7 +25,7 @@ from vitrina.store.files import read_bytes, write_bytes
 from vitrina.store.paths import is_local
 
 # On S3 an image waits for two requests, which take many times as long as resizing it.
-S3_THREADS_PER_CORE, MOST_S3_THREADS = 16, 64
+S3_THREADS_PER_CORE, MAX_S3_THREADS = 16, 64
 
 Plan = Sequence[ResizeJob | ResizeOutcome]
 Outcomes = Iterator[tuple[int, ResizeOutcome]]
@@ -79,7 +79,7 @@ class ResizePool:
     ) -> Iterator[Self]:
         """A pool of ``config.threads``, by default one per core and more of them with S3."""
         local = is_local(originals) and is_local(resized)
-        default = cores if local else min(S3_THREADS_PER_CORE * cores, MOST_S3_THREADS)
+        default = cores if local else min(S3_THREADS_PER_CORE * cores, MAX_S3_THREADS)
         count = config.threads or default
         decoding = Semaphore(min(count, cores))
         threads = ThreadPoolExecutor(count, "resize")
@@ -124,7 +124,7 @@ def _in_shards(
     work: Callable[[Sequence[ResizeJob]], list[ResizeOutcome]],
     plans: Iterable[Plan],
 ) -> Iterator[Outcomes]:
-    """Each plan's outcomes, its jobs computed as one shard; plans without jobs are none."""
+    """Each plan's outcomes, its jobs computed as one shard; plans without jobs are skipped."""
     planned: deque[tuple[Plan, bool]] = deque()
 
     def shards() -> Iterator[list[ResizeJob]]:

@@ -16,7 +16,7 @@ from vitrina.config import EmbedConfig, EvaluateConfig, TrainConfig
 
 Device = Literal["auto", "cpu", "cuda"]
 NVIDIA_DRIVER = "libcuda.so.1"
-ON_WORKERS = "on each worker"  # what auto comes to is not known on this machine
+ON_WORKERS = "on each worker"  # the resolved precision is not known on this machine
 
 
 def device_type(device: Device) -> Literal["cpu", "cuda"]:
@@ -97,7 +97,7 @@ def has_native_bfloat16() -> bool:
 
 
 def _may_have_gpu() -> bool:
-    """Whether torch is worth asking: it is built for GPUs, and their driver is installed."""
+    """A cheap check without importing torch: a GPU build, and an installed driver."""
     spec = importlib.util.find_spec("torch")
     if spec is None or spec.origin is None:
         return False

@@ -163,7 +163,7 @@ def _progress(name: str, start: int, total: int | None) -> "tqdm[NoReturn]":
 
 
 def _resume_headers(part: Path) -> dict[str, str]:
-    """Headers that ask for the rest if the file is still the one that ``part`` is of."""
+    """Headers that ask for the rest of ``part`` if the remote file is unchanged."""
     etag = _etag_file(part).read_text() if _etag_file(part).is_file() else ""
     if not _size(part) or not etag or etag.startswith("W/"):
         return {}

@@ -3,7 +3,8 @@
     python -m vitrina.model.torchvision_hook     installs it into this environment
 
 The set-up does this once: a ``.pth`` file has every start of Python import this module, which waits
-for the import of torchvision and declares the operators that it misses, see ``torchvision_shim``.
+for the import of torchvision and declares the operators that its binary fails to register (see
+``torchvision_shim``).
 Neither torch nor anything else is imported before.
 """
 

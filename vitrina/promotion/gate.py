@@ -112,5 +112,5 @@ def active_result(store: Store, history: History, candidate: ModelResult) -> Pro
 
 
 def embedding_model(result: PromoteResult, base: ModelResult) -> ModelResult:
-    """The model that embeds; the base model is where it is now, as a stored result may be older."""
+    """The model that embeds; the base at its present path, as a stored one may be old."""
     return base if result.model.fingerprint == base.fingerprint else result.model

@@ -4,7 +4,7 @@ Models that are promoted or that embed are copied to ``models/<fingerprint>/``, 
 trainings, or the downloads, they come from. ``models/history/`` is the source of truth: one
 numbered file per promotion or roll-back. A number can be taken only once, so of two runs that
 change the current model at the same time, one has to read the history again. ``models/current`` is
-a copy of the outcome for people and other programs.
+a derived copy for people and other programs; it is never read here.
 """
 
 from dataclasses import dataclass

@@ -106,7 +106,7 @@ def disk_full(
 
 
 @contextmanager
-def told_when_full(path: object, temp_file: Path, size: int = 0) -> Iterator[None]:
+def disk_errors_as_user_errors(path: object, temp_file: Path, size: int = 0) -> Iterator[None]:
     """Raise DiskFullError, naming ``path``, if the disk that ``temp_file`` is written to is full.
 
     If ``size`` in bytes is not known, those that were written are named.

@@ -21,7 +21,7 @@ from pathlib import Path
 from upath import UPath
 
 from vitrina.errors import UserError
-from vitrina.store.failures import told_when_full
+from vitrina.store.failures import disk_errors_as_user_errors
 from vitrina.store.file_info import FileInfo, local_info, regular_file, s3_pages
 from vitrina.store.paths import as_user_error, is_local
 
@@ -133,7 +133,7 @@ def atomic_write(path: UPath, size: int = 0) -> Iterator[Path]:
             target.parent.mkdir(parents=True, exist_ok=True)
         temp_file = temp_file_beside(target)
         try:
-            with told_when_full(path, temp_file, size):
+            with disk_errors_as_user_errors(path, temp_file, size):
                 yield temp_file
                 temp_file.replace(target)
         finally:
@@ -141,7 +141,7 @@ def atomic_write(path: UPath, size: int = 0) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="vitrina-") as scratch:
         local = Path(scratch) / path.name
-        with told_when_full(path, local, size):
+        with disk_errors_as_user_errors(path, local, size):
             yield local
         with as_user_error(path):
             path.fs.put_file(str(local), path.path)
@@ -228,7 +228,7 @@ def create_bytes(path: UPath, content: bytes) -> bool:
         target.parent.mkdir(parents=True, exist_ok=True)
     temp_file = temp_file_beside(target)
     try:
-        with told_when_full(path, temp_file, len(content)):
+        with disk_errors_as_user_errors(path, temp_file, len(content)):
             temp_file.write_bytes(content)
         return _move_unless_exists(temp_file, target)
     finally:
@@ -236,7 +236,7 @@ def create_bytes(path: UPath, content: bytes) -> bool:
 
 
 def _move_unless_exists(temp_file: Path, target: Path) -> bool:
-    """Give a file the name ``target`` unless there is such a file; whether it was given."""
+    """Give a file the name ``target`` unless there is such a file; False if there is."""
     try:
         os.link(temp_file, target)  # unlike a rename, this fails if the target exists
     except FileExistsError:
@@ -251,7 +251,7 @@ def _move_unless_exists(temp_file: Path, target: Path) -> bool:
 
 @contextmanager
 def _claimed(target: Path) -> Iterator[None]:
-    """Hold ``.<name>.claim``, which only one writer can create; that of a killed one is removed."""
+    """Hold ``.<name>.claim``, which only one writer can create; a stale claim is removed."""
     claim = target.with_name(f".{target.name}.claim")
     while True:
         try:

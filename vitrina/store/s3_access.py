@@ -12,7 +12,7 @@ from vitrina.errors import UserError
 from vitrina.store.failures import is_misuse_of_s3, misuse_of_s3
 from vitrina.store.paths import is_local, to_path
 
-# An endpoint that cannot be reached is told within some ten seconds.
+# An endpoint that cannot be reached is reported within about 10 s.
 QUICK = {
     "connect_timeout": 4,
     "read_timeout": 5,

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from vitrina.errors import UserError
 
-MOST_IDS = 50  # in an error message
+MAX_IDS = 50  # in an error message
 
 
 class LossMonitor:
@@ -52,10 +52,10 @@ class LossMonitor:
 
     def _message(self, index: int, values: Tensor) -> str:
         ids = [str(self.nm.iat[int(row)]) for row in self._rows[index]]
-        more = f" and {len(ids) - MOST_IDS} more" if len(ids) > MOST_IDS else ""
+        more = f" and {len(ids) - MAX_IDS} more" if len(ids) > MAX_IDS else ""
         loss, norm = values[index].tolist()
         return (
             f"Training stopped: loss {loss}, gradient norm {norm} in the batch of nm "
-            f"{', '.join(ids[:MOST_IDS])}{more}. The last checkpoint is kept and is from before "
+            f"{', '.join(ids[:MAX_IDS])}{more}. The last checkpoint is kept and is from before "
             "that. Check these listings, lower lr, or set precision to float32."
         )

@@ -67,7 +67,7 @@ class MetricsFile:
 
 
 class WandbTracker:
-    """A wandb run; offline if wandb cannot be used online. Its failures end no training."""
+    """A wandb run; offline if wandb cannot be used online. Its failures never stop training."""
 
     def __init__(self, project: str, key: str, config: Mapping[str, Any], folder: Path) -> None:
         self._run: Any = None

@@ -12,7 +12,7 @@ from vitrina.store.files import is_temp_file, listing
 from vitrina.store.paths import to_path
 from vitrina.training.request import TrainingRequest
 
-# Prefixes of files that are not part of the artifact: they may change, and the model does not.
+# Prefixes of files that may change without changing the model; not part of the artifact.
 VOLATILE_FILES = ("wandb/", "resume.pth", "manifest", ".")
 
 

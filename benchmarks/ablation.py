@@ -24,7 +24,7 @@ from benchmarks.trial import (
     split_of,
     trained,
 )
-from vitrina.config import TrainConfig
+from vitrina.config.training import TrainConfig
 from vitrina.model.model import RuCLIP
 from vitrina.training import learner, optimizer
 from vitrina.training import loop as training

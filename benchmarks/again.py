@@ -27,7 +27,10 @@ from tasks.clean import clean
 from tasks.embed import embed
 from tasks.orchestration.stage import StageClock
 from tasks.resize import resize
-from vitrina.config import CleanConfig, EmbedConfig, ResizeConfig, RunOptions
+from vitrina.config.catalog import CleanConfig
+from vitrina.config.embedding import EmbedConfig
+from vitrina.config.images import ResizeConfig
+from vitrina.config.run_options import RunOptions
 from vitrina.images.resize_catalog import ImageFolders, resized_folder
 from vitrina.model.folder import folder_fingerprint
 from vitrina.model.tiny import make_tiny

@@ -8,7 +8,9 @@ from tasks.clean import clean
 from tasks.draw_demo import draw_demo
 from tasks.resize import resize
 from vitrina.catalog.processed_table import read_table
-from vitrina.config import CleanConfig, ResizeConfig, RunOptions
+from vitrina.config.catalog import CleanConfig
+from vitrina.config.images import ResizeConfig
+from vitrina.config.run_options import RunOptions
 from vitrina.images.resize_catalog import ImageFolders, resized_folder
 from vitrina.store.artifacts import Store
 from vitrina.store.paths import to_path

@@ -23,7 +23,7 @@ import tyro
 from benchmarks import baseline, workload
 from benchmarks.limits import image_gflop, matrix_products
 from benchmarks.results import Figure, Findings, bars, ratios, write_findings
-from vitrina.config import EmbedConfig
+from vitrina.config.embedding import EmbedConfig
 from vitrina.embedding.embedder import Embedder, Templates
 from vitrina.embedding.precision import Precision
 from vitrina.embedding.shard import embed_shard, make_embedder

@@ -26,7 +26,8 @@ from benchmarks import baseline, train, workload
 from benchmarks.embed import against, rates
 from benchmarks.limits import image_gflop, matrix_products, synchronize, text_gflop
 from benchmarks.results import Figure, Findings, bars, print_figures, ratios, write_findings
-from vitrina.config import EmbedConfig, TrainConfig
+from vitrina.config.embedding import EmbedConfig
+from vitrina.config.training import TrainConfig
 from vitrina.embedding.embedder import Embedder
 from vitrina.embedding.shard import make_embedder
 from vitrina.images.load import normalize

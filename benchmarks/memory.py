@@ -35,7 +35,10 @@ import tyro
 
 from benchmarks.results import Figure, Findings, Lines, print_figures, write_findings
 from vitrina.catalog.cleaning import clean_catalog
-from vitrina.config import CleanConfig, EmbedConfig, ResizeConfig, TrainConfig
+from vitrina.config.catalog import CleanConfig
+from vitrina.config.embedding import EmbedConfig
+from vitrina.config.images import ResizeConfig
+from vitrina.config.training import TrainConfig
 from vitrina.images.resize_catalog import inspect_images, resize_catalog
 from vitrina.images.resize_plan import ResizePlanner
 from vitrina.results import CleanResult

@@ -23,7 +23,7 @@ from benchmarks.memory import titles
 from benchmarks.photos import photo
 from benchmarks.results import Figure, Findings, bars, print_figures, write_findings
 from benchmarks.stopwatch import UI, PipelineTiming, run_pipeline
-from vitrina.config import EmbedConfig
+from vitrina.config.embedding import EmbedConfig
 from vitrina.embedding.shard import embed_shard, make_embedder
 from vitrina.embedding.stored import OutputNames
 from vitrina.embedding.table import EmbedRequest, embed_table

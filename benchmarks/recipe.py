@@ -37,7 +37,7 @@ from benchmarks.trial import (
     trained,
     untrained,
 )
-from vitrina.config import TrainConfig
+from vitrina.config.training import TrainConfig
 from vitrina.evaluation.metrics import chance_recall
 
 

@@ -32,7 +32,8 @@ from skimage.metrics import structural_similarity
 from benchmarks.photos import photo
 from benchmarks.results import Figure, Findings, bars, ratios, write_findings
 from vitrina.catalog.cleaning import clean_catalog
-from vitrina.config import CleanConfig, ResizeConfig
+from vitrina.config.catalog import CleanConfig
+from vitrina.config.images import ResizeConfig
 from vitrina.execution.cpu_count import cpu_count
 from vitrina.images.resize_catalog import resize_catalog
 from vitrina.images.resize_plan import ResizePlanner

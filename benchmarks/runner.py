@@ -28,7 +28,7 @@ from benchmarks.results import Figure, Findings, bars, print_figures, write_find
 from flows.cli import prefect_logs
 from tasks.orchestration.local_server import prefect_server
 from tasks.orchestration.ray_shards import SHARDS_PER_CPU, shard_map
-from vitrina.config import ResizeConfig
+from vitrina.config.images import ResizeConfig
 from vitrina.execution.cpu_count import cpu_count
 from vitrina.execution.shard_map import Shard, ShardMap, ShardResult
 from vitrina.images.resize_catalog import BATCH_ROWS

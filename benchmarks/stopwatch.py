@@ -105,7 +105,7 @@ def main(result: Path, arguments: Sequence[str]) -> None:
     """Run the flow in this process and write the measured seconds."""
     from flows import cli, pipeline
     from tasks.orchestration import prefect_ui as artifacts
-    from vitrina.config import PipelineConfig
+    from vitrina.config.pipeline import PipelineConfig
 
     seconds: dict[str, float] = defaultdict(float, {UI: 0.0})
     for stage in stages_of(pipeline):

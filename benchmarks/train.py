@@ -21,7 +21,7 @@ import tyro
 from benchmarks import baseline, workload
 from benchmarks.limits import synchronize
 from benchmarks.results import Figure, Findings, bars, ratios, write_findings
-from vitrina.config import TrainConfig
+from vitrina.config.training import TrainConfig
 from vitrina.model.device import choose
 from vitrina.model.model import RuCLIP
 from vitrina.training.data.batches import BatchDataset, loader, worker_count

@@ -12,7 +12,7 @@ import torch
 
 from benchmarks.original_recipe import Halving, train_original
 from vitrina.catalog.split import split_rows
-from vitrina.config import TrainConfig
+from vitrina.config.training import TrainConfig
 from vitrina.model.model import RuCLIP, load_folder
 from vitrina.model.tiny import make_tiny
 from vitrina.store.paths import to_path

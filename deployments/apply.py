@@ -29,7 +29,7 @@ from schedules import merge_schedules, read_schedules
 from settings import PREFIX, ROOT, Settings, pipeline_parameters, read_settings
 
 from tasks.orchestration.local_server import bypass_proxies
-from vitrina.config import PipelineConfig
+from vitrina.config.pipeline import PipelineConfig
 from vitrina.errors import UserError
 
 PIPELINE = "flows/pipeline.py:pipeline"

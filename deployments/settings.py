@@ -7,7 +7,8 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, ValidationError
 
-from vitrina.config import Parameters, PipelineConfig
+from vitrina.config.parameters import Parameters
+from vitrina.config.pipeline import PipelineConfig
 from vitrina.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent

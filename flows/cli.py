@@ -31,7 +31,7 @@ from upath import UPath
 
 from flows.option_names import with_option_names
 from tasks.orchestration.local_server import bypass_proxies, prefect_server
-from vitrina.config import Parameters
+from vitrina.config.parameters import Parameters
 from vitrina.errors import UserError
 from vitrina.execution.output_encoding import replace_unknown_characters
 from vitrina.store.files import read_bytes

@@ -12,7 +12,10 @@ from tasks.orchestration.ray_shards import check_executor
 from tasks.resize import resize
 from vitrina.catalog.cleaning import check_catalog
 from vitrina.catalog.processed_writer import TABLE
-from vitrina.config import CleanConfig, DataPreprocessingConfig, ResizeConfig, RunOptions
+from vitrina.config.catalog import CleanConfig
+from vitrina.config.images import ResizeConfig
+from vitrina.config.run_options import RunOptions
+from vitrina.config.scripts import DataPreprocessingConfig
 from vitrina.errors import UserError
 from vitrina.images.resize_catalog import ImageFolders
 from vitrina.images.resize_index import INDEX_FOLDER

@@ -13,7 +13,9 @@ from tasks.embed import embed
 from tasks.orchestration.ray_shards import check_executor
 from vitrina.catalog.processed_table import check_table
 from vitrina.catalog.table_fingerprint import table_fingerprint
-from vitrina.config import EmbedConfig, GenerateEmbeddingsConfig, RunOptions
+from vitrina.config.embedding import EmbedConfig
+from vitrina.config.run_options import RunOptions
+from vitrina.config.scripts import GenerateEmbeddingsConfig
 from vitrina.embedding.pipeline import EmbeddingPipeline
 from vitrina.model.source import check_model, open_checkpoint
 from vitrina.reporting.sections import embeddings_section, show_sections

@@ -8,7 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from vitrina.config import Parameters, PipelineConfig
+from vitrina.config.parameters import Parameters
+from vitrina.config.pipeline import PipelineConfig
 
 # Where else an option of a group is found, for a script that lacks it.
 SCRIPTS = {

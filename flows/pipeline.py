@@ -25,7 +25,9 @@ from tasks.report import report
 from tasks.resize import resize
 from tasks.train import train
 from vitrina.catalog.cleaning import check_catalog
-from vitrina.config import MeasureConfig, PipelineConfig, RunOptions, TrackedRunOptions
+from vitrina.config.evaluation import MeasureConfig
+from vitrina.config.pipeline import PipelineConfig
+from vitrina.config.run_options import RunOptions, TrackedRunOptions
 from vitrina.evaluation.summary import check_labels
 from vitrina.images.resize_catalog import ImageFolders, resized_folder
 from vitrina.model.source import check_model

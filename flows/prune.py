@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 
 from flows.cli import parse, run
-from vitrina.config import PruneConfig
+from vitrina.config.maintenance import PruneConfig
 from vitrina.reporting.render import Section, terminal, terminal_table
 from vitrina.store.artifacts import Store
 from vitrina.store.cache import user_cache

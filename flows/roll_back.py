@@ -12,7 +12,7 @@ import logging
 from prefect import flow
 
 from flows.cli import parse, run
-from vitrina.config import RollBackConfig
+from vitrina.config.maintenance import RollBackConfig
 from vitrina.promotion import history as promotion
 from vitrina.promotion.history import BASE, History, Record, read_history
 from vitrina.results import ModelResult

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.cli import parse, refuse
-from vitrina.config import SearchConfig
+from vitrina.config.search import SearchConfig
 from vitrina.errors import UserError
 from vitrina.reporting.render import terminal
 from vitrina.search.gallery import gallery

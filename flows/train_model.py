@@ -16,13 +16,10 @@ from tasks.orchestration.ray_shards import check_launcher
 from tasks.train import train
 from vitrina.catalog.processed_table import check_table
 from vitrina.catalog.table_fingerprint import table_fingerprint
-from vitrina.config import (
-    DataPreprocessingConfig,
-    ResizeConfig,
-    TrackedRunOptions,
-    TrainConfig,
-    TrainModelConfig,
-)
+from vitrina.config.images import ResizeConfig
+from vitrina.config.run_options import TrackedRunOptions
+from vitrina.config.scripts import DataPreprocessingConfig, TrainModelConfig
+from vitrina.config.training import TrainConfig
 from vitrina.errors import UserError
 from vitrina.images.resize_plan import would_overwrite
 from vitrina.model.source import check_model

@@ -7,7 +7,7 @@ from pathlib import Path
 from upath import UPath
 
 from tasks.orchestration.stage import StageTask
-from vitrina.config import RefreshOption
+from vitrina.config.run_options import RefreshOption
 from vitrina.model.folder import FILES, folder_fingerprint
 from vitrina.model.source import (
     TINY,

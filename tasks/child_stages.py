@@ -11,16 +11,12 @@ from tasks import embed as embedding
 from tasks import train as training
 from tasks.orchestration.child_run import run_in_deployment
 from tasks.orchestration.stage import StageTask
-from vitrina.config import (
-    EmbedConfig,
-    GenerateEmbeddingsConfig,
-    Parameters,
-    PipelineConfig,
-    RunOptions,
-    TrackedRunOptions,
-    TrainConfig,
-    TrainModelConfig,
-)
+from vitrina.config.embedding import EmbedConfig
+from vitrina.config.parameters import Parameters
+from vitrina.config.pipeline import PipelineConfig
+from vitrina.config.run_options import RunOptions, TrackedRunOptions
+from vitrina.config.scripts import GenerateEmbeddingsConfig, TrainModelConfig
+from vitrina.config.training import TrainConfig
 from vitrina.embedding.stored import latest_embedding, vector_settings
 from vitrina.promotion.history import keep
 from vitrina.results import EmbedResult, ModelResult, TableRef, TrainResult

@@ -2,7 +2,8 @@
 
 from tasks.orchestration.stage import StageTask
 from vitrina.catalog.cleaning import clean_catalog
-from vitrina.config import CleanConfig, RunOptions
+from vitrina.config.catalog import CleanConfig
+from vitrina.config.run_options import RunOptions
 from vitrina.results import CleanResult
 from vitrina.store.artifacts import Store
 from vitrina.store.fingerprint import file_fingerprint

@@ -1,7 +1,7 @@
 """Stage "demo": the catalogue that the pipeline runs on if none is given."""
 
 from tasks.orchestration.stage import StageTask
-from vitrina.config import RefreshOption
+from vitrina.config.run_options import RefreshOption
 from vitrina.demo.artifact import draw_into
 from vitrina.results import DemoResult
 from vitrina.store.artifacts import Store

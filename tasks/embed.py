@@ -7,7 +7,8 @@ from typing import Any
 from tasks.orchestration import prefect_ui
 from tasks.orchestration.ray_shards import shard_map
 from tasks.orchestration.stage import StageTask
-from vitrina.config import EmbedConfig, RunOptions
+from vitrina.config.embedding import EmbedConfig
+from vitrina.config.run_options import RunOptions
 from vitrina.embedding.shard import (
     EmbedShards,
     embed_shard,

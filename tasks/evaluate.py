@@ -5,7 +5,8 @@ from typing import Any
 
 from tasks.orchestration.stage import StageTask
 from vitrina.catalog.processed_table import read_table
-from vitrina.config import MeasureConfig, TrackedRunOptions
+from vitrina.config.evaluation import MeasureConfig
+from vitrina.config.run_options import TrackedRunOptions
 from vitrina.evaluation.stored import find_or_measure, measuring_inputs
 from vitrina.evaluation.summary import evaluation, warn_if_few
 from vitrina.results import EvaluateResult, ModelResult, TableRef

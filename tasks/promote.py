@@ -3,7 +3,7 @@
 import logging
 
 from tasks.orchestration.stage import StageTask
-from vitrina.config import GateConfig, MeasureConfig
+from vitrina.config.evaluation import GateConfig, MeasureConfig
 from vitrina.evaluation.measurement import Metrics
 from vitrina.evaluation.stored import find_or_measure, measuring_inputs
 from vitrina.promotion.gate import active_result, embedding_model, promote_if_better

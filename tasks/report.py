@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from tasks.evaluate import CONTACT_SHEET
 from tasks.orchestration.prefect_ui import show_image, show_markdown, show_table
 from tasks.orchestration.stage import StageTask
-from vitrina.config import RefreshOption
+from vitrina.config.run_options import RefreshOption
 from vitrina.reporting.render import markdown
 from vitrina.reporting.sections import (
     metrics_section,

@@ -3,7 +3,8 @@
 from tasks.orchestration import prefect_ui
 from tasks.orchestration.ray_shards import shard_map
 from tasks.orchestration.stage import StageTask
-from vitrina.config import ResizeConfig, RunOptions
+from vitrina.config.images import ResizeConfig
+from vitrina.config.run_options import RunOptions
 from vitrina.images.resize_catalog import ImageFolders, inspect_images, resize_catalog
 from vitrina.images.resize_plan import ResizePlanner
 from vitrina.results import CleanResult, ResizeResult

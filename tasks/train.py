@@ -4,7 +4,8 @@ from prefect.runtime import task_run
 
 from tasks.orchestration import prefect_ui
 from tasks.orchestration.stage import StageTask
-from vitrina.config import TrackedRunOptions, TrainConfig
+from vitrina.config.run_options import TrackedRunOptions
+from vitrina.config.training import TrainConfig
 from vitrina.model.hardware import training_arithmetic
 from vitrina.results import ModelResult, TableRef, TrainResult
 from vitrina.store.artifacts import Artifact, Store

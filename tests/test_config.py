@@ -2,14 +2,12 @@
 
 import pytest
 
-from vitrina.config import (
-    CleanConfig,
-    EmbedConfig,
-    EvaluateConfig,
-    Parameters,
-    ResizeConfig,
-    TrainConfig,
-)
+from vitrina.config.catalog import CleanConfig
+from vitrina.config.embedding import EmbedConfig
+from vitrina.config.evaluation import EvaluateConfig
+from vitrina.config.images import ResizeConfig
+from vitrina.config.parameters import Parameters
+from vitrina.config.training import TrainConfig
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,8 @@ from upath import UPath
 from tests.support.shop import draw_shop
 from vitrina import EmbeddingPipeline
 from vitrina.catalog.table_fingerprint import table_fingerprint
-from vitrina.config import EvaluateConfig, TrainConfig
+from vitrina.config.evaluation import EvaluateConfig
+from vitrina.config.training import TrainConfig
 from vitrina.evaluation.measure import measure
 from vitrina.model.folder import folder_fingerprint
 from vitrina.model.hardware import training_arithmetic

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from vitrina.config import Parameters
+from vitrina.config.parameters import Parameters
 
 
 class TableRef(Parameters):

@@ -17,7 +17,7 @@ from prefect.exceptions import Abort, CancelledRun, CrashedRun, FailedRun, Objec
 from prefect.settings import PREFECT_API_URL, get_current_settings
 from prefect.states import Cancelled, Cancelling, Pending
 
-from vitrina.config import Parameters
+from vitrina.config.parameters import Parameters
 from vitrina.errors import UserError
 
 logger = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from tasks.orchestration.stage import retried_task
-from vitrina.config import TrainConfig
+from vitrina.config.training import TrainConfig
 from vitrina.errors import UserError
 from vitrina.execution.ray_cluster import OPTIONS, address_of, joining
 from vitrina.execution.shard_map import Shard, ShardMap, ShardResult

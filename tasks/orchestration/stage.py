@@ -17,7 +17,7 @@ from prefect.states import Cancelled, Completed
 from prefect.tasks import exponential_backoff
 
 from tasks.orchestration.retries import is_transient
-from vitrina.config import Parameters
+from vitrina.config.parameters import Parameters
 from vitrina.store.stage import StageOutcome
 
 P = ParamSpec("P")

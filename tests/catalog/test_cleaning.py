@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from upath import UPath
 
 from vitrina.catalog.cleaning import CatalogCleaner, check_catalog, clean_catalog
-from vitrina.config import CleanConfig
+from vitrina.config.catalog import CleanConfig
 from vitrina.errors import UserError
 from vitrina.results import CleanResult
 from vitrina.store.artifacts import Artifact

@@ -7,7 +7,7 @@ import pytest
 from upath import UPath
 
 from vitrina.catalog.columns import CatalogColumns, find_columns
-from vitrina.config import CleanConfig
+from vitrina.config.catalog import CleanConfig
 from vitrina.errors import UserError
 
 STANDARD = {"nm": pa.int64(), "title": pa.string(), "description": pa.string()}

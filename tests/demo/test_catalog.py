@@ -9,7 +9,8 @@ import pytest
 
 from vitrina.catalog.cleaning import clean_catalog
 from vitrina.catalog.normalize import normalize_text
-from vitrina.config import CleanConfig, ResizeConfig
+from vitrina.config.catalog import CleanConfig
+from vitrina.config.images import ResizeConfig
 from vitrina.demo import catalog
 from vitrina.demo.catalog import DemoFacts, draw_catalog
 from vitrina.demo.flaws import FLAWS

@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 
 from vitrina.catalog.normalize import is_missing, normalize_text
 from vitrina.catalog.rejection import RejectionReason
-from vitrina.config import ResizeConfig
+from vitrina.config.images import ResizeConfig
 from vitrina.demo.drawing import draw_image
 from vitrina.demo.flaws import ALTERNATES, FLAWS, flawed_text, image_file, plan_flaws
 from vitrina.images.rejected import RejectedImageError

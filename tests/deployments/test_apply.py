@@ -24,7 +24,7 @@ from settings import Settings, pipeline_parameters, read_settings
 
 from tests.support.processes import ROOT, eventually, free_port
 from tests.support.servers import Server, running_server
-from vitrina.config import PipelineConfig
+from vitrina.config.pipeline import PipelineConfig
 from vitrina.errors import UserError
 
 DEPLOYMENTS = {

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from upath import UPath
 
 from tests.support.embedding import mug_model, noise_listings, origin
-from vitrina.config import EmbedConfig
+from vitrina.config.embedding import EmbedConfig
 from vitrina.embedding.reuse import COLUMNS, ReuseIndex
 from vitrina.embedding.rows import Rows, rows_of
 from vitrina.embedding.shard import (

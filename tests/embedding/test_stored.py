@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from vitrina.config import EmbedConfig
+from vitrina.config.embedding import EmbedConfig
 from vitrina.embedding.stored import (
     STAGE,
     Embedding,

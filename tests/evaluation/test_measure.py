@@ -10,7 +10,7 @@ import torch
 from tests.support.measured_shop import CONFIG, MeasuredShop, measured_shop
 from vitrina.catalog.products import product_groups
 from vitrina.catalog.split import split_rows
-from vitrina.config import SplitConfig
+from vitrina.config.training import SplitConfig
 from vitrina.errors import UserError
 from vitrina.evaluation.measure import choose_rows, measure
 from vitrina.evaluation.measurement import Measurement

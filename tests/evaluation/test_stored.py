@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.measured_shop import CONFIG, MeasuredShop, measured_shop
-from vitrina.config import MeasureConfig
+from vitrina.config.evaluation import MeasureConfig
 from vitrina.evaluation import measure as measuring
 from vitrina.evaluation.measurement import Measurement
 from vitrina.evaluation.stored import MEASUREMENT, find_or_measure

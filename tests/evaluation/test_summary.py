@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.measured_shop import CONFIG
-from vitrina.config import EvaluateConfig
+from vitrina.config.evaluation import EvaluateConfig
 from vitrina.errors import UserError
 from vitrina.evaluation.measurement import Measurement
 from vitrina.evaluation.summary import check_labels, evaluation, recall_interval, warn_if_few

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from prefect.logging.configuration import setup_logging
 
 from flows.cli import parse, prefect_logs, run
-from vitrina.config import (
+from vitrina.config.images import ResizeConfig
+from vitrina.config.pipeline import PipelineConfig
+from vitrina.config.scripts import (
     DataPreprocessingConfig,
     GenerateEmbeddingsConfig,
-    PipelineConfig,
-    ResizeConfig,
-    TrainConfig,
     TrainModelConfig,
 )
+from vitrina.config.training import TrainConfig
 from vitrina.errors import UserError
 
 PREPROCESSING = (

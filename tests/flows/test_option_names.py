@@ -3,11 +3,11 @@
 import pytest
 
 from flows.option_names import with_option_names
-from vitrina.config import (
+from vitrina.config.parameters import Parameters
+from vitrina.config.pipeline import PipelineConfig
+from vitrina.config.scripts import (
     DataPreprocessingConfig,
     GenerateEmbeddingsConfig,
-    Parameters,
-    PipelineConfig,
     TrainModelConfig,
 )
 

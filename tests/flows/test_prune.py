@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from flows.prune import check, prune
-from vitrina.config import PruneConfig
+from vitrina.config.maintenance import PruneConfig
 from vitrina.errors import UserError
 from vitrina.store.artifacts import open_store
 from vitrina.store.files import write_bytes

@@ -6,7 +6,7 @@ import pytest
 
 from flows.roll_back import check, history_lines, show_history
 from tests.support.model_files import model_files
-from vitrina.config import RollBackConfig
+from vitrina.config.maintenance import RollBackConfig
 from vitrina.errors import UserError
 from vitrina.promotion.history import Change, append, keep, read_history, roll_back
 from vitrina.store.artifacts import Store, open_store

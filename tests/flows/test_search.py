@@ -8,7 +8,7 @@ import pytest
 from flows.cli import parse
 from flows.search import check, search
 from tests.support.searched_run import SearchedRun, embedded_run
-from vitrina.config import SearchConfig
+from vitrina.config.search import SearchConfig
 from vitrina.errors import UserError
 from vitrina.store.files import read_bytes
 from vitrina.store.paths import to_path

@@ -8,7 +8,7 @@ import pytest
 
 from flows.data_preprocessing import check as check_preprocessing
 from flows.train_model import preprocessing
-from vitrina.config import DataPreprocessingConfig, TrainModelConfig
+from vitrina.config.scripts import DataPreprocessingConfig, TrainModelConfig
 from vitrina.errors import UserError
 
 

@@ -15,7 +15,7 @@ from upath import UPath
 
 from tests.support.image_shop import CONFIG, Shop, image, rejects_of, table_of
 from vitrina.catalog.table_fingerprint import table_fingerprint
-from vitrina.config import ResizeConfig
+from vitrina.config.images import ResizeConfig
 from vitrina.errors import UserError
 from vitrina.images.resize_catalog import inspect_images, resize_catalog, resized_folder
 from vitrina.store.artifacts import Artifact

@@ -15,7 +15,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from tests.support.image_kinds import KINDS, encoded, sample, scene
 from vitrina.catalog.rejection import RejectionReason
-from vitrina.config import ResizeConfig
+from vitrina.config.images import ResizeConfig
 from vitrina.images.rejected import RejectedImageError
 from vitrina.images.resize_image import resize_image
 

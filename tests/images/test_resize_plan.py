@@ -8,7 +8,7 @@ from PIL import Image
 from upath import UPath
 
 from tests.support.image_shop import CONFIG, Shop, image, record_opened, table_of
-from vitrina.config import ResizeConfig
+from vitrina.config.images import ResizeConfig
 from vitrina.errors import UserError
 from vitrina.images.resize_plan import ResizePlanner, is_unsafe
 from vitrina.store.files import listing, read_bytes, remove, write_bytes

@@ -14,7 +14,7 @@ from upath import UPath
 from tasks.orchestration.retries import is_transient
 from tests.support.flaky_s3 import flaky_endpoint
 from tests.support.image_shop import CONFIG, Shop
-from vitrina.config import ResizeConfig
+from vitrina.config.images import ResizeConfig
 from vitrina.errors import UserError
 from vitrina.images import resize_pool
 from vitrina.images.resize_image import resize_image

@@ -8,7 +8,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from vitrina.config import EmbedConfig, EvaluateConfig, TrainConfig
+from vitrina.config.embedding import EmbedConfig
+from vitrina.config.evaluation import EvaluateConfig
+from vitrina.config.training import TrainConfig
 from vitrina.model import hardware
 from vitrina.model.device import choose
 from vitrina.model.hardware import device_type, embedding_arithmetic, training_arithmetic
@@ -32,7 +34,9 @@ def test_without_a_gpu_build_torch_is_not_imported() -> None:
     """A stored result is found in the time of a small import."""
     code = (
         "import sys\n"
-        "from vitrina.config import EmbedConfig, EvaluateConfig, TrainConfig\n"
+        "from vitrina.config.embedding import EmbedConfig\n"
+        "from vitrina.config.evaluation import EvaluateConfig\n"
+        "from vitrina.config.training import TrainConfig\n"
         "from vitrina.model.hardware import embedding_arithmetic, training_arithmetic\n"
         "print(embedding_arithmetic(EmbedConfig()), embedding_arithmetic(EvaluateConfig()), "
         "training_arithmetic(TrainConfig()), 'torch' in sys.modules, sep=', ')"

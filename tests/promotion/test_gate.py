@@ -9,7 +9,7 @@ import pytest
 from upath import UPath
 
 from tests.support.model_files import model_files
-from vitrina.config import GateConfig
+from vitrina.config.evaluation import GateConfig
 from vitrina.promotion import history as promotions
 from vitrina.promotion.gate import active_result, decide, embedding_model, promote_if_better
 from vitrina.promotion.history import (

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tests.support.small_training import catalogue, records, small_model, weights_of
-from vitrina.config import TrainConfig
+from vitrina.config.training import TrainConfig
 from vitrina.errors import UserError
 from vitrina.training.processes.launch import launch
 from vitrina.training.request import TrainingRequest

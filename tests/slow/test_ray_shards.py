@@ -17,7 +17,7 @@ from prefect.testing.utilities import prefect_test_harness
 from flows.data_preprocessing import data_preprocessing
 from flows.generate_embeddings import generate_embeddings
 from tests.support.image_shop import image
-from vitrina.config import DataPreprocessingConfig, GenerateEmbeddingsConfig
+from vitrina.config.scripts import DataPreprocessingConfig, GenerateEmbeddingsConfig
 from vitrina.demo.catalog import draw_catalog
 from vitrina.model.tiny import make_tiny
 from vitrina.results import EmbedResult, ResizeResult

@@ -8,7 +8,7 @@ from prefect.client.orchestration import get_client
 from prefect.testing.utilities import prefect_test_harness
 
 from tasks.orchestration.stage import StageTask
-from vitrina.config import CleanConfig
+from vitrina.config.catalog import CleanConfig
 from vitrina.errors import UserError
 from vitrina.store.stage import StageOutcome
 

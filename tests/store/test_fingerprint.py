@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from upath import UPath
 
-from vitrina.config import TrainConfig
+from vitrina.config.training import TrainConfig
 from vitrina.store.files import write_bytes
 from vitrina.store.fingerprint import file_fingerprint, fingerprint
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vitrina.config import Parameters
+from vitrina.config.parameters import Parameters
 from vitrina.errors import UserError
 from vitrina.store.s3_access import check_s3
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from upath import UPath
 
-from vitrina.config import CleanConfig, Parameters
+from vitrina.config.catalog import CleanConfig
+from vitrina.config.parameters import Parameters
 from vitrina.store import artifacts
 from vitrina.store import stage as stages
 from vitrina.store.artifacts import Artifact, Store

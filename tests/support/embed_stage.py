@@ -6,7 +6,8 @@ import pandas as pd
 from upath import UPath
 
 from tasks.embed import embed
-from vitrina.config import EmbedConfig, RunOptions
+from vitrina.config.embedding import EmbedConfig
+from vitrina.config.run_options import RunOptions
 from vitrina.results import EmbedResult, ModelResult, TableRef
 from vitrina.store.artifacts import Store
 from vitrina.store.fingerprint import file_fingerprint

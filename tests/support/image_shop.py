@@ -13,7 +13,8 @@ from PIL import Image
 from upath import UPath
 
 from vitrina.catalog.cleaning import clean_catalog
-from vitrina.config import CleanConfig, ResizeConfig
+from vitrina.config.catalog import CleanConfig
+from vitrina.config.images import ResizeConfig
 from vitrina.execution.shard_map import ShardMap
 from vitrina.images import resize_pool
 from vitrina.images.resize_catalog import resize_catalog

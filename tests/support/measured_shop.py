@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from tests.support.shop import draw_shop, tiny_model
-from vitrina.config import EvaluateConfig, MeasureConfig, SplitConfig
+from vitrina.config.evaluation import EvaluateConfig, MeasureConfig
+from vitrina.config.training import SplitConfig
 from vitrina.results import ModelResult, TableRef
 
 CONFIG = MeasureConfig(

@@ -8,7 +8,8 @@ from upath import UPath
 
 from tasks.embed import embed
 from tests.support.shop import draw_shop, tiny_model
-from vitrina.config import EmbedConfig, RunOptions
+from vitrina.config.embedding import EmbedConfig
+from vitrina.config.run_options import RunOptions
 from vitrina.results import EmbedResult, ModelResult, TableRef
 from vitrina.store.artifacts import Store, open_store
 from vitrina.store.files import write_bytes

@@ -11,7 +11,7 @@ import torch
 import youtokentome as yttm
 from PIL import Image
 
-from vitrina.config import TrainConfig
+from vitrina.config.training import TrainConfig
 from vitrina.model.model import RuCLIP, build, load_folder, save_folder
 from vitrina.store.paths import to_path
 from vitrina.training.checkpoints import Progress, RunFolder

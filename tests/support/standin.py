@@ -16,7 +16,7 @@ from prefect.concurrency import _leases
 import flows  # noqa: F401 - as every flow does; it lets a deployed run outlive its worker
 from tasks.orchestration.child_run import run_in_deployment
 from tasks.orchestration.stage import StageTask
-from vitrina.config import Parameters
+from vitrina.config.parameters import Parameters
 from vitrina.store.stage import StageOutcome
 
 logger = logging.getLogger(__name__)

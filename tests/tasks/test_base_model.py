@@ -11,7 +11,7 @@ from upath import UPath
 
 from tasks.base_model import prepare_checkpoint, prepare_model
 from tests.support.tiny_model import TEXTS, TITLES, same_weights
-from vitrina.config import RefreshOption
+from vitrina.config.run_options import RefreshOption
 from vitrina.errors import UserError
 from vitrina.model.folder import folder_fingerprint
 from vitrina.model.model import build, load_folder

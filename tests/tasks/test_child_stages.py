@@ -8,7 +8,10 @@ import pytest
 from tasks.child_stages import embed_in_deployment, published
 from tests.support.embed_stage import CONFIG, Shop
 from tests.support.embedding import ROWS, arrays, mug_model, noise_listings
-from vitrina.config import EmbedConfig, GenerateEmbeddingsConfig, PipelineConfig, RunOptions
+from vitrina.config.embedding import EmbedConfig
+from vitrina.config.pipeline import PipelineConfig
+from vitrina.config.run_options import RunOptions
+from vitrina.config.scripts import GenerateEmbeddingsConfig
 from vitrina.model.folder import missing_files
 from vitrina.results import EmbedResult
 from vitrina.store.artifacts import Artifact, Store

@@ -6,7 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.clean import clean
-from vitrina.config import CleanConfig, RunOptions
+from vitrina.config.catalog import CleanConfig
+from vitrina.config.run_options import RunOptions
 from vitrina.store.artifacts import Store
 
 

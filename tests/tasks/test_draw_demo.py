@@ -3,7 +3,7 @@
 from upath import UPath
 
 from tasks.draw_demo import draw_demo
-from vitrina.config import RefreshOption
+from vitrina.config.run_options import RefreshOption
 from vitrina.results import DemoResult
 from vitrina.store.artifacts import Store
 from vitrina.store.files import listing, remove

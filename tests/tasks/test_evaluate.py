@@ -9,7 +9,7 @@ from PIL import Image
 
 from tasks.evaluate import CONTACT_SHEET, evaluate
 from tests.support.measured_shop import CONFIG, MeasuredShop, measured_shop
-from vitrina.config import TrackedRunOptions
+from vitrina.config.run_options import TrackedRunOptions
 from vitrina.evaluation import measure as measuring
 from vitrina.evaluation.measurement import Measurement
 from vitrina.results import EvaluateResult, ModelResult

@@ -7,7 +7,7 @@ import pytest
 
 from tasks.promote import promote
 from tests.support.measured_shop import CONFIG, MeasuredShop, measured_shop
-from vitrina.config import GateConfig
+from vitrina.config.evaluation import GateConfig
 from vitrina.promotion.history import current_model, roll_back
 from vitrina.results import PromoteResult
 from vitrina.store.artifacts import Store

@@ -11,14 +11,12 @@ from flows.generate_embeddings import check
 from tasks.embed import gpus_per_shard
 from tasks.orchestration.ray_shards import check_executor, check_launcher, shard_map, shard_task
 from vitrina.catalog.normalize import normalize_text
-from vitrina.config import (
-    EmbedConfig,
-    GenerateEmbeddingsConfig,
-    PipelineConfig,
-    ResizeConfig,
-    RunOptions,
-    TrainConfig,
-)
+from vitrina.config.embedding import EmbedConfig
+from vitrina.config.images import ResizeConfig
+from vitrina.config.pipeline import PipelineConfig
+from vitrina.config.run_options import RunOptions
+from vitrina.config.scripts import GenerateEmbeddingsConfig
+from vitrina.config.training import TrainConfig
 from vitrina.errors import UserError
 from vitrina.images.resize_pool import resize_shard
 from vitrina.store.code_version import code_version

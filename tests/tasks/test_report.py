@@ -6,7 +6,7 @@ import pytest
 
 from tasks.report import CURVE, report
 from tests.support.run_results import SECONDS, run_results
-from vitrina.config import RefreshOption
+from vitrina.config.run_options import RefreshOption
 from vitrina.results import StageResults
 from vitrina.store.artifacts import Store
 from vitrina.store.paths import to_path

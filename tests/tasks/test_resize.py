@@ -12,7 +12,9 @@ from prefect.logging import disable_run_logger
 from tasks.resize import resize
 from tests.support.image_shop import CONFIG, Shop, image, record_opened
 from vitrina.catalog.cleaning import clean_catalog
-from vitrina.config import CleanConfig, ResizeConfig, RunOptions
+from vitrina.config.catalog import CleanConfig
+from vitrina.config.images import ResizeConfig
+from vitrina.config.run_options import RunOptions
 from vitrina.images.resize_catalog import ImageFolders, resized_folder
 from vitrina.results import ResizeResult
 from vitrina.store.artifacts import Artifact, Store

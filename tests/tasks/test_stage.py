@@ -8,7 +8,7 @@ from prefect.client.schemas.objects import State
 from prefect.logging import disable_run_logger
 
 from tasks.orchestration.stage import StageClock, StageTask, retried_task
-from vitrina.config import Parameters
+from vitrina.config.parameters import Parameters
 from vitrina.errors import UserError
 from vitrina.store.stage import StageOutcome
 

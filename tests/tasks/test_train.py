@@ -13,7 +13,8 @@ from upath import UPath
 
 from tasks.train import train
 from tests.support.small_training import catalogue, small_model
-from vitrina.config import TrackedRunOptions, TrainConfig
+from vitrina.config.run_options import TrackedRunOptions
+from vitrina.config.training import TrainConfig
 from vitrina.errors import UserError
 from vitrina.results import ModelResult, TableRef, TrainResult
 from vitrina.store.artifacts import Store

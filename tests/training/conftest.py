@@ -17,7 +17,7 @@ from tests.support.small_training import (
     small_fine_tune,
     small_model,
 )
-from vitrina.config import TrainConfig
+from vitrina.config.training import TrainConfig
 from vitrina.model.model import RuCLIP, load_folder
 from vitrina.training.checkpoints import Progress
 from vitrina.training.request import TrainingRequest

@@ -18,7 +18,7 @@ from tests.support.small_training import (
     small_fine_tune,
     weights_of,
 )
-from vitrina.config import TrainConfig
+from vitrina.config.training import TrainConfig
 from vitrina.errors import UserError
 from vitrina.model.model import RuCLIP, load_checkpoint, load_folder, ruclip
 from vitrina.store.failures import DiskFullError

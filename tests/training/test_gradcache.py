@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.support.small_training import catalogue
-from vitrina.config import TrainConfig
+from vitrina.config.training import TrainConfig
 from vitrina.model.model import RuCLIP
 from vitrina.training import gradcache
 from vitrina.training.data.batches import BatchDataset

@@ -19,7 +19,7 @@ from tests.support.small_training import (
     small_fine_tune,
     weights_of,
 )
-from vitrina.config import TrainConfig
+from vitrina.config.training import TrainConfig
 from vitrina.model.model import load_folder
 from vitrina.training.checkpoints import RunFolder
 from vitrina.training.validation import Validation
@@ -106,7 +106,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import pandas as pd
-from vitrina.config import TrainConfig
+from vitrina.config.training import TrainConfig
 from vitrina.model.model import load_folder
 from tests.support.small_training import small_fine_tune
 

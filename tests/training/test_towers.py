@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from vitrina.config import TrainConfig
+from vitrina.config.training import TrainConfig
 from vitrina.model import forward, hardware
 from vitrina.model.model import RuCLIP
 from vitrina.training.towers import TrainingTowers

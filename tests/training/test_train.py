@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from vitrina.config import TrainConfig
+from vitrina.config.training import TrainConfig
 from vitrina.errors import UserError
 from vitrina.model import hardware
 from vitrina.model.folder import folder_fingerprint

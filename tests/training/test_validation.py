@@ -9,7 +9,8 @@ import pytest
 from tests.support.small_training import catalogue, small_fine_tune
 from vitrina.catalog.products import product_groups
 from vitrina.catalog.split import split_rows
-from vitrina.config import EvaluateConfig, TrainConfig
+from vitrina.config.evaluation import EvaluateConfig
+from vitrina.config.training import TrainConfig
 from vitrina.evaluation.measure import measure
 from vitrina.model.model import RuCLIP
 from vitrina.training.validation import better, held_out_rows

@@ -31,7 +31,7 @@ from vitrina.catalog.normalize import is_missing, normalize_text
 from vitrina.catalog.parquet_batches import ParquetReader, read_schema
 from vitrina.catalog.processed_table import DESCRIPTION, NM, TITLE
 from vitrina.catalog.rejection import RejectionReason
-from vitrina.config import CleanConfig
+from vitrina.config.catalog import CleanConfig
 from vitrina.errors import UserError
 from vitrina.results import CleanResult
 from vitrina.store.artifacts import Artifact

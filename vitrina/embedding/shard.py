@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from upath import UPath
 
-from vitrina.config import EmbedConfig
+from vitrina.config.embedding import EmbedConfig
 from vitrina.embedding.reuse import Column, ReuseIndex
 from vitrina.embedding.rows import Rows, naming_table
 from vitrina.embedding.shard_file import Vectors, write_shard

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from upath import UPath
 
-from vitrina.config import EmbedConfig
+from vitrina.config.embedding import EmbedConfig
 from vitrina.errors import UserError
 from vitrina.model.hardware import embedding_arithmetic
 from vitrina.store.artifacts import Artifact, Manifest, Store

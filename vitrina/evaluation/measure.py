@@ -10,7 +10,8 @@ import pandas as pd
 from vitrina.catalog.processed_table import IMAGE_PATH, TITLE
 from vitrina.catalog.products import product_groups
 from vitrina.catalog.split import sampled, split_rows
-from vitrina.config import EvaluateConfig, SplitConfig
+from vitrina.config.evaluation import EvaluateConfig
+from vitrina.config.training import SplitConfig
 from vitrina.embedding.embedder import Embedder
 from vitrina.errors import UserError
 from vitrina.evaluation.measurement import Example, Measurement, Metrics

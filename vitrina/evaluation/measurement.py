@@ -1,6 +1,6 @@
 """The evaluation of one model: metrics, row counts and example queries."""
 
-from vitrina.config import Parameters
+from vitrina.config.parameters import Parameters
 
 Metrics = dict[str, float]
 

@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 from vitrina.catalog.processed_table import read_table
-from vitrina.config import MeasureConfig
+from vitrina.config.evaluation import MeasureConfig
 from vitrina.evaluation.measurement import Measurement
 from vitrina.model.hardware import embedding_arithmetic
 from vitrina.model.source import local_model

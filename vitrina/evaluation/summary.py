@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from vitrina.config import EvaluateConfig, MeasureConfig
+from vitrina.config.evaluation import EvaluateConfig, MeasureConfig
 from vitrina.errors import UserError
 from vitrina.evaluation.measurement import Measurement
 

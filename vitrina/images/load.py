@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 from upath import UPath
 
-from vitrina.config import ResizeConfig
+from vitrina.config.images import ResizeConfig
 from vitrina.errors import UserError
 from vitrina.images.decode_image import FORMATS, ORIENTATION
 from vitrina.images.rejected import RejectedImageError

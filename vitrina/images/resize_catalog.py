@@ -23,7 +23,8 @@ from vitrina.catalog.processed_writer import (
     ProcessedTableWriter,
     open_processed_writer,
 )
-from vitrina.config import Parameters, ResizeConfig
+from vitrina.config.images import ResizeConfig
+from vitrina.config.parameters import Parameters
 from vitrina.errors import UserError
 from vitrina.execution.progress import OnProgress, no_progress
 from vitrina.execution.shard_map import ShardMap

@@ -6,7 +6,7 @@ import numpy as np
 import simplejpeg
 from PIL import Image, ImageCms
 
-from vitrina.config import ResizeConfig
+from vitrina.config.images import ResizeConfig
 from vitrina.images.decode_image import Pixels, Size, decode_image, fitted_size
 
 

@@ -11,7 +11,7 @@ from upath import UPath
 
 from vitrina.catalog.arrow_memory import flat_memory
 from vitrina.catalog.rejection import RejectionReason
-from vitrina.config import ResizeConfig
+from vitrina.config.images import ResizeConfig
 from vitrina.errors import UserError
 from vitrina.images.image_files import FoundImage, ImageFiles
 from vitrina.images.resize_index import ResizeIndex, ResizeOutcome, hash_texts

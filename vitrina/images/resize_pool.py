@@ -13,7 +13,7 @@ from typing import Self
 from upath import UPath
 
 from vitrina.catalog.rejection import RejectionReason
-from vitrina.config import ResizeConfig
+from vitrina.config.images import ResizeConfig
 from vitrina.errors import UserError
 from vitrina.execution.cpu_count import cpu_count
 from vitrina.execution.shard_map import ShardMap

@@ -12,7 +12,9 @@ import runpy
 from pathlib import Path
 from typing import Literal
 
-from vitrina.config import EmbedConfig, EvaluateConfig, TrainConfig
+from vitrina.config.embedding import EmbedConfig
+from vitrina.config.evaluation import EvaluateConfig
+from vitrina.config.training import TrainConfig
 
 Device = Literal["auto", "cpu", "cuda"]
 NVIDIA_DRIVER = "libcuda.so.1"

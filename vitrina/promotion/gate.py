@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from vitrina.config import GateConfig
+from vitrina.config.evaluation import GateConfig
 from vitrina.promotion.history import Change, History, append, keep, kept_model, read_history
 from vitrina.results import ModelResult, PromoteResult
 from vitrina.store.artifacts import Store

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from vitrina.config import Parameters
+from vitrina.config.parameters import Parameters
 from vitrina.errors import UserError
 from vitrina.model.folder import FILES
 from vitrina.results import ModelResult

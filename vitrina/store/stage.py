@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from vitrina.config import Parameters
+from vitrina.config.parameters import Parameters
 from vitrina.store.artifacts import Artifact, Store
 from vitrina.store.code_version import code_version
 from vitrina.store.failures import AccessDeniedError, DiskFullError

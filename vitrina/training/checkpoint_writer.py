@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from vitrina.config import TrainConfig
+from vitrina.config.training import TrainConfig
 from vitrina.store.files import remove
 from vitrina.training.checkpoints import (
     Progress,

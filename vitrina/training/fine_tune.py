@@ -3,7 +3,7 @@
 import pandas as pd
 import torch
 
-from vitrina.config import TrainConfig
+from vitrina.config.training import TrainConfig
 from vitrina.errors import UserError
 from vitrina.model.model import RuCLIP
 from vitrina.training.checkpoints import Progress

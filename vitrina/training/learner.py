@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vitrina.config import TrainConfig
+from vitrina.config.training import TrainConfig
 from vitrina.model.model import RuCLIP
 from vitrina.training import gradcache
 from vitrina.training.checkpoints import Progress, on_cpu

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from vitrina.config import TrainConfig
+from vitrina.config.training import TrainConfig
 from vitrina.execution.progress import OnProgress, no_progress
 from vitrina.model.device import choose
 from vitrina.model.model import RuCLIP

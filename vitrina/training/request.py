@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from vitrina.config import Parameters, TrainConfig
+from vitrina.config.parameters import Parameters
+from vitrina.config.training import TrainConfig
 from vitrina.results import ModelResult, TableRef
 from vitrina.store.fingerprint import fingerprint
 

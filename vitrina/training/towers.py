@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the conventional name
 from torch import Tensor, nn
 
-from vitrina.config import TrainConfig
+from vitrina.config.training import TrainConfig
 from vitrina.images.load import normalize
 from vitrina.model.forward import encode_image, encode_text
 from vitrina.model.hardware import training_precision

@@ -2,7 +2,7 @@
 
 from upath import UPath
 
-from vitrina.config import TrainConfig
+from vitrina.config.training import TrainConfig
 from vitrina.errors import UserError
 from vitrina.execution.progress import OnProgress, no_progress
 from vitrina.model.folder import folder_fingerprint, missing_files

@@ -4,7 +4,7 @@ import copy
 import dataclasses
 from typing import Any
 
-from vitrina.config import TrainConfig
+from vitrina.config.training import TrainConfig
 from vitrina.model.model import RuCLIP
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.utils.data import Dataset
 
-from vitrina.config import TrainConfig
+from vitrina.config.training import TrainConfig
 from vitrina.model.model import RuCLIP
 from vitrina.training.data import batches as module
 from vitrina.training.data.batches import Batch, BatchDataset, loader, worker_count

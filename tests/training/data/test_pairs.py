@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from vitrina.config import TrainConfig
+from vitrina.config.training import TrainConfig
 from vitrina.training.data.pairs import columns_read, pairs_from, sentences, training_text
 
 

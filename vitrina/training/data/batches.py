@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from vitrina.config import TrainConfig
+from vitrina.config.training import TrainConfig
 from vitrina.execution.cpu_count import cpu_count
 from vitrina.model.model import RuCLIP
 from vitrina.model.tokenize import pad, tokenize

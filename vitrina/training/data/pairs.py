@@ -10,7 +10,7 @@ import pandas as pd
 from vitrina.catalog.arrow_memory import flat_memory
 from vitrina.catalog.processed_table import DESCRIPTION, IMAGE_HASH, IMAGE_PATH, NM, TITLE
 from vitrina.catalog.products import connected_rows, product_keys
-from vitrina.config import TrainConfig
+from vitrina.config.training import TrainConfig
 
 SENTENCE_END = re.compile(r"(?<=[.!?…;])\s+|\n+")
 COLUMNS = (TITLE, IMAGE_PATH, NM, IMAGE_HASH)

@@ -1,0 +1,65 @@
+"""Parameters of evaluation and of the gate."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from vitrina.config.parameters import Parameters
+from vitrina.config.training import SplitConfig
+
+
+class EvaluateConfig(Parameters):
+    """What is measured on held-out products before and after fine-tuning."""
+
+    max_rows: int = Field(
+        10_000, ge=2, description="Held-out rows that are ranked at most; sampled from the rest."
+    )
+    probe_rows: int = Field(
+        5_000, ge=0, description="Training rows for the linear probe at most; 0 skips it."
+    )
+    label_column: str = Field(
+        "category", description="Column with the classes of the linear probe."
+    )
+    duplicate_rows: int = Field(
+        2_000, ge=0, description="Held-out rows for duplicate detection at most; 0 skips it."
+    )
+    examples: int = Field(
+        8, ge=1, le=50, description="Titles on the contact sheet, each with its nearest images."
+    )
+    templates: Literal["ruclip", "single"] = Field(
+        "ruclip", description="Sentence templates of titles, as in embed.templates."
+    )
+    batch_size: int = Field(64, ge=1, description="Texts or images in one forward pass.")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="Where to compute; auto uses a GPU if there is one."
+    )
+
+    # Parameters that change how fast or where metrics are computed, not their values.
+    OPERATIONAL: ClassVar[frozenset[str]] = frozenset({"batch_size", "device"})
+
+
+class MeasureConfig(Parameters):
+    """What is measured, and on which held-out products."""
+
+    evaluate: EvaluateConfig
+    split: SplitConfig
+
+
+class GateConfig(Parameters):
+    """When a fine-tuned model replaces the current one."""
+
+    metric: Literal[
+        "mean_recall_at_1",
+        "mean_recall_at_5",
+        "mean_recall_at_10",
+        "mean_mrr",
+        "mean_ndcg_at_10",
+        "text_to_image_recall_at_1",
+        "image_to_text_recall_at_1",
+    ] = Field("mean_recall_at_1", description="Held-out metric by which two models are compared.")
+    margin: float = Field(
+        0.005,
+        ge=-1,
+        le=1,
+        description="How much better the new model must be; -1 promotes any model.",
+    )

@@ -1,0 +1,55 @@
+"""Parameters of the whole pipeline."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from vitrina.config.catalog import CleanConfig
+from vitrina.config.embedding import EmbedConfig
+from vitrina.config.evaluation import EvaluateConfig, GateConfig
+from vitrina.config.images import ResizeConfig
+from vitrina.config.model import DEFAULT_MODEL, MODEL_SOURCES
+from vitrina.config.parameters import Parameters
+from vitrina.config.run_options import RunOptions, TrackedRunOptions
+from vitrina.config.training import TrainConfig
+
+
+class PipelinePaths(Parameters):
+    """What the pipeline reads and where it writes."""
+
+    catalog: str = Field(description="Parquet table of listings, local or s3://; 'demo' draws one.")
+    images: str = Field(description="Folder with the images, local or s3://; 'demo' draws them.")
+    model: str = Field(DEFAULT_MODEL, description=MODEL_SOURCES)
+    output: str = Field("output", description="Folder for all artifacts, local or s3://.")
+
+
+class PipelineConfig(RunOptions, TrackedRunOptions, PipelinePaths):
+    """Clean, resize, train, evaluate, promote, embed."""
+
+    demo_products: int = Field(
+        400, ge=20, le=100_000, description="Number of products in the demo catalogue."
+    )
+    training_deployment: str = Field(
+        "", description="Deployment that trains, e.g. train-model/gpu; empty: this process."
+    )
+    embedding_deployment: str = Field(
+        "", description="Deployment that embeds, e.g. generate-embeddings/gpu; empty: this process."
+    )
+    clean: CleanConfig = CleanConfig()
+    resize: ResizeConfig = ResizeConfig()
+    train: TrainConfig = TrainConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+    gate: GateConfig = GateConfig()
+    embed: EmbedConfig = EmbedConfig()
+
+    @model_validator(mode="after")
+    def _demo_is_given_for_both(self) -> Self:
+        if (self.catalog == "demo") != (self.images == "demo"):
+            raise ValueError("'demo' draws a catalogue with its images: give it for both")
+        return self
+
+    @model_validator(mode="after")
+    def _holds_out_products(self) -> Self:
+        if not self.train.validation_fraction and not self.train.test_fraction:
+            raise ValueError("set train.test_fraction above 0: models are compared on that part")
+        return self

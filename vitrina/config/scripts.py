@@ -1,0 +1,61 @@
+"""Parameters of the three scripts: a stage's group and the paths that it reads and writes."""
+
+from pydantic import Field
+
+from vitrina.config.catalog import CleanConfig
+from vitrina.config.embedding import EmbedConfig
+from vitrina.config.images import ResizeConfig
+from vitrina.config.model import DEFAULT_MODEL, MODEL_SOURCES
+from vitrina.config.parameters import Parameters
+from vitrina.config.run_options import RunOptions, TrackedRunOptions
+from vitrina.config.training import TrainConfig
+
+
+class PreprocessingPaths(Parameters):
+    """Paths that preprocessing reads and writes."""
+
+    file_path: str = Field(description="Parquet table of listings, local or s3://.")
+    base_image_path: str = Field(description="Folder with the images, local or s3://.")
+    processed_data_path: str = Field(description="Folder for the processed table.")
+    processed_images_path: str = Field(description="Folder for the resized images.")
+
+
+class DataPreprocessingConfig(CleanConfig, ResizeConfig, RunOptions, PreprocessingPaths):
+    """Clean a catalogue and resize its images."""
+
+
+class TrainingPaths(Parameters):
+    """Paths that training reads and writes."""
+
+    processed_data_path: str = Field(
+        description="processed_data.csv; made from --file_path when it does not exist yet."
+    )
+    model_save_path: str = Field(description="Folder for checkpoints and the fine-tuned model.")
+    file_path: str | None = Field(None, description="Parquet table to preprocess first.")
+    base_image_path: str | None = Field(None, description="Folder with its images.")
+    model: str = Field(DEFAULT_MODEL, description=MODEL_SOURCES)
+    overwrite: bool = Field(False, description="Replace another training in --model_save_path.")
+
+
+class TrainModelConfig(TrainConfig, TrackedRunOptions, TrainingPaths):
+    """Fine-tune ruCLIP on a processed table."""
+
+
+class EmbeddingPaths(Parameters):
+    """Paths that embedding reads and writes."""
+
+    processed_data_csv: str = Field(description="CSV with the columns title and image_path.")
+    output_path: str = Field(pattern=r"\.npz$", description="NPZ to write: text, img, nm.")
+    fine_tuned_model_path: str | None = Field(
+        None, description="Checkpoint (.pth) to embed with; without it the base model embeds."
+    )
+    model: str = Field(DEFAULT_MODEL, description=MODEL_SOURCES)
+    reuse_from: str | None = Field(
+        None,
+        description="Manifest (*.manifest.json) of earlier embeddings by the same model, whose "
+        "vectors are reused. Those at --output_path are found without it.",
+    )
+
+
+class GenerateEmbeddingsConfig(EmbedConfig, RunOptions, EmbeddingPaths):
+    """Embed the texts and images of a processed table."""

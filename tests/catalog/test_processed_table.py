@@ -126,6 +126,27 @@ def test_the_parquet_table_beside_a_csv_says_whether_its_ids_are_texts(place: UP
     assert id_kind(place / "t.csv") == "digits"
 
 
+@pytest.mark.parametrize("value", ["1.jpg", '{"a": 1}', "[1]", "['1.jpg']"])
+def test_paths_that_are_no_json_array_are_refused(tmp_path: Path, value: str) -> None:
+    """By their row: they are not guessed at."""
+    frame = pd.DataFrame({"title": list("аб"), "image_path": ["1.jpg", "2.jpg"]})
+    frame["image_paths"] = ['["1.jpg"]', value]
+    for name, write in (("t.csv", frame.to_csv), ("t.parquet", frame.to_parquet)):
+        write(tmp_path / name, index=False)
+        with pytest.raises(UserError, match=r"image_paths in row 1 .* expected a JSON array"):
+            list(read_batches(to_path(tmp_path / name), 1))
+        frames = read_batches(to_path(tmp_path / name), 1, ["nm"])
+        assert all("image_paths" not in frame for frame in frames)
+
+
+def test_a_column_of_paths_of_another_type_is_refused(tmp_path: Path) -> None:
+    """Numbers are no paths."""
+    frame = pd.DataFrame({"title": ["а"], "image_path": ["1.jpg"], "image_paths": [7]})
+    frame.to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(UserError, match="'image_paths' is int64; expected lists"):
+        read_table(to_path(tmp_path / "t.parquet"))
+
+
 def test_a_csv_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     """Spreadsheets write one; it is no part of the first column's name."""
     content = "title,image_path,nm\nа,1.jpg,7\n".encode("utf-8-sig")

@@ -28,7 +28,7 @@ def batch(**columns: pa.Array) -> pa.RecordBatch:
 def write(folder: UPath, rows: pa.RecordBatch, paths: str = "images") -> str:
     """Write the rows as a whole table; its content hash."""
     with open_processed_writer(folder, rows.schema) as writer:
-        writer.keep(rows, [f"{paths}/1.jpg", f"{paths}/2.jpg"], ["aa", "bb"])
+        writer.keep(rows, [[f"{paths}/1.jpg"], [f"{paths}/2.jpg"]], [["aa"], ["bb"]])
         assert writer.rows_kept == 2
     return writer.content.hexdigest()
 
@@ -42,6 +42,25 @@ def test_both_files_hold_the_table(place: UPath) -> None:
     assert parquet["image_hash"].tolist() == ["aa", "bb"]
     lines = read_bytes(place / "processed_data.csv").decode().splitlines()
     assert lines == [",".join(names), "а,images/1.jpg,1,,5", "б,images/2.jpg,2,в,"]
+
+
+def test_several_images_a_listing_are_lists_whose_first_is_the_main_one(place: UPath) -> None:
+    """In the CSV a JSON array, however long; both files give readers the same lists."""
+    paths = [[f"images/1-{n}.jpg" for n in range(2_000)], ["images/2.jpg"]]
+    hashes = [["aa"] * 2_000, ["bb"]]
+    rows = batch(price=pa.array([5, None]))
+    with open_processed_writer(place, rows.schema, several_images=True) as writer:
+        writer.keep(rows, paths, hashes)
+    names = ["title", "image_path", "nm", "description", "price", "image_paths"]
+    parquet = read_table(place / "processed_data.parquet")
+    assert list(parquet) == [*names, "image_hash", "image_hashes"]
+    assert parquet["image_paths"].tolist() == paths
+    assert parquet["image_hashes"].tolist() == hashes
+    assert parquet["image_path"].tolist() == ["images/1-0.jpg", "images/2.jpg"]
+    csv_table = read_table(place / "processed_data.csv")
+    assert list(csv_table) == names
+    assert csv_table["image_paths"].tolist() == paths
+    assert writer.content.hexdigest() == table_fingerprint(place / "processed_data.parquet")
 
 
 def test_a_csv_holds_every_value_as_one_field(tmp_path: Path) -> None:
@@ -103,7 +122,7 @@ def test_formulas_are_escaped_in_the_csv_files_if_asked(
     )
     folder = to_path(tmp_path)
     with open_processed_writer(folder, rows.schema, csv_formulas) as writer:
-        writer.keep(rows, ["x.jpg"] * count, ["aa"] * count)
+        writer.keep(rows, [["x.jpg"]] * count, [["aa"]] * count)
         writer.reject([("=1", "missing_title")])
     frame = pd.read_csv(tmp_path / "processed_data.csv", keep_default_na=False, dtype=str)
     assert frame["title"].tolist() == frame["description"].tolist() == shown

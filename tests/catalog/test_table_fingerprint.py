@@ -1,5 +1,6 @@
 """When a processed table counts as another one."""
 
+import json
 import os
 import time
 from pathlib import Path
@@ -46,6 +47,20 @@ def test_without_hashes_a_changed_or_missing_image_is_another_table(
     changed = table_fingerprint(table)
     remove([images / "2.jpg"])
     assert len({before, changed, table_fingerprint(table)}) == 3
+
+
+def test_every_image_of_a_listing_counts(place: UPath, images: UPath) -> None:
+    """Not the main one alone; with hashes, paths still do not matter."""
+    every = [json.dumps([str(images / "1.jpg"), str(images / "2.jpg")])] * 2
+    paths = [str(images / "1.jpg")] * 2
+    table = write_table(place, "table.csv", image_path=paths, image_paths=every)
+    before = table_fingerprint(table)
+    write_bytes(images / "2.jpg", b"another image")
+    assert table_fingerprint(table) != before
+    hashes = {"image_hash": ["aa", "bb"]}
+    first = table_fingerprint(write_table(place, "a.parquet", image_paths=every, **hashes))
+    moved = write_table(place, "b.parquet", image_paths=["[]", "[]"], **hashes)
+    assert table_fingerprint(moved) == first
 
 
 def test_with_hashes_only_the_content_counts(place: UPath, images: UPath) -> None:

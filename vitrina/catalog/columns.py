@@ -8,12 +8,20 @@ from upath import UPath
 from vitrina.catalog.carried import carried_type
 from vitrina.catalog.column_names import missing_column
 from vitrina.catalog.column_types import cleaned_id_type, is_id_type, is_readable_as_text
-from vitrina.catalog.processed_table import DESCRIPTION, IMAGE_HASH, IMAGE_PATH, NM, TITLE
+from vitrina.catalog.processed_table import (
+    DESCRIPTION,
+    IMAGE_HASH,
+    IMAGE_HASHES,
+    IMAGE_PATH,
+    IMAGE_PATHS,
+    NM,
+    TITLE,
+)
 from vitrina.config.catalog import CleanConfig
 from vitrina.errors import UserError
 
 # Cleaning and resizing write columns of these names; a catalogue's own column of one is renamed.
-RESERVED_NAMES = (NM, TITLE, DESCRIPTION, IMAGE_PATH, IMAGE_HASH)
+RESERVED_NAMES = (NM, TITLE, DESCRIPTION, IMAGE_PATH, IMAGE_HASH, IMAGE_PATHS, IMAGE_HASHES)
 
 
 @dataclass(frozen=True)

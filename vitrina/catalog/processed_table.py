@@ -23,6 +23,7 @@ from vitrina.catalog.column_types import (
     parse_id,
 )
 from vitrina.catalog.csv_text import flat_texts
+from vitrina.catalog.image_lists import lists_of_texts, parse_lists
 from vitrina.catalog.parquet_batches import ParquetReader, read_schema
 from vitrina.errors import UserError
 from vitrina.store.files import local_read
@@ -35,10 +36,15 @@ DESCRIPTION = "description"
 CATEGORY = "category"  # carried over from the catalogue, where it has one
 IMAGE_PATH = "image_path"  # of the resized image: a local path or an s3:// address
 IMAGE_HASH = "image_hash"  # of the resized image's content; only in Parquet tables of resize
+# Where a listing may have several images: lists of these, whose first is the one above.
+IMAGE_PATHS = "image_paths"  # in a CSV a JSON array
+IMAGE_HASHES = "image_hashes"  # only in Parquet tables of resize
 
 IdKind = Literal["integer", "text", "digits", "none"]
 REQUIRED_COLUMNS = (TITLE, IMAGE_PATH)
-TEXT_COLUMNS = (NM, TITLE, IMAGE_PATH, DESCRIPTION, CATEGORY)  # never parsed as numbers
+LIST_COLUMNS = (IMAGE_PATHS, IMAGE_HASHES)
+# Never parsed as numbers.
+TEXT_COLUMNS = (NM, TITLE, IMAGE_PATH, DESCRIPTION, CATEGORY, *LIST_COLUMNS)
 MAX_TEXT_BYTES = 1_000  # a column of bytes that takes more a row holds no text
 BATCH_ROWS = 5_000  # while a table is read, memory holds it and this many rows more
 
@@ -50,7 +56,8 @@ def read_batches(
 
     With ``columns`` only those of them that the table has, and those that every frame has: title,
     image_path and nm. Lists, structs and maps are left out: no stage uses them, and they may hold
-    whole images. A table without ``nm`` gets the numbers of its rows, counted from 0.
+    whole images. But ``image_paths`` and ``image_hashes``, which a table with several images a
+    listing has, are lists of str. A table without ``nm`` gets the numbers of its rows, from 0.
 
     Raises UserError if the file is missing, is neither CSV nor Parquet, lacks a required column, or
     has a row without an image path or without an id.
@@ -89,17 +96,24 @@ def _parquet_frames(
     names = [
         field.name
         for field in reader.schema
-        if not pa.types.is_nested(field.type) and (wanted is None or field.name in wanted)
+        if (field.name in LIST_COLUMNS or not pa.types.is_nested(field.type))
+        and (wanted is None or field.name in wanted)
     ]
     first_row = 0
     for batch in reader.batches(rows, names):
         columns = {
-            name: _ids(column, path, first_row) if name == NM else _series(column)
+            name: _column(name, column, path, first_row)
             for name, column in zip(batch.schema.names, batch.columns, strict=True)
             if name in names  # a name also selects columns whose names go on with a dot
         }
         yield pd.DataFrame(columns, index=pd.RangeIndex(batch.num_rows))
         first_row += batch.num_rows
+
+
+def _column(name: str, column: pa.Array, path: UPath, first_row: int) -> "pd.Series[Any]":
+    if name == NM:
+        return _ids(column, path, first_row)
+    return lists_of_texts(column, name, path) if name in LIST_COLUMNS else _series(column)
 
 
 def _check_unique(names: Sequence[str], path: UPath) -> None:
@@ -210,4 +224,5 @@ def _normalize_frame(frame: pd.DataFrame, path: UPath, first_row: int) -> pd.Dat
                 f"{path} names no {what} in row {row} (counted from 0): {name} is empty. Make it "
                 "with flows/data_preprocessing.py, which leaves such rows out."
             )
-    return frame
+    names = [name for name in LIST_COLUMNS if name in frame.columns]
+    return frame.assign(**{name: parse_lists(frame[name], path, first_row) for name in names})

@@ -1,12 +1,13 @@
 """Writing the processed table: Parquet for the stages, CSV for people and scripts.
 
-The Parquet file has one column more, the last: the hash of each row's image.
+The Parquet file also has the hashes of the images, in the last columns.
 """
 
 import csv
+import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, TextIO
@@ -19,12 +20,20 @@ from upath import UPath
 
 from vitrina.catalog.column_types import is_text_type
 from vitrina.catalog.csv_text import flat_texts, nested_texts
-from vitrina.catalog.processed_table import IMAGE_HASH, IMAGE_PATH, NM, TITLE
+from vitrina.catalog.processed_table import (
+    IMAGE_HASH,
+    IMAGE_HASHES,
+    IMAGE_PATH,
+    IMAGE_PATHS,
+    NM,
+    TITLE,
+)
 from vitrina.store.content_hash import ContentHash
 from vitrina.store.files import atomic_write
 
 CSV, TABLE, REJECTED = "processed_data.csv", "processed_data.parquet", "rejected.csv"
 LEADING_COLUMNS = (TITLE, IMAGE_PATH, NM)
+PATH_COLUMNS, HASH_COLUMNS = (IMAGE_PATH, IMAGE_PATHS), (IMAGE_HASH, IMAGE_HASHES)
 CsvFormulas = Literal["keep", "escape"]
 # A spreadsheet takes a cell that begins so for a formula, or drops its first character and then
 # does; the last four are the same signs in full width.
@@ -48,14 +57,28 @@ class ProcessedTableWriter:
     rows_kept: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
 
-    def keep(self, rows: pa.RecordBatch, image_paths: list[str], image_hashes: list[str]) -> None:
-        """Write rows of the cleaned table, with the paths and content hashes of their images."""
-        rows = rows.append_column(IMAGE_HASH, pa.array(image_hashes, pa.string()))
-        rows = rows.append_column(IMAGE_PATH, pa.array(image_paths, pa.string()))
+    def keep(
+        self,
+        rows: pa.RecordBatch,
+        image_paths: Sequence[Sequence[str]],
+        image_hashes: Sequence[Sequence[str]],
+    ) -> None:
+        """Write rows of the cleaned table, with the paths and content hashes of their images.
+
+        Each row has at least one image; all but the first are left out unless the table has columns
+        for several.
+        """
         names = self.parquet.schema.names
+        for (first, every), values in (
+            (PATH_COLUMNS, image_paths),
+            (HASH_COLUMNS, image_hashes),
+        ):
+            rows = rows.append_column(first, pa.array([one[0] for one in values], pa.string()))
+            if every in names:
+                rows = rows.append_column(every, pa.array(values, pa.list_(pa.string())))
         rows = rows.select(names)
         # Paths are not content: equal listings stored elsewhere get an equal hash.
-        self.content.update(rows.select([name for name in names if name != IMAGE_PATH]))
+        self.content.update(rows.select([name for name in names if name not in PATH_COLUMNS]))
         self.parquet.write_batch(rows)
         frame = _csv_frame(rows, self.csv_formulas)
         frame.to_csv(self.csv, header=False, index=False, lineterminator="\n")
@@ -71,19 +94,17 @@ class ProcessedTableWriter:
 
 @contextmanager
 def open_processed_writer(
-    folder: UPath, cleaned: pa.Schema, csv_formulas: CsvFormulas = "keep"
+    folder: UPath,
+    cleaned: pa.Schema,
+    csv_formulas: CsvFormulas = "keep",
+    *,
+    several_images: bool = False,
 ) -> Iterator[ProcessedTableWriter]:
-    """A writer of rows of the cleaned table; the files appear in the folder when the block ends."""
-    other_fields = [field for field in cleaned if field.name not in LEADING_COLUMNS]
-    schema = pa.schema(
-        [
-            pa.field(TITLE, pa.string()),
-            pa.field(IMAGE_PATH, pa.string()),
-            cleaned.field(NM),
-            *other_fields,
-            pa.field(IMAGE_HASH, pa.string()),
-        ]
-    )
+    """A writer of rows of the cleaned table; the files appear in the folder when the block ends.
+
+    With ``several_images`` the table has columns for all images of a listing.
+    """
+    schema = _processed_schema(cleaned, several_images)
     with (
         atomic_write(folder / CSV) as csv_path,
         atomic_write(folder / TABLE) as table_path,
@@ -92,10 +113,29 @@ def open_processed_writer(
         pq.ParquetWriter(table_path, schema) as parquet,
         rejected_path.open("w", encoding="utf-8", newline="") as rejected,
     ):
-        names = [_csv_text(name, csv_formulas) for name in schema.names[:-1]]
+        names = [_csv_text(name, csv_formulas) for name in _csv_names(schema)]
         _csv_writer(csv_file).writerow(names)
         _csv_writer(rejected).writerow([NM, "reason"])
         yield ProcessedTableWriter(csv_file, parquet, rejected, csv_formulas)
+
+
+def _processed_schema(cleaned: pa.Schema, several_images: bool) -> pa.Schema:
+    lists = pa.list_(pa.string())
+    return pa.schema(
+        [
+            pa.field(TITLE, pa.string()),
+            pa.field(IMAGE_PATH, pa.string()),
+            cleaned.field(NM),
+            *(field for field in cleaned if field.name not in LEADING_COLUMNS),
+            *([pa.field(IMAGE_PATHS, lists)] if several_images else []),
+            pa.field(IMAGE_HASH, pa.string()),
+            *([pa.field(IMAGE_HASHES, lists)] if several_images else []),
+        ]
+    )
+
+
+def _csv_names(schema: pa.Schema) -> list[str]:
+    return [name for name in schema.names if name not in HASH_COLUMNS]
 
 
 def _csv_writer(file: TextIO) -> Any:
@@ -108,9 +148,18 @@ def _csv_text(text: str, csv_formulas: CsvFormulas) -> str:
 
 
 def _csv_frame(rows: pa.RecordBatch, csv_formulas: CsvFormulas) -> pd.DataFrame:
-    """The CSV's columns: all but the last."""
-    names = rows.schema.names[:-1]
-    return pd.DataFrame({name: _csv_column(rows[name], csv_formulas) for name in names})
+    """The CSV's columns."""
+    frame = pd.DataFrame(
+        {
+            name: _csv_column(rows[name], csv_formulas)
+            for name in _csv_names(rows.schema)
+            if name != IMAGE_PATHS
+        }
+    )
+    if IMAGE_PATHS in rows.schema.names:  # the last one, and whole however long it is
+        lists = rows[IMAGE_PATHS].to_pylist()
+        frame[IMAGE_PATHS] = [json.dumps(one, ensure_ascii=False) for one in lists]
+    return frame
 
 
 def _csv_column(column: pa.Array, csv_formulas: CsvFormulas) -> "pd.Series[Any]":

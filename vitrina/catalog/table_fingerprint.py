@@ -2,12 +2,19 @@
 
 import hashlib
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 from upath import UPath
 
 from vitrina.catalog.parquet_batches import ParquetReader
-from vitrina.catalog.processed_table import IMAGE_HASH, IMAGE_PATH, id_kind, read_batches
+from vitrina.catalog.processed_table import (
+    IMAGE_HASH,
+    IMAGE_PATH,
+    IMAGE_PATHS,
+    id_kind,
+    read_batches,
+)
 from vitrina.store.content_hash import ContentHash
 from vitrina.store.file_info import S3Folder, info_of
 from vitrina.store.files import local_read
@@ -15,6 +22,7 @@ from vitrina.store.fingerprint import file_fingerprint, fingerprint
 from vitrina.store.paths import is_local, to_path
 
 BATCH_ROWS = 5_000
+PATH_COLUMNS = (IMAGE_PATH, IMAGE_PATHS)
 
 
 def table_fingerprint(table: UPath) -> str:
@@ -28,15 +36,17 @@ def table_fingerprint(table: UPath) -> str:
     if table.suffix == ".parquet":
         with local_read(table) as local:
             reader = ParquetReader(local, table)
-            names = [name for name in reader.schema.names if name != IMAGE_PATH]
+            names = [name for name in reader.schema.names if name not in PATH_COLUMNS]
             if IMAGE_HASH in names:
                 content = ContentHash()
                 for batch in reader.batches(BATCH_ROWS, names):
                     content.update(batch)
                 return content.hexdigest()
     images, stamps = ImageStamps(), hashlib.blake2b(digest_size=10)
-    for frame in read_batches(table, BATCH_ROWS, (IMAGE_PATH,)):
-        stamps.update("\n".join(images.of(frame[IMAGE_PATH].astype(str).tolist())).encode())
+    for frame in read_batches(table, BATCH_ROWS, PATH_COLUMNS):
+        paths = frame[IMAGE_PATH].astype(str).tolist()
+        more = chain(*frame[IMAGE_PATHS]) if IMAGE_PATHS in frame else ()
+        stamps.update("\n".join(images.of([*paths, *more])).encode())
     return fingerprint(file_fingerprint(table), id_kind(table), stamps.hexdigest())
 
 

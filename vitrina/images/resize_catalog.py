@@ -181,8 +181,8 @@ def _add(
     kept = [row for row, outcome in enumerate(outcomes) if not outcome.reason]
     processed.keep(
         batch.take(pa.array(kept, pa.int64())),
-        [f"{resized}/{target_name(outcomes[row].nm)}" for row in kept],
-        [outcomes[row].hash for row in kept],
+        [[f"{resized}/{target_name(outcomes[row].nm)}"] for row in kept],
+        [[outcomes[row].hash] for row in kept],
     )
     processed.reject((outcome.nm, outcome.reason) for outcome in outcomes if outcome.reason)
 

@@ -13,6 +13,7 @@ from prefect import flow
 
 from flows.cli import parse, run
 from tasks.base_model import prepare_model
+from tasks.changes import changes
 from tasks.child_stages import embed_in_deployment, train_in_deployment
 from tasks.clean import clean
 from tasks.draw_demo import draw_demo
@@ -65,12 +66,14 @@ def pipeline(config: PipelineConfig) -> PipelineResult:
     evaluated = clock.run(evaluate, table, base, trained.model, store, measuring, tracked)
     promoted = clock.run(promote, table, base, trained.model, store, measuring, config.gate)
     embedded = clock.run(embed_stage, table, promoted.model, store, config.embed, options)
+    changed = clock.run(changes, embedded, store)
     results = StageResults(
         resized=resized,
         trained=trained,
         evaluated=evaluated,
         promoted=promoted,
         embedded=embedded,
+        changed=changed,
     )
     result = report(results, clock.seconds, store, options)
     terminal().print(summary(result, clock.seconds))

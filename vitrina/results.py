@@ -108,6 +108,22 @@ class EmbedResult(Parameters):
     rows_embedded: int = Field(description="Rows computed in this run; the rest were reused.")
 
 
+class ChangesResult(Parameters):
+    """What has changed since the run before; a run is named by the key of its embedding."""
+
+    from_run: str = Field(description="The run that the changes start from; empty: from nothing.")
+    to_run: str = Field(description="The run that they lead to.")
+    changes: str = Field(description="changes.parquet: nm, change, text, img, columns, row.")
+    keys: tuple[str, ...] = Field(
+        description="Parquet files: nm, row, text_key, image_key, columns_key of every listing."
+    )
+    vectors: str = Field(description="Hash of model, templates and arithmetic of the vectors.")
+    counts: dict[str, int] = Field(
+        description="Listings by kind: added, changed, removed, model (new vectors by another "
+        "model) and unchanged."
+    )
+
+
 class StageResults(Parameters):
     """The results of all stages of a pipeline run."""
 
@@ -116,6 +132,7 @@ class StageResults(Parameters):
     evaluated: EvaluateResult
     promoted: PromoteResult
     embedded: EmbedResult
+    changed: ChangesResult
 
 
 class PipelineResult(StageResults):

@@ -8,6 +8,7 @@ from PIL import Image
 from tests.support.embedding import origin
 from vitrina.reporting.contact_sheet import NearestImage, SheetRow, contact_sheet
 from vitrina.results import (
+    ChangesResult,
     EmbedResult,
     EvaluateResult,
     ModelResult,
@@ -82,6 +83,14 @@ def run_results(folder: Path) -> StageResults:
             rows=1_040,
             embed_dim=64,
             rows_embedded=1_030,
+        ),
+        changed=ChangesResult(
+            from_run="a",
+            to_run="b",
+            changes="changes.parquet",
+            keys=("keys/part-00000.parquet",),
+            vectors="v",
+            counts={"added": 30, "changed": 7, "removed": 2, "model": 0, "unchanged": 1_003},
         ),
     )
 

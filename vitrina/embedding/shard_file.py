@@ -53,6 +53,12 @@ def read_column(path: UPath, column: str) -> list[int] | list[str]:
     return values
 
 
+def read_keys(path: UPath) -> pa.Table:
+    """The columns ``nm``, ``text_key`` and ``image_key`` of a shard."""
+    with as_user_error(path), path.open("rb") as file:
+        return pq.read_table(file, columns=["nm", "text_key", "image_key"])
+
+
 def read_vectors(path: UPath, column: str) -> Vectors:
     """The column ``text`` or ``img`` of a shard, float32 (rows, embed_dim)."""
     array = _read(path, column)

@@ -6,7 +6,14 @@ from rich.console import Group
 
 from vitrina.evaluation.summary import recall_interval
 from vitrina.reporting.render import Section, html_page, terminal, terminal_table
-from vitrina.results import EmbedResult, EvaluateResult, PipelineResult, ResizeResult, TrainResult
+from vitrina.results import (
+    ChangesResult,
+    EmbedResult,
+    EvaluateResult,
+    PipelineResult,
+    ResizeResult,
+    TrainResult,
+)
 
 METRICS = {
     "text_to_image_recall_at_1": "recall@1, text → image",
@@ -41,6 +48,7 @@ def sections(result: PipelineResult, seconds: Mapping[str, float]) -> list[Secti
         rows_section(result.resized),
         metrics_section(result.evaluated),
         model_section(result),
+        changes_section(result.changed),
         times_section(seconds),
         paths_section(result),
     ]
@@ -84,6 +92,14 @@ def model_section(result: PipelineResult) -> Section:
     return Section("Model", ("", ""), rows)
 
 
+def changes_section(changed: ChangesResult) -> Section:
+    """Listings that changed since the run before, by kind; kinds without any are left out."""
+    title = "Changes since the previous run" if changed.from_run else "Changes: the first run"
+    labels = {"model": "embedded by another model"}
+    rows = [(labels.get(kind, kind), f"{n:,}") for kind, n in changed.counts.items() if n]
+    return Section(title, ("", "listings"), rows)
+
+
 def times_section(seconds: Mapping[str, float]) -> Section:
     """How long each stage took."""
     rows = [(stage, f"{time:,.1f} s") for stage, time in seconds.items()]
@@ -99,6 +115,7 @@ def paths_section(result: PipelineResult) -> Section:
         ("fine-tuned ruCLIP", result.trained.model.folder),
         ("current ruCLIP", result.promoted.model.folder),
         ("embeddings", result.embedded.npz),
+        ("changes", result.changed.changes),
         ("metrics", result.evaluated.report),
         ("this report", result.report),
     ]

@@ -37,6 +37,7 @@ WRITTEN: dict[str, tuple[str, ...]] = {
     "evaluate": ("evaluation.json", "contact_sheet.png", "wandb/"),
     "promote": (),
     "embed": ("embeddings.",),
+    "changes": ("changes.parquet", "keys/"),
     "report": ("report.html", "training.png"),
     MODELS: MODEL_FILES,
     IMAGES: ("",),  # named as the catalogue's ids are

@@ -114,7 +114,7 @@ class ChangesResult(Parameters):
     from_run: str = Field(description="The run that the changes start from; empty: from nothing.")
     to_run: str = Field(description="The run that they lead to.")
     changes: str = Field(description="changes.parquet: nm, change, text, img, columns, row.")
-    keys: tuple[str, ...] = Field(
+    listing_keys: tuple[str, ...] = Field(
         description="Parquet files: nm, row, text_key, image_key, columns_key of every listing."
     )
     vectors: str = Field(description="Hash of model, templates and arithmetic of the vectors.")

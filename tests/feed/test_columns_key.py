@@ -53,15 +53,16 @@ def test_values_do_not_run_into_each_other() -> None:
 
 def test_neither_the_id_nor_the_place_of_the_store_counts() -> None:
     """A listing has the same key in a store that was moved; another image path is another key."""
+
+    def of(nm: int, name: str, image_hash: str, root: str) -> str:
+        path = f"{root}/images/{name}.jpg"
+        columns = {"nm": [nm], "image_path": [path], "image_hash": [image_hash]}
+        lists = {"image_paths": [[path, path]], "image_hashes": [[image_hash]]}
+        return columns_keys(pa.record_batch(columns | lists), root)[0]
+
     keys = [
-        columns_keys(
-            pa.record_batch({"nm": [nm], "title": ["Ваза"], "image_path": [path], "image_hash": [h]}),
-            root,
-        )[0]
-        for nm, path, h, root in (
-            (1, "/shop/images/1.jpg", "a", "/shop"),
-            (2, "s3://b/shop/images/1.jpg", "b", "s3://b/shop"),
-            (1, "/shop/images/2.jpg", "a", "/shop"),
-        )
+        of(1, "1", "a", "/shop"),
+        of(2, "1", "b", "s3://bucket/shop"),
+        of(1, "2", "a", "/shop"),
     ]
     assert keys[0] == keys[1] != keys[2]

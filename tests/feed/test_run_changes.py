@@ -10,7 +10,7 @@ from upath import UPath
 
 from tasks.changes import changes
 from tests.support.searched_run import SearchedRun, embed_again, embedded_run
-from tests.support.shop import draw_shop, tiny_model
+from tests.support.shop import tiny_model
 from vitrina.results import ChangesResult
 from vitrina.store.artifacts import Store
 from vitrina.store.files import local_read
@@ -70,9 +70,8 @@ def test_a_run_that_comes_back_is_a_change_of_its_own(tmp_path: Path) -> None:
     """From one catalogue to another and back: three feeds, each from where the output was."""
     one = embedded_run(to_path(tmp_path / "output"), tmp_path)
     other_rows = one.rows.iloc[:-1]
-    ends = [feed_of(one)[0]]
-    for rows in (other_rows, one.rows, other_rows, one.rows):
-        ends.append(feed_of(embed_again(one.store, rows, one.model))[0])
+    tables = (one.rows, other_rows, one.rows, other_rows, one.rows)
+    ends = [feed_of(embed_again(one.store, rows, one.model))[0] for rows in tables]
     assert [one.to_run for one in ends[:-1]] == [one.from_run for one in ends[1:]]
     assert [one.counts["added"] for one in ends[1:]] == [0, 1, 0, 1]
     assert len({one.changes for one in ends}) == 5
@@ -99,7 +98,7 @@ def test_the_run_before_may_be_gone(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "output" / "resize")
     result, found = feed_of(embed_again(one.store, one.rows.iloc[1:], one.model))
     assert (result.from_run, found["change"].tolist()) == (key_of(one), ["removed"])
-    Path(result.keys[0]).unlink()
+    Path(result.listing_keys[0]).unlink()
     result, found = feed_of(embed_again(one.store, one.rows, one.model))
     assert result.from_run == ""
     assert set(found["change"]) == {"added"}

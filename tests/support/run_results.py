@@ -88,7 +88,7 @@ def run_results(folder: Path) -> StageResults:
             from_run="a",
             to_run="b",
             changes="changes.parquet",
-            keys=("keys/part-00000.parquet",),
+            listing_keys=("keys/part-00000.parquet",),
             vectors="v",
             counts={"added": 30, "changed": 7, "removed": 2, "model": 0, "unchanged": 1_003},
         ),

@@ -7,9 +7,16 @@ import pyarrow as pa
 
 from vitrina.catalog.column_types import is_bytes_type
 from vitrina.catalog.csv_text import flat_texts, nested_texts
-from vitrina.catalog.processed_table import IMAGE_HASH, IMAGE_PATH, NM
+from vitrina.catalog.processed_table import (
+    IMAGE_HASH,
+    IMAGE_HASHES,
+    IMAGE_PATH,
+    IMAGE_PATHS,
+    NM,
+)
 
-OUTSIDE = (NM, IMAGE_HASH)  # the id itself, and what the image's own key says already
+OUTSIDE = (NM, IMAGE_HASH, IMAGE_HASHES)  # the id itself, and what the image's key says already
+PATHS = (IMAGE_PATH, IMAGE_PATHS)
 
 
 def columns_keys(batch: pa.RecordBatch, root: str) -> list[str]:
@@ -19,13 +26,18 @@ def columns_keys(batch: pa.RecordBatch, root: str) -> list[str]:
     bytes within lists and structs only the number counts.
     """
     names = [name for name in batch.schema.names if name not in OUTSIDE]
-    texts = [_texts(batch.column(name)) for name in names]
-    if IMAGE_PATH in names:
-        at = names.index(IMAGE_PATH)
-        texts[at] = [path and path.removeprefix(f"{root}/") for path in texts[at]]
+    texts = [
+        _below(root, texts) if name in PATHS else texts
+        for name, texts in ((name, _texts(batch.column(name))) for name in names)
+    ]
     of_names = hashlib.blake2b(repr(names).encode(), digest_size=16).digest()
     rows: Iterator[tuple[str | None, ...]] = zip(*texts, strict=True)
     return [_digest(repr(row), of_names) for row in rows]
+
+
+def _below(root: str, texts: Sequence[str | None]) -> list[str | None]:
+    """Paths, or JSON arrays of paths, without the store's root."""
+    return [text and text.replace(f"{root}/", "") for text in texts]
 
 
 def _digest(text: str, key: bytes) -> str:

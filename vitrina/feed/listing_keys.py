@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -87,8 +87,8 @@ def _write_part(folder: UPath, number: int, tables: Sequence[pa.Table]) -> str:
         atomic_write(folder / name, table.nbytes) as temp_file,
         pq.ParquetWriter(temp_file, table.schema, compression="zstd") as writer,
     ):
-        for first, end in zip(bounds[:-1], bounds[1:], strict=True):
-            rows = max(1, int(end - first))
+        for first, end in pairwise(bounds.tolist()):
+            rows = max(1, end - first)
             writer.write_table(table.slice(first, end - first), row_group_size=rows)
     return name
 

@@ -1,8 +1,11 @@
 """The feed of an output: for each run the changes since the run before it, as an artifact."""
 
-from dataclasses import dataclass
+import logging
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+from upath import UPath
 
 from vitrina.catalog.arrow_memory import flat_memory
 from vitrina.embedding.stored import STAGE as EMBED
@@ -12,38 +15,45 @@ from vitrina.execution.progress import OnProgress, no_progress
 from vitrina.feed.changes import write_changes
 from vitrina.feed.listing_keys import open_keys, run_keys, write_keys
 from vitrina.results import ChangesResult, EmbedResult
-from vitrina.store.artifacts import Artifact, Manifest, Store
+from vitrina.store.artifacts import Artifact, Store
 from vitrina.store.paths import to_path
+
+logger = logging.getLogger(__name__)
 
 STAGE = "changes"
 CHANGES, KEYS = "changes.parquet", "keys"
 
 
-@dataclass(frozen=True)
-class Feed:
+class Feed(NamedTuple):
     """The stored changes of a run."""
 
     artifact: Artifact
-    manifest: Manifest
-
-    @property
-    def result(self) -> ChangesResult:
-        """The result, with the paths that its files have now: the store may have been moved."""
-        result = ChangesResult.model_validate(self.manifest.result)
-        names = [PurePosixPath(path).name for path in result.keys]
-        return result.model_copy(
-            update={
-                "changes": str(self.artifact.path / CHANGES),
-                "keys": tuple(str(self.artifact.path / KEYS / name) for name in names),
-            }
-        )
+    key: str
+    result: ChangesResult
 
 
 def latest_feed(store: Store) -> Feed | None:
-    """The changes of the output's last finished run; None before the first."""
+    """The changes of the output's last finished run; None before the first.
+
+    Also if they were written by another version, in whose form they cannot be read any more.
+    """
     artifact = store.latest(STAGE)
     manifest = artifact.manifest() if artifact else None
-    return Feed(artifact, manifest) if artifact and manifest else None
+    if artifact is None or manifest is None:
+        return None
+    try:
+        result = ChangesResult.model_validate(manifest.result)
+    except ValidationError:
+        logger.warning("changes: another version has written %s: not used", artifact.path)
+        return None
+    return Feed(artifact, manifest.key, _moved(result, artifact.path))
+
+
+def _moved(result: ChangesResult, folder: UPath) -> ChangesResult:
+    """The result with the paths that its files have now: the store may have been moved."""
+    names = (PurePosixPath(path).name for path in result.listing_keys)
+    keys = tuple(str(folder / KEYS / name) for name in names)
+    return result.model_copy(update={"changes": str(folder / CHANGES), "listing_keys": keys})
 
 
 def stored_embedding(store: Store, embedded: EmbedResult) -> Embedding:
@@ -63,7 +73,7 @@ def feed_inputs(run: Embedding, previous: Feed | None) -> dict[str, Any]:
     return {
         "from_run": previous.result.to_run if previous else "",
         "to_run": run.manifest.key,
-        "after": previous.manifest.key if previous else "",
+        "after": previous.key if previous else "",
     }
 
 
@@ -87,7 +97,7 @@ def write_feed(
         names = [f"{KEYS}/{name}" for name in write_keys(artifact.path / KEYS, found)]
         paths = [artifact.path / name for name in names]
         with (
-            open_keys([to_path(path) for path in before.keys] if before else []) as old,
+            open_keys([to_path(path) for path in before.listing_keys] if before else []) as old,
             open_keys(paths) as new,
         ):
             counts = write_changes(
@@ -101,7 +111,7 @@ def write_feed(
     result = ChangesResult(
         **ends,
         changes=str(artifact.path / CHANGES),
-        keys=tuple(map(str, paths)),
+        listing_keys=tuple(map(str, paths)),
         vectors=vectors,
         counts=counts,
     )

@@ -94,10 +94,10 @@ def model_section(result: PipelineResult) -> Section:
 
 def changes_section(changed: ChangesResult) -> Section:
     """Listings that changed since the run before, by kind; kinds without any are left out."""
-    title = "Changes since the previous run" if changed.from_run else "Changes: the first run"
+    since = "since the previous run" if changed.from_run else "the first run"
     labels = {"model": "embedded by another model"}
     rows = [(labels.get(kind, kind), f"{n:,}") for kind, n in changed.counts.items() if n]
-    return Section(title, ("", "listings"), rows)
+    return Section("Changes", (since, "listings"), rows)
 
 
 def times_section(seconds: Mapping[str, float]) -> Section:

@@ -25,7 +25,7 @@ from upath import UPath
 
 from benchmarks.photos import idle, photo
 from benchmarks.results import Figure, Findings, bars, print_figures, write_findings
-from flows.cli import prefect_logs
+from flows.prefect_run import prefect_logs
 from tasks.orchestration.local_server import prefect_server
 from tasks.orchestration.ray_shards import SHARDS_PER_CPU, shard_map
 from vitrina.config.images import ResizeConfig

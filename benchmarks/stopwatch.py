@@ -103,7 +103,8 @@ def stages_of(flow_module: ModuleType) -> "list[StageTask[Any, Any]]":
 
 def main(result: Path, arguments: Sequence[str]) -> None:
     """Run the flow in this process and write the measured seconds."""
-    from flows import cli, pipeline
+    from flows import cli, pipeline, run
+    from flows.commands import pipeline as command
     from tasks.orchestration import prefect_ui as artifacts
     from vitrina.config.pipeline import PipelineConfig
 
@@ -112,9 +113,9 @@ def main(result: Path, arguments: Sequence[str]) -> None:
         stage.fn = _timed(stage.fn, stage.fn.__name__, seconds)
     for name in UI_REQUESTS:
         setattr(artifacts, name, _timed(getattr(artifacts, name), UI, seconds))
-    config = cli.parse(PipelineConfig, pipeline.__doc__, arguments, pipeline.DEMO)
+    config = cli.parse(PipelineConfig, command.__doc__, arguments, command.DEMO)
     started = time.monotonic()  # on Linux the same clock as the caller's
-    cli.run(pipeline.pipeline, config, pipeline.check)
+    run.run_flow(command.load, config, command.check)
     found = {"started": started, "ended": time.monotonic(), "by_task": seconds}
     result.write_text(json.dumps(found), encoding="utf-8")
 

@@ -1,36 +1,26 @@
-"""The front of every command line: options from a pydantic model, short errors, exit codes.
+"""Command lines: options from a pydantic model, and wrong use answered in one or two lines.
 
-0 is success, 1 a failed run, 2 wrong use or wrong input, answered in one or two lines.
+Nothing here imports Prefect: help and refusals answer at once.
 """
 
 import argparse
-import atexit
 import difflib
-import gc
 import io
-import logging
 import os
 import re
-import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stderr
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any, NoReturn, TypeVar, cast
 
 import tyro
 import yaml
-from prefect.exceptions import TerminationSignal
-from prefect.logging.configuration import setup_logging
-from prefect.settings import PREFECT_LOGGING_EXTRA_LOGGERS, temporary_settings
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from upath import UPath
 
-from flows.option_names import with_option_names
-from tasks.orchestration.local_server import bypass_proxies, prefect_server
 from vitrina.config.parameters import Parameters
 from vitrina.errors import UserError
 from vitrina.execution.output_encoding import replace_unknown_characters
@@ -39,35 +29,36 @@ from vitrina.store.paths import to_path
 from vitrina.store.s3_access import check_s3
 
 Config = TypeVar("Config", bound=Parameters)
-Result = TypeVar("Result")
 
 
 def parse(
     model: type[Config],
     description: str | None,
     arguments: Sequence[str] | None = None,
-    default_file: Path | None = None,
+    demo: Path | None = None,
+    prog: str | None = None,
 ) -> Config:
     """The model that the command line describes; exits with 2 and a short message on wrong use.
 
     Options are written with underscores, as in the seed's scripts; hyphens work too. If an option
-    is given twice, the last one counts. With a ``default_file`` there is ``--config FILE.yaml``,
-    whose values are the defaults of the options; ``default_file`` is read when neither a file nor a
-    catalogue is given.
+    is given twice, the last one counts. With ``demo``, a file of parameters, there are
+    ``--config FILE.yaml``, whose values are the defaults of the options, and ``--demo``, the same
+    with that file, which no argument at all means too.
     """
     replace_unknown_characters()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     file = None
     message = io.StringIO()
     try:
-        if default_file:
-            file, arguments = _config_file(arguments, default_file)
+        if demo:
+            file, arguments = _config_file(arguments, demo)
         default = from_file(model, file) if file else tyro.MISSING
         with redirect_stderr(message):
             return tyro.cli(
                 model,
                 args=arguments,
                 default=default,
+                prog=prog,
                 description=description,
                 use_underscores=True,
             )
@@ -82,14 +73,28 @@ def parse(
         refuse(_reason(stop, message.getvalue()))
 
 
-def _config_file(arguments: Sequence[str], default: Path) -> tuple[UPath | None, list[str]]:
-    """The file to read parameters from, if any, and the arguments without ``--config``."""
+def _config_file(arguments: Sequence[str], demo: Path) -> tuple[UPath | None, list[str]]:
+    """The file to read parameters from, if any, and the arguments without the option that names it.
+
+    Raises UserError if there are arguments, but neither a file nor a catalogue nor the demo.
+    """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--config")
+    parser.add_argument("--demo", action="store_true")
     named, rest = parser.parse_known_args(arguments)
-    if named.config is None and any(given.split("=")[0] == "--catalog" for given in rest):
-        return None, rest
-    return to_path(named.config or default), rest
+    options = {given.split("=")[0] for given in rest}
+    if named.demo and (named.config or "--catalog" in options):
+        raise UserError("--demo draws its own catalogue: leave out --config and --catalog.")
+    if named.demo or not arguments:
+        return to_path(demo), rest
+    if named.config:
+        return to_path(named.config), rest
+    if not options & {"--catalog", "--help", "-h"}:
+        raise UserError(
+            "no catalogue is named. Give --catalog and --images, or --config FILE.yaml, or --demo "
+            "for the embedded demo."
+        )
+    return None, rest
 
 
 def from_file(model: type[Config], path: UPath) -> Config:
@@ -145,68 +150,10 @@ def _value(field: FieldInfo, value: Any, name: str) -> Any:
         raise UserError(f"{name}: {_message(error.errors()[0])}") from error
 
 
-def run(
-    flow: Callable[[Config], Result], config: Config, check: Callable[[Config], None]
-) -> Result:
-    """Check the input, then run the flow in this process.
-
-    Wrong input exits with 2, a failed run with 1. Ctrl-C and SIGTERM end it within seconds, with
-    130 and 143, after what was done has been saved; a second Ctrl-C ends it at once.
-    """
-    # Skip the final garbage collection: 2.5 s over 800,000 objects.
-    atexit.register(gc.freeze)
-    bypass_proxies()
-    signal.signal(signal.SIGINT, _interrupt_once)
-    try:
-        check_s3(config)
-        check(config)
-        with prefect_logs(), prefect_server():
-            return flow(config)
-    except UserError as error:
-        refuse(with_option_names(str(error), type(config)))
-    except KeyboardInterrupt:
-        _end_interrupted(128 + signal.SIGINT)
-    except TerminationSignal:
-        _end_interrupted(128 + signal.SIGTERM)
-
-
-def _interrupt_once(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """The first Ctrl-C interrupts; the next one ends the process where it is."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    raise KeyboardInterrupt
-
-
-def _end_interrupted(code: int) -> NoReturn:
-    """End now: threads that still wait for something must not hold up a person."""
-    print("interrupted: run the same command again to resume.", file=sys.stderr)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
-
-
 def refuse(message: str) -> NoReturn:
     """Say on standard error what is wrong, and exit with 2."""
     print(f"error: {message}", file=sys.stderr)
     raise SystemExit(2)
-
-
-@contextmanager
-def prefect_logs() -> Iterator[None]:
-    """Our log lines beside Prefect's, and no traceback of a user's mistake or interruption."""
-    with temporary_settings({PREFECT_LOGGING_EXTRA_LOGGERS: "vitrina,tasks,flows"}):
-        setup_logging(incremental=False)
-        # Not the handlers: a run replaces them.
-        for name in ("prefect.flow_runs", "prefect.task_runs"):
-            logging.getLogger(name).addFilter(_log_filter)
-        yield
-
-
-def _log_filter(record: logging.LogRecord) -> bool:
-    """Leave out interruptions, and the user's mistakes: the command's last line reports these."""
-    if record.exc_info and isinstance(record.exc_info[1], UserError):
-        return False
-    message = record.getMessage()
-    return "Execution was aborted by" not in message and "UserError" not in message
 
 
 def _reason(stop: SystemExit, printed: str) -> str:

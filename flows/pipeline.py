@@ -1,17 +1,14 @@
-"""The whole pipeline: clean, resize, train, evaluate, promote, embed.
+"""The flow of the whole pipeline: clean, resize, train, evaluate, promote, embed."""
 
-    python flows/pipeline.py                        the embedded demo, offline, in two minutes
-    python flows/pipeline.py --catalog catalog.parquet --images images --output s3://bucket/shop
-    python flows/pipeline.py --config shop.yaml --train.lr 3e-6
+if __name__ == "__main__":  # first, for help and refusals need nothing of what is imported below
+    from flows.main import script
 
---config reads parameters from a YAML file like flows/demo.yaml; an option beside it wins.
-"""
+    script("flows.commands.pipeline")
+    raise SystemExit
 
-from pathlib import Path
 
 from prefect import flow
 
-from flows.cli import parse, run
 from tasks.base_model import prepare_model
 from tasks.changes import changes
 from tasks.child_stages import embed_in_deployment, train_in_deployment
@@ -19,27 +16,19 @@ from tasks.clean import clean
 from tasks.draw_demo import draw_demo
 from tasks.embed import embed
 from tasks.evaluate import evaluate
-from tasks.orchestration.ray_shards import check_executor, check_launcher
 from tasks.orchestration.stage import StageClock
 from tasks.promote import promote
 from tasks.report import report
 from tasks.resize import resize
 from tasks.train import train
-from vitrina.catalog.cleaning import check_catalog
 from vitrina.config.evaluation import MeasureConfig
 from vitrina.config.pipeline import PipelineConfig
 from vitrina.config.run_options import RunOptions, TrackedRunOptions
-from vitrina.evaluation.summary import check_labels
 from vitrina.images.resize_catalog import ImageFolders, resized_folder
-from vitrina.model.source import check_model
 from vitrina.reporting.render import terminal
 from vitrina.reporting.sections import summary
 from vitrina.results import PipelineResult, StageResults
-from vitrina.store.artifacts import LAYOUT_FILE, check_layout, check_output, open_store
-from vitrina.store.paths import check_folder, to_path
-from vitrina.training.train import check_processes
-
-DEMO = Path(__file__).with_name("demo.yaml")
+from vitrina.store.artifacts import open_store
 
 
 @flow(name="pipeline")
@@ -78,22 +67,3 @@ def pipeline(config: PipelineConfig) -> PipelineResult:
     result = report(results, clock.seconds, store, options)
     terminal().print(summary(result, clock.seconds))
     return result
-
-
-def check(config: PipelineConfig) -> None:
-    """Validate the input before anything is written."""
-    check_executor(config.executor)
-    if not config.training_deployment:
-        check_launcher(config.train)
-        check_processes(config.train)
-    if config.catalog != "demo":
-        columns = check_catalog(to_path(config.catalog), config.clean)
-        check_labels(columns.cleaned_schema.names, config.evaluate)
-        check_folder(to_path(config.images))
-    check_model(config.model)
-    check_layout(to_path(config.output))
-    check_output(to_path(config.output), LAYOUT_FILE)
-
-
-if __name__ == "__main__":
-    run(pipeline, parse(PipelineConfig, __doc__, default_file=DEMO), check)

@@ -11,7 +11,9 @@ what was written within the last day. A result that was removed is computed agai
 import time
 from collections.abc import Sequence
 
-from flows.cli import parse, run
+from flows.command import Command
+from flows.main import script
+from flows.run import run
 from vitrina.config.maintenance import PruneConfig
 from vitrina.reporting.render import Section, terminal, terminal_table
 from vitrina.store.artifacts import Store
@@ -90,5 +92,12 @@ def check(config: PruneConfig) -> None:
     check_store(to_path(config.output))
 
 
+def main(config: PruneConfig) -> None:
+    """Check that there is a store, then list or remove."""
+    run(prune, config, check)
+
+
+COMMAND = Command(PruneConfig, __doc__, main)
+
 if __name__ == "__main__":
-    run(prune, parse(PruneConfig, __doc__), check)
+    script("flows.prune")

@@ -7,8 +7,6 @@
 It opens the latest run in the output folder, and asks the model that embedded it.
 """
 
-import atexit
-import gc
 import json
 import sys
 from dataclasses import asdict
@@ -16,7 +14,9 @@ from dataclasses import asdict
 from rich.table import Table
 from rich.text import Text
 
-from flows.cli import parse, refuse
+from flows.command import Command
+from flows.main import script
+from flows.run import run as run_command
 from vitrina.config.search import SearchConfig
 from vitrina.errors import UserError
 from vitrina.reporting.render import terminal
@@ -24,7 +24,6 @@ from vitrina.search.gallery import gallery
 from vitrina.search.run import Hit, Run, open_run
 from vitrina.store.files import check_writable, write_bytes
 from vitrina.store.paths import is_local, to_path
-from vitrina.store.s3_access import check_s3
 
 
 def search(config: SearchConfig) -> list[Hit]:
@@ -32,7 +31,6 @@ def search(config: SearchConfig) -> list[Hit]:
 
     A plain function, not a flow: no Prefect server starts for a question.
     """
-    check(config)
     run = open_run(config.output, config.device)
     hits = find(run, config)
     show(run, hits, config)
@@ -44,7 +42,6 @@ def search(config: SearchConfig) -> list[Hit]:
 
 def check(config: SearchConfig) -> None:
     """Raise UserError if the gallery cannot be written, before anything is loaded."""
-    check_s3(config)
     if not config.html:
         return
     path = to_path(config.html)
@@ -115,11 +112,12 @@ def hint(run: Run, config: SearchConfig) -> str:
     )
 
 
+def main(config: SearchConfig) -> None:
+    """Search, and show what was found."""
+    run_command(search, config, check)
+
+
+COMMAND = Command(SearchConfig, __doc__, main)
+
 if __name__ == "__main__":
-    atexit.register(gc.freeze)  # or Python looks for garbage in all of torch before it ends
-    try:
-        search(parse(SearchConfig, __doc__))
-    except UserError as error:
-        refuse(str(error))
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
+    script("flows.search")

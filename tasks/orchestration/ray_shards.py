@@ -11,13 +11,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from tasks.orchestration.executor import check_executor
 from tasks.orchestration.stage import retried_task
-from vitrina.config.training import TrainConfig
 from vitrina.errors import UserError
 from vitrina.execution.ray_cluster import OPTIONS, address_of, joining
 from vitrina.execution.shard_map import Shard, ShardMap, ShardResult
@@ -28,47 +27,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 SHARDS_PER_CPU = 2  # submitted ahead: enough that no worker waits, few enough for memory
 
 
 class LostWorkerError(ConnectionError):
     """The cluster cannot be reached, or lost a shard more often than it retries; transient."""
-
-
-def check_executor(executor: str) -> None:
-    """Raise UserError if an executor cannot be used here.
-
-    Because Ray is not installed, or because the workers of another machine would have to report to
-    the Prefect server that this process starts for itself.
-    """
-    if executor == "threads":
-        return
-    _require_ray(f"executor: {executor}")
-    address = address_of(executor)
-    host = urlsplit(address).hostname
-    if host and host not in THIS_MACHINE and not PREFECT_API_URL.value():
-        raise UserError(
-            f"The workers of {address} cannot reach the Prefect server that this process starts "
-            "for itself. Set PREFECT_API_URL to a server that they reach, or use executor: threads."
-        )
-
-
-def check_launcher(config: TrainConfig) -> None:
-    """Raise UserError if training is to be launched by Ray and that is not installed."""
-    if config.processes > 1 and config.launcher == "ray":
-        _require_ray("launcher: ray")
-
-
-def _require_ray(setting: str) -> None:
-    try:
-        import prefect_ray  # noqa: F401 - imported to see whether it is installed
-        import ray  # noqa: F401 - likewise
-    except ImportError as error:
-        raise UserError(
-            f"{setting} needs Ray, which is not installed ({error}). "
-            "Install it from the clone: pip install -c constraints.txt '.[ray]'"
-        ) from error
 
 
 @contextmanager

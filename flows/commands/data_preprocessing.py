@@ -1,0 +1,56 @@
+"""Clean a catalogue and resize its images.
+
+python flows/data_preprocessing.py --file_path catalog.parquet --base_image_path images
+    --processed_data_path processed --processed_images_path resized --default_image_size 384 384
+"""
+
+from flows.command import Command
+from flows.run import Work, run_flow
+from tasks.orchestration.executor import check_executor
+from vitrina.catalog.cleaning import check_catalog
+from vitrina.catalog.processed_writer import TABLE
+from vitrina.config.catalog import CleanConfig
+from vitrina.config.images import ResizeConfig
+from vitrina.config.scripts import DataPreprocessingConfig
+from vitrina.errors import UserError
+from vitrina.images.resize_index import INDEX_FOLDER
+from vitrina.images.resize_plan import would_overwrite
+from vitrina.reporting.sections import rows_section, show_sections
+from vitrina.results import ResizeResult
+from vitrina.store.artifacts import MANIFEST, check_output
+from vitrina.store.paths import check_folder, to_path
+
+
+def check(config: DataPreprocessingConfig) -> None:
+    """Validate the input before anything is written."""
+    check_executor(config.executor)
+    check_catalog(to_path(config.file_path), config.part(CleanConfig))
+    check_folder(to_path(config.base_image_path))
+    if to_path(config.processed_data_path) / TABLE == to_path(config.file_path):
+        raise UserError(
+            f"{config.file_path} is the catalogue, and the processed table would be written over "
+            "it. Name another --processed_data_path."
+        )
+    originals, resized = to_path(config.base_image_path), to_path(config.processed_images_path)
+    if would_overwrite(originals, resized, config.part(ResizeConfig)):
+        raise UserError(
+            f"{config.base_image_path} holds the original images, which the resized ones would "
+            "overwrite. Name another --processed_images_path."
+        )
+    check_output(to_path(config.processed_data_path), MANIFEST)
+    check_output(to_path(config.processed_images_path), INDEX_FOLDER)
+
+
+def load() -> Work[DataPreprocessingConfig, ResizeResult]:
+    """The flow."""
+    from flows.data_preprocessing import data_preprocessing
+
+    return data_preprocessing
+
+
+def main(config: DataPreprocessingConfig) -> None:
+    """Preprocess, and show the rows kept and rejected."""
+    show_sections(rows_section(run_flow(load, config, check)))
+
+
+COMMAND = Command(DataPreprocessingConfig, __doc__, main)

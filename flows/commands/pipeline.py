@@ -1,0 +1,54 @@
+"""The whole pipeline: clean, resize, train, evaluate, promote, embed.
+
+    python flows/pipeline.py                        the embedded demo, offline, in two minutes
+    python flows/pipeline.py --catalog catalog.parquet --images images --output s3://bucket/shop
+    python flows/pipeline.py --config shop.yaml --train.lr 3e-6
+
+--config reads parameters from a YAML file like flows/demo.yaml; an option beside it wins.
+"""
+
+from pathlib import Path
+
+from flows.command import Command
+from flows.run import Work, run_flow
+from tasks.orchestration.executor import check_executor, check_launcher
+from vitrina.catalog.cleaning import check_catalog
+from vitrina.config.pipeline import PipelineConfig
+from vitrina.evaluation.summary import check_labels
+from vitrina.model.source import check_model
+from vitrina.results import PipelineResult
+from vitrina.store.artifacts import LAYOUT_FILE, check_layout, check_output
+from vitrina.store.paths import check_folder, to_path
+from vitrina.training.train import check_processes
+
+DEMO = Path(__file__).parents[1] / "demo.yaml"
+
+
+def check(config: PipelineConfig) -> None:
+    """Validate the input before anything is written."""
+    check_executor(config.executor)
+    if not config.training_deployment:
+        check_launcher(config.train)
+        check_processes(config.train)
+    if config.catalog != "demo":
+        columns = check_catalog(to_path(config.catalog), config.clean)
+        check_labels(columns.cleaned_schema.names, config.evaluate)
+        check_folder(to_path(config.images))
+    check_model(config.model)
+    check_layout(to_path(config.output))
+    check_output(to_path(config.output), LAYOUT_FILE)
+
+
+def load() -> Work[PipelineConfig, PipelineResult]:
+    """The flow."""
+    from flows.pipeline import pipeline
+
+    return pipeline
+
+
+def main(config: PipelineConfig) -> None:
+    """Run the whole pipeline."""
+    run_flow(load, config, check)
+
+
+COMMAND = Command(PipelineConfig, __doc__, main, demo=DEMO)

@@ -1,0 +1,75 @@
+"""Fine-tune ruCLIP on a processed table.
+
+python flows/train_model.py --processed_data_path processed/processed_data.csv
+    --model_save_path model --num_epochs 2 --batch_size 32 --lr 1e-6
+"""
+
+from flows.command import Command
+from flows.commands.data_preprocessing import check as check_preprocessing
+from flows.run import Work, run_flow
+from tasks.orchestration.executor import check_launcher
+from vitrina.catalog.processed_table import check_table
+from vitrina.config.images import ResizeConfig
+from vitrina.config.scripts import DataPreprocessingConfig, TrainModelConfig
+from vitrina.config.training import TrainConfig
+from vitrina.errors import UserError
+from vitrina.images.resize_plan import would_overwrite
+from vitrina.model.source import check_model
+from vitrina.reporting.sections import show_sections, training_section
+from vitrina.results import TrainResult
+from vitrina.store.artifacts import MANIFEST, check_output
+from vitrina.store.paths import exists, to_path
+from vitrina.training.train import check_base, check_processes
+
+
+def preprocessing(config: TrainModelConfig) -> DataPreprocessingConfig:
+    """How the processed table is made from --file_path and --base_image_path.
+
+    The resized images go to the folder ``images`` beside the table, or to ``resized`` if that one
+    holds the original images.
+    """
+    folder = to_path(config.processed_data_path).parent
+    if config.file_path is None or config.base_image_path is None:
+        raise UserError(
+            f"{config.processed_data_path} does not exist. Make it with "
+            "flows/data_preprocessing.py, or give --file_path and --base_image_path too."
+        )
+    resized = folder / "images"
+    if would_overwrite(to_path(config.base_image_path), resized, ResizeConfig()):
+        resized = folder / "resized"
+    return DataPreprocessingConfig(
+        file_path=config.file_path,
+        base_image_path=config.base_image_path,
+        processed_data_path=str(folder),
+        processed_images_path=str(resized),
+    )
+
+
+def check(config: TrainModelConfig) -> None:
+    """Validate the input before anything is written."""
+    check_launcher(config.part(TrainConfig))
+    check_processes(config.part(TrainConfig))
+    table = to_path(config.processed_data_path)
+    if exists(table):
+        check_table(table)
+    else:
+        check_preprocessing(preprocessing(config))
+    check_model(config.model)
+    folder = to_path(config.model_save_path)
+    check_base(config.model, folder)
+    check_output(folder, MANIFEST)
+
+
+def load() -> Work[TrainModelConfig, TrainResult]:
+    """The flow."""
+    from flows.train_model import train_model
+
+    return train_model
+
+
+def main(config: TrainModelConfig) -> None:
+    """Train, and show the epochs."""
+    show_sections(training_section(run_flow(load, config, check)))
+
+
+COMMAND = Command(TrainModelConfig, __doc__, main)

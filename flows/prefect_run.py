@@ -1,0 +1,48 @@
+"""Run a flow in this process, with its log on the terminal."""
+
+import logging
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from prefect.exceptions import TerminationSignal
+from prefect.logging.configuration import setup_logging
+from prefect.settings import PREFECT_LOGGING_EXTRA_LOGGERS, temporary_settings
+
+from flows.run import end_interrupted
+from tasks.orchestration.local_server import LocalServer, connected
+from vitrina.errors import UserError
+
+Config = TypeVar("Config")
+Result = TypeVar("Result")
+
+
+def in_prefect(
+    flow: Callable[[Config], Result], config: Config, server: LocalServer | None
+) -> Result:
+    """The flow's result. SIGTERM ends the process with 143."""
+    try:
+        with prefect_logs(), connected(server):
+            return flow(config)
+    except TerminationSignal:
+        end_interrupted(128 + signal.SIGTERM)
+
+
+@contextmanager
+def prefect_logs() -> Iterator[None]:
+    """Our log lines beside Prefect's, and no traceback of a user's mistake or interruption."""
+    with temporary_settings({PREFECT_LOGGING_EXTRA_LOGGERS: "vitrina,tasks,flows"}):
+        setup_logging(incremental=False)
+        # Not the handlers: a run replaces them.
+        for name in ("prefect.flow_runs", "prefect.task_runs"):
+            logging.getLogger(name).addFilter(_log_filter)
+        yield
+
+
+def _log_filter(record: logging.LogRecord) -> bool:
+    """Leave out interruptions, and the user's mistakes: the command's last line reports these."""
+    if record.exc_info and isinstance(record.exc_info[1], UserError):
+        return False
+    message = record.getMessage()
+    return "Execution was aborted by" not in message and "UserError" not in message

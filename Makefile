@@ -35,13 +35,14 @@ clean:
 
 # youtokentome, which ruclip needs, is source only and does not say what it builds with.
 $(VENV)/.installed: pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; v == (3, 11) or sys.exit(f"Vitrina needs Python 3.11, $(PYTHON) is {v[0]}.{v[1]}: make PYTHON=python3.11 ...")'
+	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit(f"Vitrina needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is {v[0]}.{v[1]}: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 	@echo 'Installing into $(VENV) (some minutes the first time) ...'
 	$(PIP) cython setuptools wheel
 	$(PIP) --no-build-isolation youtokentome
 	$(PIP) --editable .
 	$(BIN)/python -m vitrina.model.torchvision_hook >/dev/null  # or a plain `import ruclip` fails
+	$(BIN)/python -m tasks.orchestration.make_database  # or the first start of Prefect makes it
 	$(BIN)/pip check
 	touch $@
 

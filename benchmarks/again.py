@@ -223,7 +223,7 @@ def main(
     ``products`` and ``epochs`` make the demo smaller; 0 keeps the values of flows/demo.yaml.
     """
     with tempfile.TemporaryDirectory(prefix="vitrina-bench-") as scratch:
-        arguments = ["--output", str(Path(scratch) / "output")]
+        arguments = ["--demo", "--output", str(Path(scratch) / "output")]
         for option, value in (("demo_products", products), ("train.num_epochs", epochs)):
             arguments += [f"--{option}", str(value)] if value else []
         runs = [run_pipeline(arguments, Path(scratch) / "prefect") for _ in range(2)]

@@ -41,8 +41,9 @@ def time_pipeline(folder: Path, rounds: int, products: int, epochs: int) -> list
     found = []
     for number in range(rounds + 1):
         output = folder / f"output-{number}"
-        arguments = ("--output", output, "--demo_products", products, "--train.num_epochs", epochs)
-        found.append(run_pipeline([str(one) for one in arguments], folder / "prefect"))
+        arguments: list[object] = ["--demo", "--output", output, "--demo_products", products]
+        arguments += ["--train.num_epochs", epochs]
+        found.append(run_pipeline(list(map(str, arguments)), folder / "prefect"))
         shutil.rmtree(output)
     return found
 

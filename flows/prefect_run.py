@@ -8,7 +8,12 @@ from typing import TypeVar
 
 from prefect.exceptions import TerminationSignal
 from prefect.logging.configuration import setup_logging
-from prefect.settings import PREFECT_LOGGING_EXTRA_LOGGERS, temporary_settings
+from prefect.settings import (
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    PREFECT_LOGGING_EXTRA_LOGGERS,
+    get_current_settings,
+    temporary_settings,
+)
 
 from flows.run import end_interrupted
 from tasks.orchestration.local_server import LocalServer, connected
@@ -23,10 +28,24 @@ def in_prefect(
 ) -> Result:
     """The flow's result. SIGTERM ends the process with 143."""
     try:
-        with prefect_logs(), connected(server):
+        with prefect_logs(), connected(server), no_heartbeats():
             return flow(config)
     except TerminationSignal:
         end_interrupted(128 + signal.SIGTERM)
+
+
+@contextmanager
+def no_heartbeats() -> Iterator[None]:
+    """Emit no heartbeats, unless the user has set how often.
+
+    Whoever started the command sees it end; stopping the heartbeats would hold it up for a second.
+    Deployed runs, which the crash watch is for, do not come here.
+    """
+    if "heartbeat_frequency" in get_current_settings().flows.model_fields_set:
+        yield
+        return
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        yield
 
 
 @contextmanager

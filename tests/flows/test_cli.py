@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prefect.logging.configuration import setup_logging
 
-from flows.cli import parse, prefect_logs, run
+from flows.cli import parse
+from flows.prefect_run import prefect_logs
+from flows.run import run
 from vitrina.config.images import ResizeConfig
 from vitrina.config.pipeline import PipelineConfig
 from vitrina.config.scripts import (
@@ -150,19 +152,37 @@ def test_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
         )
     )
     arguments = ["--config", str(file), "--train.lr", "1e-5"]
-    config = parse(PipelineConfig, None, arguments, default_file=file)
+    config = parse(PipelineConfig, None, arguments, demo=file)
     assert (config.catalog, config.refresh) == ("c.parquet", True)
     assert config.resize.default_image_size == (96, 64)
     assert (config.train.lr, config.train.num_epochs) == (1e-5, 7)
 
 
-def test_the_default_file_serves_when_no_catalogue_is_named(tmp_path: Path) -> None:
-    """Without --config and --catalog the demo's file is read; with --catalog it is not."""
+def test_the_demo_s_file_serves_when_it_is_asked_for(tmp_path: Path) -> None:
+    """With --demo, or no argument at all, its file is read; with --catalog it is not."""
     demo = tmp_path / "demo.yaml"
     demo.write_text("catalog: demo\nimages: demo\nmodel: tiny\n")
-    assert parse(PipelineConfig, None, [], default_file=demo).model == "tiny"
-    own = parse(PipelineConfig, None, ["--catalog", "c", "--images", "i"], default_file=demo)
+    assert parse(PipelineConfig, None, [], demo=demo).model == "tiny"
+    assert parse(PipelineConfig, None, ["--demo", "--output", "o"], demo=demo).output == "o"
+    own = parse(PipelineConfig, None, ["--catalog", "c", "--images", "i"], demo=demo)
     assert own == PipelineConfig(catalog="c", images="i")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("--output o", "no catalogue is named. Give --catalog and --images, or --config"),
+        ("--demo --catalog c --images i", "--demo draws its own catalogue"),
+        ("--demo --config shop.yaml", "--demo draws its own catalogue"),
+    ],
+)
+def test_the_demo_never_runs_by_accident(
+    tmp_path: Path, line: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Options without a catalogue are refused, and the demo beside one."""
+    with pytest.raises(SystemExit, match="2"):
+        parse(PipelineConfig, None, line.split(), demo=tmp_path / "demo.yaml")
+    assert told in capsys.readouterr().err
 
 
 def test_what_a_file_lacks_is_for_the_options_to_give(
@@ -174,7 +194,7 @@ def test_what_a_file_lacks_is_for_the_options_to_give(
     config = ["--config", str(file)]
     assert parse(PipelineConfig, None, [*config, "--catalog", "c"], file).catalog == "c"
     with pytest.raises(SystemExit):
-        parse(PipelineConfig, None, config, default_file=file)
+        parse(PipelineConfig, None, config, demo=file)
     assert "--catalog" in capsys.readouterr().err
 
 
@@ -182,7 +202,7 @@ def test_a_line_without_a_value_is_the_default(tmp_path: Path) -> None:
     """YAML reads it as null, which is neither the text None nor an error."""
     file = tmp_path / "shop.yaml"
     file.write_text("catalog: c\nimages: i\ntraining_deployment:\ntrain:\n")
-    config = parse(PipelineConfig, None, ["--config", str(file)], default_file=file)
+    config = parse(PipelineConfig, None, ["--config", str(file)], demo=file)
     assert config == PipelineConfig(catalog="c", images="i")
 
 
@@ -211,7 +231,7 @@ def test_a_wrong_file_is_named_with_what_is_wrong_in_it(
     file = tmp_path / "shop.yaml"
     file.write_text(content)
     with pytest.raises(SystemExit) as stop:
-        parse(PipelineConfig, None, ["--config", str(file)], default_file=file)
+        parse(PipelineConfig, None, ["--config", str(file)], demo=file)
     error = capsys.readouterr().err
     assert stop.value.code == 2
     assert error.startswith(f"error: {file}")
@@ -228,7 +248,7 @@ def test_a_file_that_is_not_there_is_named(
         (tmp_path, "is a folder, where a file was expected"),
     ):
         with pytest.raises(SystemExit) as stop:
-            parse(PipelineConfig, None, ["--config", str(path)], default_file=tmp_path)
+            parse(PipelineConfig, None, ["--config", str(path)], demo=tmp_path)
         assert stop.value.code == 2
         assert told in capsys.readouterr().err
 
@@ -281,7 +301,7 @@ def test_a_dumped_config_reads_back_the_same(
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "shop.yaml"
         file.write_text(yaml.safe_dump(config.model_dump(mode="json")), encoding="utf-8")
-        assert parse(PipelineConfig, None, ["--config", str(file)], default_file=file) == config
+        assert parse(PipelineConfig, None, ["--config", str(file)], demo=file) == config
 
 
 def test_wrong_input_exits_with_two_before_the_flow(capsys: pytest.CaptureFixture[str]) -> None:

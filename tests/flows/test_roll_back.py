@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.roll_back import check, history_lines, show_history
+from flows.commands.roll_back import check, history_lines, show_history
 from tests.support.model_files import model_files
 from vitrina.config.maintenance import RollBackConfig
 from vitrina.errors import UserError

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from flows.data_preprocessing import check as check_preprocessing
-from flows.train_model import preprocessing
+from flows.commands.data_preprocessing import check as check_preprocessing
+from flows.commands.train_model import preprocessing
 from vitrina.config.scripts import DataPreprocessingConfig, TrainModelConfig
 from vitrina.errors import UserError
 

@@ -71,8 +71,13 @@ def test_the_three_scripts_run_one_after_another(shop: tuple[Path, DemoFacts]) -
 @pytest.mark.slow
 def test_the_pipeline_runs_the_whole_way_and_then_does_nothing(tmp_path: Path) -> None:
     """Every artifact is there after the first run; in the second every stage is cached."""
-    arguments = ("--demo_products", 60, "--train.num_epochs", 2, "--output", tmp_path / "out")
-    arguments += ("--gate.margin", -1)  # promoted, whatever it is worth after two epochs
+    arguments = ("--demo", "--demo_products", 60, "--output", tmp_path / "out")
+    arguments += (
+        "--train.num_epochs",
+        2,
+        "--gate.margin",
+        -1,
+    )  # promoted, whatever it is worth after two epochs
     first = command("pipeline.py", *arguments)
     assert first.returncode == 0, first.stderr
     assert "recall@1" in first.stdout

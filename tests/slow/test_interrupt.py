@@ -42,7 +42,8 @@ def terminal(*arguments: object) -> Iterator[pexpect.spawn]:
 
 def training(output: Path) -> tuple[object, ...]:
     """A pipeline whose training lasts longer than the test."""
-    return "pipeline.py", "--demo_products", 60, "--train.num_epochs", EPOCHS, "--output", output
+    options = ("--demo", "--demo_products", 60, "--train.num_epochs", EPOCHS)
+    return "pipeline.py", *options, "--output", output
 
 
 def wait_for_training(output: Path) -> None:

@@ -107,10 +107,10 @@ def changes(shop: Path) -> Edit:
 
 def version(entry: str = "shop.stage:run") -> str:
     """The version of the stage, read anew."""
-    for cached in (versions.code_version, source_module.parsed_module, source_module.find_spec):
+    for cached in (source_module.parsed_module, source_module.find_spec):
         cached.cache_clear()
     importlib.invalidate_caches()
-    return versions.code_version(entry)
+    return versions.compute_code_version(entry)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_several_entries_count_together(shop: Path) -> None:
 
     def both() -> str:
         version()
-        return versions.code_version("shop.stage:run", "shop.elsewhere:x")
+        return versions.compute_code_version("shop.stage:run", "shop.elsewhere:x")
 
     before = both()
     (shop / "elsewhere.py").write_text("x = 2\n")

@@ -7,9 +7,10 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import ValidationError
 
-from flows.generate_embeddings import check
+from flows.commands.generate_embeddings import check
 from tasks.embed import gpus_per_shard
-from tasks.orchestration.ray_shards import check_executor, check_launcher, shard_map, shard_task
+from tasks.orchestration.executor import check_executor, check_launcher
+from tasks.orchestration.ray_shards import shard_map, shard_task
 from vitrina.catalog.normalize import normalize_text
 from vitrina.config.embedding import EmbedConfig
 from vitrina.config.images import ResizeConfig

@@ -12,6 +12,8 @@ import ast
 import functools
 from collections.abc import Iterable, Iterator
 
+from vitrina.store import code_version_cache
+from vitrina.store.code_version_cache import sources_state
 from vitrina.store.fingerprint import fingerprint
 from vitrina.store.source_module import (
     EFFECTS,
@@ -39,6 +41,16 @@ NOT_CONTENT = (
 
 @functools.cache
 def code_version(*entries: str) -> str:
+    """:func:`compute_code_version`, kept in the user's cache until a source changes."""
+    state = sources_state()
+    version = code_version_cache.read(state, entries)
+    if version is None:
+        version = compute_code_version(*entries)
+        code_version_cache.write(state, entries, version)
+    return version
+
+
+def compute_code_version(*entries: str) -> str:
     """Hash of the code that ``module:function`` entries, or whole modules, can reach.
 
     Raises ModuleNotFoundError or AttributeError if there is no such module or function, and

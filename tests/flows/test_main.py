@@ -1,0 +1,75 @@
+"""The command ``vitrina``: its list of commands, and that answers need no Prefect."""
+
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+from flows.command import Command
+from flows.main import COMMANDS, main, overview
+from tests.support.command_line import FLOWS
+
+HEAVY = ("prefect", "torch", "sklearn", "matplotlib")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_in_the_list(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its first line stands in the list, and its own help shows its options."""
+    module = import_module(COMMANDS[name])
+    assert isinstance(module.COMMAND, Command)
+    summary = module.COMMAND.description.partition("\n")[0]
+    assert f"  {name:<12} {summary}" in overview().splitlines()
+    with pytest.raises(SystemExit) as stop:
+        main([name, "--help"])
+    assert not stop.value.code
+    assert f"usage: vitrina {name}" in capsys.readouterr().out
+
+
+def test_no_command_shows_the_list(capsys: pytest.CaptureFixture[str]) -> None:
+    """Alone, with --help and as a word."""
+    for arguments in ([], ["--help"], ["help"]):
+        main(arguments)
+        assert capsys.readouterr().out.startswith("usage: vitrina COMMAND")
+
+
+def test_a_misspelt_command_is_answered_with_the_nearest(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Exit code 2, in one line."""
+    with pytest.raises(SystemExit, match="2"):
+        main(["serach", "кружка"])
+    assert capsys.readouterr().err == "error: there is no command 'serach'. Did you mean search?\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "options"),
+    [
+        ("pipeline.py", "--help"),
+        ("pipeline.py", "--catalog absent.parquet --images absent"),
+        ("pipeline.py", "--demo --train.lr 5"),
+        ("data_preprocessing.py", "--help"),
+        (
+            "data_preprocessing.py",
+            "--file_path absent.parquet --base_image_path i --processed_data_path p "
+            "--processed_images_path r",
+        ),
+        ("train_model.py", "--processed_data_path absent.csv --model_save_path m"),
+        ("generate_embeddings.py", "--processed_data_csv absent.csv --output_path e.npz"),
+        ("roll_back.py", "--output absent"),
+        ("search.py", "кружка --output absent"),
+        ("prune.py", "--output absent"),
+    ],
+)
+def test_help_and_refusals_import_nothing_heavy(script: str, options: str) -> None:
+    """Neither Prefect nor torch: a person waits for the answer."""
+    line = [sys.executable, "-X", "importtime", str(FLOWS / script), *options.split()]
+    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == (0 if options == "--help" else 2), done.stderr[-2000:]
+    imported = {
+        row.rpartition("|")[2].strip()
+        for row in done.stderr.splitlines()
+        if row.startswith("import time:")
+    }
+    assert "tyro" in imported
+    assert not imported & set(HEAVY)

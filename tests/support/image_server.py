@@ -1,6 +1,7 @@
 """A real HTTP server for images, which answers each path as a test wishes, well or badly."""
 
 import socket
+import ssl
 import threading
 import time
 from collections import Counter
@@ -173,12 +174,14 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(host: str = "127.0.0.1") -> Iterator[Site]:
+def serving(host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Iterator[Site]:
     """A running server on a free port."""
     site = Site()
     server = _Server((host, 0), Handler)
     server.site = site  # type: ignore[attr-defined]  # for Handler
-    site.url = f"http://{host}:{server.server_port}"
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    site.url = f"{'https' if tls else 'http'}://{host}:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:

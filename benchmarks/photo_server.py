@@ -7,6 +7,7 @@ folder's JPEGs after 20 ms, or otherwise as ``answer_of(17)`` says.
 """
 
 import asyncio
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,6 +88,13 @@ async def serve(folder: Path, port: int) -> None:
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: PhotoProtocol(photos), "127.0.0.1", port, backlog=512)
     await server.serve_forever()
+
+
+def free_port() -> int:
+    """A TCP port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @contextmanager

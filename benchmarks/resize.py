@@ -78,8 +78,13 @@ def vips(source: Path, target: Path) -> None:
 
 
 def img2dataset(source: Path, target: Path) -> None:
+    """img2dataset's Resizer, from file to file."""
+    target.write_bytes(img2dataset_resize(source.read_bytes()))
+
+
+def img2dataset_resize(data: bytes) -> bytes:
     """What img2dataset's Resizer does in its keep_ratio_largest mode."""
-    pixels = cv2.imdecode(np.frombuffer(source.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     assert pixels is not None
     height, width = pixels.shape[:2]
     scale = SIDE / max(height, width)
@@ -87,7 +92,7 @@ def img2dataset(source: Path, target: Path) -> None:
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     sampling = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
     options = [cv2.IMWRITE_JPEG_QUALITY, QUALITY, *sampling]
-    target.write_bytes(cv2.imencode(".jpg", small, options)[1].tobytes())
+    return cv2.imencode(".jpg", small, options)[1].tobytes()
 
 
 def full_lanczos(source: Path) -> Image.Image:

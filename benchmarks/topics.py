@@ -20,6 +20,7 @@ class Topic:
 
 TOPICS = (
     Topic("resize", "Resizing images", ("--images", "12", "--rounds", "1")),
+    Topic("fetch", "Fetching images from URLs", ("--images", "200", "--rounds", "1")),
     Topic("embed", "Embedding", ("--rows", "4", "--repeats", "1")),
     Topic("train", "Training", ("--rows", "4", "--batch_size", "4", "--repeats", "1")),
     Topic("gpu", "On a GPU", ("--rows", "64", "--repeats", "1")),

@@ -132,7 +132,7 @@ def test_the_page_shows_goal_range_and_verdict() -> None:
     assert "| ours | 230 |  |" in text
     assert "| Resizing images | 2 | 1 |" in text
     assert "A core, 2 cores, 8 GB. torch 2.13.0." in text
-    assert "Not measured yet: Embedding, Training" in text
+    assert "Not measured yet: Fetching images from URLs, Embedding" in text
 
 
 def test_a_missed_goal_is_listed_with_its_cause(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ class FetchConfig(Parameters):
         16, ge=1, le=1_024, description="URLs fetched at a time from one host, in each process."
     )
     retries: int = Field(
-        4,
+        3,
         ge=0,
         le=20,
         description="How often a URL is tried again after a timeout, a cut body or a server error.",

@@ -103,7 +103,10 @@ def test_every_address_is_judged(address: IPv4Address | IPv6Address) -> None:
     ("text", "sent"),
     [
         ("http://a/b c/Ж.jpg?q=ы я", "http://a/b%20c/%D0%96.jpg?q=%D1%8B%20%D1%8F"),
-        ("https://Магазин.РФ/фото.jpg", "https://xn--80aairftm.xn--p1ai/%D1%84%D0%BE%D1%82%D0%BE.jpg"),
+        (
+            "https://Магазин.РФ/фото.jpg",
+            "https://xn--80aairftm.xn--p1ai/%D1%84%D0%BE%D1%82%D0%BE.jpg",
+        ),
         ("http://a/x?sign=%2B%7E%2f+/=&b=%zz", "http://a/x?sign=%2B%7E%2f+/=&b=%25zz"),
         ("  HTTP://A.example/x#part\n", "http://a.example/x"),
         ("//cdn.example/x.jpg", "https://cdn.example/x.jpg"),

@@ -22,6 +22,7 @@ from vitrina.images.fetch.outcome import (
 from vitrina.images.fetch.retry import backoff, retry_after
 
 REDIRECTS = (301, 302, 303, 307, 308)
+RESTART_STEPS = 2  # of the backoff, skipped after a server error: a server may be starting
 
 
 class Downloader:
@@ -117,7 +118,8 @@ class _Attempts:
         """Wait for the next attempt; False if there is none."""
         if error.remedy is Remedy.RETRY and self._retries < self._config.retries:
             self._retries += 1
-            await asyncio.sleep(backoff(self._retries))
+            steps = self._retries + (RESTART_STEPS if error.status >= 500 else 0)
+            await asyncio.sleep(backoff(steps))
             return True
         if error.remedy is Remedy.WAIT:  # for the end of the host's pause
             self._waiting_since = self._waiting_since or monotonic()

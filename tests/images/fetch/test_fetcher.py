@@ -2,6 +2,7 @@
 
 import gzip
 import os
+from urllib.parse import quote
 
 import pytest
 
@@ -90,6 +91,15 @@ def test_validators_ask_only_for_changes(site: Site, fetch_all: FetchAll) -> Non
     assert (headers["If-None-Match"], headers["If-Modified-Since"]) == ('"1"', date)
 
 
+@pytest.mark.parametrize("etag", ['"Ж"', "x" * 1_000, "a\x7fb"])
+def test_a_strange_validator_is_not_kept(site: Site, fetch_all: FetchAll, etag: str) -> None:
+    """One that could not be stored, or be sent again."""
+    url = site.at("/a.jpg", status(200, BODY, ETag=etag.encode().decode("latin-1")))
+    [outcome] = fetch_all(url)
+    assert outcome.body == BODY
+    assert outcome.validators == Validators()
+
+
 def test_not_modified_without_validators_is_a_failure(site: Site, fetch_all: FetchAll) -> None:
     """There is no earlier file that it could mean."""
     [outcome] = fetch_all(site.at("/a.jpg", status(304)))
@@ -104,6 +114,14 @@ def test_redirects_are_followed(site: Site, fetch_all: FetchAll) -> None:
     assert fetch_all(first, max_redirects=2)[0].body == BODY
     [outcome] = fetch_all(first, max_redirects=1)
     assert failure(outcome) == (FetchFailure.BAD_REDIRECT, 301, False)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1251"])
+def test_a_location_in_cyrillic_is_followed(site: Site, fetch_all: FetchAll, encoding: str) -> None:
+    """Unquoted, as some servers send it: its bytes are asked for."""
+    site.at(f"/{quote('фото', encoding=encoding)}.jpg", status(200, BODY))
+    location = "/фото.jpg".encode(encoding).decode("latin-1")  # as it goes over the wire
+    assert fetch_all(site.at("/a.jpg", redirect(location)))[0].body == BODY
 
 
 @pytest.mark.parametrize("target", ["/loop.jpg", "", "ftp://example.org/a", "http://[::"])

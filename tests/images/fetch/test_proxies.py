@@ -5,6 +5,8 @@ from yarl import URL
 
 from tests.images.fetch.conftest import FetchAll
 from tests.support.image_server import Site, serving, status
+from tests.support.processes import free_port
+from tests.support.socks_proxy import socks_proxy
 from vitrina.errors import UserError
 from vitrina.images.fetch.outcome import FetchFailure
 from vitrina.images.fetch.proxies import Proxies
@@ -61,11 +63,34 @@ def test_no_proxy_lists_hosts(
     assert proxies.of(URL("https://shop.example/")) is None
 
 
-def test_a_socks_proxy_is_refused_by_name(
+@pytest.mark.parametrize("kind", ["socks5", "socks5h", "SOCKS5"])
+def test_a_socks_proxy_is_used(
+    site: Site, fetch_all: FetchAll, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """It looks up the names, and what it cannot connect to is unreachable."""
+    site.at("/a.jpg", status(200, BODY))
+    with socks_proxy({("shop.example", 80): site.url}) as proxy:
+        monkeypatch.setenv("ALL_PROXY", f"{kind}://{proxy}")
+        limits = {"allow_private_addresses": False, "patience": 0.1}
+        known, unknown = fetch_all(URL_BEHIND, "http://other.example/", **limits)
+    assert known.body == BODY
+    assert unknown.failure is FetchFailure.UNREACHABLE
+
+
+def test_a_socks_proxy_that_is_away_is_waited_for(
+    fetch_all: FetchAll, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a host is."""
+    monkeypatch.setenv("ALL_PROXY", f"socks5://127.0.0.1:{free_port()}")
+    [outcome] = fetch_all(URL_BEHIND, patience=0.1)
+    assert outcome.failure is FetchFailure.UNREACHABLE
+
+
+def test_another_kind_of_proxy_is_refused(
     fetch_all: FetchAll, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What cannot be used is said, without its password."""
-    monkeypatch.setenv("ALL_PROXY", "socks5://user:s3cret@proxy:1080")
-    with pytest.raises(UserError, match=r"socks5://….*HTTP_PROXY") as error:
+    monkeypatch.setenv("ALL_PROXY", "quic://user:s3cret@proxy:1080")
+    with pytest.raises(UserError, match=r"quic://….*NO_PROXY") as error:
         fetch_all(URL_BEHIND)
     assert "s3cret" not in str(error.value)

@@ -74,7 +74,8 @@ def _ascii_host(host: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    return quote(LONE_PERCENT.sub("%25", text), safe=RESERVED)
+    # Bytes of a Location header that are not UTF-8 come as surrogates, and are sent as they were.
+    return quote(LONE_PERCENT.sub("%25", text), safe=RESERVED, errors="surrogateescape")
 
 
 def literal_address(host: str) -> str | None:

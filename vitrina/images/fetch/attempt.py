@@ -2,8 +2,10 @@
 
 import os
 from enum import Enum, auto
+from typing import NamedTuple
 
 import aiohttp
+from aiohttp_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError
 
 from vitrina.images.fetch.address import RefusedAddressError
 from vitrina.images.fetch.outcome import FetchFailure
@@ -33,43 +35,57 @@ class BodyTooLargeError(Exception):
     """More bytes than fetch.max_megabytes."""
 
 
+class _Kind(NamedTuple):
+    """What errors of a class mean."""
+
+    error: type[Exception]
+    failure: FetchFailure
+    remedy: Remedy
+    text: str = ""  # by default the system's
+
+
 # The first that an error is an instance of: aiohttp's classes are nested.
-KINDS: tuple[tuple[type[Exception], FetchFailure, str, Remedy], ...] = (
-    (
+_KINDS = (
+    _Kind(
         aiohttp.ClientConnectorCertificateError,
         FetchFailure.BAD_CERTIFICATE,
-        "its certificate is not valid",
         Remedy.NONE,
+        "its certificate is not valid",
     ),
-    (aiohttp.ClientSSLError, FetchFailure.BAD_CERTIFICATE, "TLS fails", Remedy.RETRY),
-    (aiohttp.ClientConnectorError, FetchFailure.UNREACHABLE, "", Remedy.WAIT),
-    (
-        aiohttp.ConnectionTimeoutError,
-        FetchFailure.UNREACHABLE,
-        "no connection in time",
-        Remedy.WAIT,
+    _Kind(aiohttp.ClientSSLError, FetchFailure.BAD_CERTIFICATE, Remedy.RETRY, "TLS fails"),
+    _Kind(aiohttp.ClientConnectorError, FetchFailure.UNREACHABLE, Remedy.WAIT),
+    _Kind(
+        aiohttp.ConnectionTimeoutError, FetchFailure.UNREACHABLE, Remedy.WAIT, "it does not answer"
     ),
-    (aiohttp.ClientHttpProxyError, FetchFailure.UNREACHABLE, "the proxy refuses", Remedy.WAIT),
-    (TimeoutError, FetchFailure.TIMEOUT, "it takes too long", Remedy.RETRY),
-    (aiohttp.ClientPayloadError, FetchFailure.CUT, "the body ends too early", Remedy.RETRY),
-    (aiohttp.ClientConnectionError, FetchFailure.CUT, "the connection breaks", Remedy.RETRY),
-    (aiohttp.InvalidURL, FetchFailure.INVALID_URL, "it is not a URL", Remedy.NONE),
-    (
+    _Kind(aiohttp.ClientHttpProxyError, FetchFailure.UNREACHABLE, Remedy.WAIT, "the proxy refuses"),
+    _Kind(ProxyError, FetchFailure.UNREACHABLE, Remedy.WAIT, "the proxy refuses"),
+    _Kind(ProxyConnectionError, FetchFailure.UNREACHABLE, Remedy.WAIT, "the proxy is away"),
+    _Kind(ProxyTimeoutError, FetchFailure.UNREACHABLE, Remedy.WAIT, "the proxy does not answer"),
+    _Kind(TimeoutError, FetchFailure.TIMEOUT, Remedy.RETRY, "it takes too long"),
+    _Kind(aiohttp.ClientPayloadError, FetchFailure.CUT, Remedy.RETRY, "the body ends too early"),
+    _Kind(aiohttp.ClientConnectionError, FetchFailure.CUT, Remedy.RETRY, "the connection breaks"),
+    _Kind(OSError, FetchFailure.CUT, Remedy.RETRY),
+    _Kind(
         BodyTooLargeError,
         FetchFailure.TOO_LARGE,
-        "it is larger than fetch.max_megabytes",
         Remedy.NONE,
+        "it is larger than fetch.max_megabytes",
     ),
-    (Exception, FetchFailure.BAD_ANSWER, "the answer is not HTTP", Remedy.RETRY),
+    _Kind(aiohttp.InvalidURL, FetchFailure.INVALID_URL, Remedy.NONE, "it is not a URL"),
+    _Kind(UnicodeError, FetchFailure.INVALID_URL, Remedy.NONE, "it is not a URL"),
+    _Kind(
+        aiohttp.ClientError, FetchFailure.BAD_ANSWER, Remedy.RETRY, "the answer is not proper HTTP"
+    ),
 )
+ATTEMPT_ERRORS = tuple(kind.error for kind in _KINDS)
 
 
 def as_attempt_error(error: Exception, status: int) -> AttemptError:
-    """The failed attempt that an error means; ``status`` is 0 if no answer had begun."""
+    """What one of ``ATTEMPT_ERRORS`` means; ``status`` is 0 if no answer had begun."""
     if isinstance(getattr(error, "os_error", None), RefusedAddressError):
         return refused_address()
-    failure, text, remedy = next(kind[1:] for kind in KINDS if isinstance(error, kind[0]))
-    return AttemptError(failure, text or _system_text(error), remedy, status)
+    kind = next(kind for kind in _KINDS if isinstance(error, kind.error))
+    return AttemptError(kind.failure, kind.text or _system_text(error), kind.remedy, status)
 
 
 def refused_address() -> AttemptError:

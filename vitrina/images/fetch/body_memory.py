@@ -1,6 +1,8 @@
 """A bound on the bytes of bodies that are being received or wait to be taken."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class BodyMemory:
@@ -12,6 +14,16 @@ class BodyMemory:
         self._queue = asyncio.Lock()
         self._freed = asyncio.Event()
 
+    @contextmanager
+    def room(self) -> Iterator["Room"]:
+        """Room for one body, which stays held after the block unless an exception ends that."""
+        room = Room(self)
+        try:
+            yield room
+        except BaseException:
+            room.resize(0)
+            raise
+
     async def reserve(self, size: int) -> None:
         """Wait until there is room, in order: small bodies do not starve a large one."""
         async with self._queue:
@@ -20,11 +32,25 @@ class BodyMemory:
                 await self._freed.wait()
             self.held += size
 
-    def grow(self, size: int) -> None:
-        """Hold more bytes without waiting: a body is larger than expected."""
-        self.held += size
-
     def release(self, size: int) -> None:
         """Bytes are no longer held."""
         self.held -= size
         self._freed.set()
+
+
+class Room:
+    """The bytes that one body holds."""
+
+    def __init__(self, memory: BodyMemory) -> None:
+        self.size = 0
+        self._memory = memory
+
+    async def wait(self, size: int) -> None:
+        """Wait until that many bytes are free, and hold them."""
+        await self._memory.reserve(size)
+        self.size = size
+
+    def resize(self, size: int) -> None:
+        """Hold more or fewer bytes, without waiting."""
+        self._memory.release(self.size - size)
+        self.size = size

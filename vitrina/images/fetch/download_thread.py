@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from threading import Thread
 from typing import Self
@@ -13,7 +13,9 @@ from vitrina.images.fetch.client import Client
 from vitrina.images.fetch.downloader import Downloader
 from vitrina.images.fetch.outcome import FetchOutcome, Validators
 from vitrina.images.fetch.proxies import Proxies
+from vitrina.images.fetch.sessions import Sessions
 
+DNS_THREADS = 32
 MEMORY = 1 << 28  # bytes of bodies
 END_SECONDS = 2.0  # for connections to close; look-ups in DNS cannot be interrupted
 
@@ -39,11 +41,13 @@ class DownloadThread:
         self._thread.join(END_SECONDS)
 
     async def _serve(self) -> None:
-        """Have a client until the end; asyncio.run cancels what is then in progress."""
+        """Have sessions until the end; asyncio.run cancels what is then in progress."""
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
+        self._loop.set_default_executor(ThreadPoolExecutor(DNS_THREADS, "dns"))
         self._memory = BodyMemory(MEMORY)
         try:
-            async with Client.open(self._config, self._memory, self._proxies) as client:
+            async with Sessions.open(self._config, self._proxies) as sessions:
+                client = Client(self._config, self._memory, sessions)
                 self._ready.set_result(Downloader(client, self._config))
                 await self._end.wait()
         except Exception as error:

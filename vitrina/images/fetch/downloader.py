@@ -22,6 +22,7 @@ from vitrina.images.fetch.outcome import (
 from vitrina.images.fetch.retry import backoff, retry_after
 
 REDIRECTS = (301, 302, 303, 307, 308)
+LONGEST_VALIDATOR = 500  # characters; a real one has some tens
 RESTART_STEPS = 2  # of the backoff, skipped after a server error: a server may be starting
 
 
@@ -151,9 +152,15 @@ def _outcome(answer: Answer, known: Validators) -> FetchOutcome:
 def _validators(answer: Answer, known: Validators) -> Validators:
     """Those of the answer; what it does not have, of the known ones."""
     return Validators(
-        answer.headers.get("ETag", known.etag),
-        answer.headers.get("Last-Modified", known.last_modified),
+        _sendable(answer.headers.get("ETag", known.etag)),
+        _sendable(answer.headers.get("Last-Modified", known.last_modified)),
     )
+
+
+def _sendable(header: str) -> str:
+    """The header, or nothing if it could not be stored and sent again."""
+    is_sendable = header.isascii() and header.isprintable() and len(header) <= LONGEST_VALIDATOR
+    return header if is_sendable else ""
 
 
 def _http_error(status: int, remedy: Remedy) -> AttemptError:

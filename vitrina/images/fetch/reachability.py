@@ -9,7 +9,9 @@ FEWEST_URLS = 20  # fewer say little of the network
 FEWEST_HOSTS = 3  # with fewer, others that are alive may be still to come
 MANY_URLS = 10_000
 
-# Nothing was connected to, and nothing was tried.
+# Without a network all is UNREACHABLE; behind a proxy that breaks TLS up, all is BAD_CERTIFICATE.
+NO_WAY = (FetchFailure.UNREACHABLE, FetchFailure.BAD_CERTIFICATE)
+# These say nothing of the network.
 UNTRIED = (FetchFailure.INVALID_URL, FetchFailure.REFUSED_ADDRESS)
 
 
@@ -26,7 +28,7 @@ class Reachability:
         """Raises UserError once enough hosts could not be reached and none could."""
         if not self._is_watching or outcome.failure in UNTRIED:
             return
-        if outcome.failure is not FetchFailure.UNREACHABLE:
+        if outcome.failure not in NO_WAY:
             self._is_watching = False
             return
         self._urls += 1
@@ -41,8 +43,8 @@ class Reachability:
         if self._is_watching and self._urls >= FEWEST_URLS:
             raise UserError(
                 f"No image can be fetched, no host can be reached ({self._example}). Check the "
-                "network, HTTP_PROXY and HTTPS_PROXY, and the URLs; or set fetch.unreachable to "
-                "reject, which rejects their rows."
+                "network, HTTP_PROXY, HTTPS_PROXY, SSL_CERT_FILE and the URLs; or set "
+                "fetch.unreachable to reject, which rejects their rows."
             )
 
 

@@ -57,6 +57,16 @@ def test_numbers_are_addresses_too(site: Site, fetch_all: FetchAll, host: str) -
     assert site.connections == 0
 
 
+def test_a_refused_host_is_not_taken_for_a_dead_one(
+    fetch_all: FetchAll, names: dict[str, str]
+) -> None:
+    """However many URLs it has."""
+    names[SHOP] = "10.0.0.1"
+    urls = [f"http://{SHOP}/{number}.jpg" for number in range(50)]
+    outcomes = fetch_all(*urls, allow_private_addresses=False, patience=0)
+    assert {outcome.failure for outcome in outcomes} == {FetchFailure.REFUSED_ADDRESS}
+
+
 @pytest.mark.parametrize("target", ["127.0.0.2", "inside.example", "2130706434"])
 def test_a_redirect_inside_is_refused(
     site: Site,

@@ -78,16 +78,20 @@ class Downloader:
         """Tell the host. Raises HostLostError if it was the last one that answered."""
         if error.status:
             host.answered()
-            return
-        host.was_silent(error.detail)
+        elif error.remedy is not Remedy.NONE:
+            host.was_silent(error.detail)
         if error.remedy is Remedy.WAIT:
             host.pause()
-        is_alone = monotonic() - self._last_answer >= self._config.patience
+            self._check_not_lost(host, error)
+
+    def _check_not_lost(self, host: Host, error: AttemptError) -> None:
+        patience = self._config.patience
+        is_alone = monotonic() - self._last_answer >= patience
         is_lost = host.has_answered and host.is_given_up
         if is_lost and is_alone and self._config.unreachable == "stop":
             raise HostLostError(
-                f"{host.name} has not answered for {self._config.patience:g} s: {error.detail}. "
-                "Run again to go on from here."
+                f"{host.name} cannot be reached for {patience:g} s: {error.detail}. Run again to "
+                "go on from here."
             ) from error
 
     def _check_not_busy(self, host: Host, answer: Answer) -> None:

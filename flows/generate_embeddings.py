@@ -15,6 +15,7 @@ from vitrina.catalog.table_fingerprint import table_fingerprint
 from vitrina.config.embedding import EmbedConfig
 from vitrina.config.run_options import RunOptions
 from vitrina.config.scripts import GenerateEmbeddingsConfig
+from vitrina.config.text import EmbeddedListingConfig
 from vitrina.embedding.pipeline import EmbeddingPipeline
 from vitrina.results import EmbedResult, TableRef
 from vitrina.store.artifacts import Store
@@ -25,7 +26,7 @@ __all__ = ["EmbeddingPipeline", "generate_embeddings"]
 
 @flow(name="generate-embeddings")
 def generate_embeddings(config: GenerateEmbeddingsConfig) -> EmbedResult:
-    """Embed every row's title and image: the NPZ holds text, img and nm in the table's order."""
+    """Embed every row's text and image: the NPZ holds text, img and nm in the table's order."""
     path, output = to_path(config.processed_data_csv), to_path(config.output_path)
     table = TableRef(path=str(path), fingerprint=table_fingerprint(path))
     own = Store(root=str(output.parent / ".vitrina"))
@@ -35,4 +36,6 @@ def generate_embeddings(config: GenerateEmbeddingsConfig) -> EmbedResult:
     else:
         model = prepare_model(config.model, table, own, options)
     store = Store(root=str(output.parent), keyed=False, manifest_name=manifest_name(output))
-    return embed(table, model, store, config.part(EmbedConfig), options, config.reuse_from)
+    listing = config.part(EmbeddedListingConfig)
+    embedding = config.part(EmbedConfig)
+    return embed(table, model, store, embedding, options, listing, config.reuse_from)

@@ -21,9 +21,11 @@ from tasks.promote import promote
 from tasks.report import report
 from tasks.resize import resize
 from tasks.train import train
+from vitrina.catalog.text_template import check_text
 from vitrina.config.evaluation import MeasureConfig
 from vitrina.config.pipeline import PipelineConfig
 from vitrina.config.run_options import RunOptions, TrackedRunOptions
+from vitrina.config.text import ListingConfig
 from vitrina.images.resize_catalog import ImageFolders, resized_folder
 from vitrina.reporting.render import terminal
 from vitrina.reporting.sections import summary
@@ -36,7 +38,8 @@ def pipeline(config: PipelineConfig) -> PipelineResult:
     """Fine-tune ruCLIP on a catalogue and embed every listing's text and image."""
     store, clock = open_store(config.output), StageClock()
     options, tracked = config.part(RunOptions), config.part(TrackedRunOptions)
-    measuring = MeasureConfig(evaluate=config.evaluate, split=config.train.split())
+    listing = config.part(ListingConfig)
+    measuring = MeasureConfig(evaluate=config.evaluate, split=config.train.split(), listing=listing)
     train_stage = train_in_deployment(config) if config.training_deployment else train
     embed_stage = embed_in_deployment(config) if config.embedding_deployment else embed
 
@@ -50,11 +53,12 @@ def pipeline(config: PipelineConfig) -> PipelineResult:
     )
     resized = clock.run(resize, cleaned, folders, store, config.resize, options)
     table = resized.table
-    base = clock.run(prepare_model, config.model, table, store, options)
-    trained = clock.run(train_stage, table, base, store, config.train, tracked)
+    check_text(listing.text, to_path(table.path))
+    base = clock.run(prepare_model, config.model, table, store, options, listing)
+    trained = clock.run(train_stage, table, base, store, config.train, tracked, listing)
     evaluated = clock.run(evaluate, table, base, trained.model, store, measuring, tracked)
     promoted = clock.run(promote, table, base, trained.model, store, measuring, config.gate)
-    embedded = clock.run(embed_stage, table, promoted.model, store, config.embed, options)
+    embedded = clock.run(embed_stage, table, promoted.model, store, config.embed, options, listing)
     changed = clock.run(changes, embedded, store)
     results = StageResults(
         resized=resized,

@@ -17,6 +17,7 @@ from tasks.train import train
 from vitrina.catalog.table_fingerprint import table_fingerprint
 from vitrina.config.run_options import TrackedRunOptions
 from vitrina.config.scripts import TrainModelConfig
+from vitrina.config.text import ListingConfig
 from vitrina.config.training import TrainConfig
 from vitrina.results import TableRef, TrainResult
 from vitrina.store.artifacts import Store
@@ -40,6 +41,7 @@ def train_model(config: TrainModelConfig) -> TrainResult:
     table = TableRef(path=str(path), fingerprint=table_fingerprint(path))
     output = config.model_save_path.rstrip("/")
     own = Store(root=f"{output}/.vitrina")
-    base = prepare_model(config.model, table, own, options)
+    listing = config.part(ListingConfig)
+    base = prepare_model(config.model, table, own, options, listing)
     store = Store(root=output, keyed=False)
-    return train(table, base, store, config.part(TrainConfig), options, config.overwrite)
+    return train(table, base, store, config.part(TrainConfig), options, listing, config.overwrite)

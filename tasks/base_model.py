@@ -8,6 +8,7 @@ from upath import UPath
 
 from tasks.orchestration.stage import StageTask
 from vitrina.config.run_options import RefreshOption
+from vitrina.config.text import BY_TITLE, TITLE_ONLY, ListingConfig
 from vitrina.model.folder import FILES, folder_fingerprint
 from vitrina.model.source import (
     TINY,
@@ -34,24 +35,30 @@ CHECKPOINT_MODEL = Stage(
 
 @StageTask
 def prepare_model(
-    source: str, table: TableRef, store: Store, options: RefreshOption
+    source: str,
+    table: TableRef,
+    store: Store,
+    options: RefreshOption,
+    listing: ListingConfig = BY_TITLE,
 ) -> StageOutcome[ModelResult]:
     """The base model as a folder; ``tiny`` is made of the table's texts."""
     if source != TINY:
         folder = find_model(source, cache_folder())
         return StageOutcome(ModelResult(folder=str(folder), fingerprint=folder_fingerprint(folder)))
 
+    text = listing.text or TITLE_ONLY
+
     def make(artifact: Artifact) -> tuple[ModelResult, Iterable[str]]:
         from vitrina.model.tiny import make_tiny  # torch takes seconds to import
 
         with tempfile.TemporaryDirectory(prefix="vitrina-") as scratch:
-            make_tiny(listing_texts(to_path(table.path)), Path(scratch))
+            make_tiny(listing_texts(to_path(table.path), text), Path(scratch))
             for name in FILES:
                 copy(UPath(scratch) / name, artifact.path / name)
             fingerprint = folder_fingerprint(UPath(scratch))  # the same on a disk and on S3
         return ModelResult(folder=str(artifact.path), fingerprint=fingerprint), FILES
 
-    inputs = {"source": source, "table": table.fingerprint}
+    inputs = {"source": source, "table": table.fingerprint, "text": text}
     return TINY_MODEL.find_or_make(store, inputs, make, refresh=options.refresh)
 
 

@@ -16,6 +16,7 @@ from vitrina.config.parameters import Parameters
 from vitrina.config.pipeline import PipelineConfig
 from vitrina.config.run_options import RunOptions, TrackedRunOptions
 from vitrina.config.scripts import GenerateEmbeddingsConfig, TrainModelConfig
+from vitrina.config.text import BY_TITLE, ListingConfig
 from vitrina.config.training import TrainConfig
 from vitrina.embedding.stored import latest_embedding, vector_settings
 from vitrina.promotion.history import keep
@@ -27,8 +28,12 @@ from vitrina.training.request import training_inputs
 Result = TypeVar("Result", bound=Parameters)
 CHILD_EMBEDDING = "embeddings.manifest.json"
 
-TrainStage = Callable[[TableRef, ModelResult, Store, TrainConfig, TrackedRunOptions], TrainResult]
-EmbedStage = Callable[[TableRef, ModelResult, Store, EmbedConfig, RunOptions], EmbedResult]
+TrainStage = Callable[
+    [TableRef, ModelResult, Store, TrainConfig, TrackedRunOptions, ListingConfig], TrainResult
+]
+EmbedStage = Callable[
+    [TableRef, ModelResult, Store, EmbedConfig, RunOptions, ListingConfig], EmbedResult
+]
 
 
 def train_in_deployment(pipeline: PipelineConfig) -> TrainStage:
@@ -41,6 +46,7 @@ def train_in_deployment(pipeline: PipelineConfig) -> TrainStage:
         store: Store,
         config: TrainConfig,
         options: TrackedRunOptions,
+        listing: ListingConfig = BY_TITLE,
     ) -> StageOutcome[TrainResult]:
         def make(artifact: Artifact) -> tuple[TrainResult, list[str]]:
             child = TrainModelConfig(
@@ -49,11 +55,12 @@ def train_in_deployment(pipeline: PipelineConfig) -> TrainStage:
                 model=model_for_worker(model, store, pipeline),
                 **dict(options),
                 **dict(config),
+                **dict(listing),
             )
             run_in_deployment(pipeline.training_deployment, child)
             return published(artifact, TrainResult)
 
-        inputs = training_inputs(table, model, config, pipeline.training_deployment)
+        inputs = training_inputs(table, model, config, pipeline.training_deployment, listing)
         return training.STAGE.find_or_make(store, inputs, make, refresh=options.refresh)
 
     return train
@@ -69,6 +76,7 @@ def embed_in_deployment(pipeline: PipelineConfig) -> EmbedStage:
         store: Store,
         config: EmbedConfig,
         options: RunOptions,
+        listing: ListingConfig = BY_TITLE,
     ) -> StageOutcome[EmbedResult]:
         settings = vector_settings(model.fingerprint, config, pipeline.embedding_deployment)
 
@@ -81,12 +89,13 @@ def embed_in_deployment(pipeline: PipelineConfig) -> EmbedStage:
                 reuse_from=str(previous.artifact.path / CHILD_EMBEDDING) if previous else None,
                 **dict(options),
                 **dict(config),
+                **dict(listing),
             )
             run_in_deployment(pipeline.embedding_deployment, child)
             keep(store, model)  # whoever searches needs it, and the worker's may be in its cache
             return published(Artifact(artifact.path, CHILD_EMBEDDING), EmbedResult)
 
-        inputs = embedding.embedding_inputs(table, settings, config)
+        inputs = embedding.embedding_inputs(table, settings, listing.text, config)
         return embedding.STAGE.find_or_make(store, inputs, make, refresh=options.refresh)
 
     return embed

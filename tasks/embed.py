@@ -1,4 +1,4 @@
-"""Stage "embed": a vector for each listing's title and one for its image."""
+"""Stage "embed": a vector for each listing's text and one for its image."""
 
 import logging
 from functools import partial
@@ -9,6 +9,7 @@ from tasks.orchestration.ray_shards import shard_map
 from tasks.orchestration.stage import StageTask
 from vitrina.config.embedding import EmbedConfig
 from vitrina.config.run_options import RunOptions
+from vitrina.config.text import BY_TITLE, ListingConfig
 from vitrina.embedding.shard import (
     EmbedShards,
     embed_shard,
@@ -27,6 +28,7 @@ from vitrina.embedding.stored import (
 from vitrina.embedding.stored import STAGE as NAME
 from vitrina.embedding.table import EmbedRequest, embed_table
 from vitrina.execution.shard_map import ShardMap
+from vitrina.model.folder import listing_text
 from vitrina.model.hardware import device_type
 from vitrina.promotion.history import keep
 from vitrina.results import EmbedResult, ModelResult, TableRef
@@ -46,10 +48,12 @@ def embed(
     store: Store,
     config: EmbedConfig,
     options: RunOptions,
+    listing: ListingConfig = BY_TITLE,
     reuse_from: str | None = None,
 ) -> StageOutcome[EmbedResult]:
     """Embed a table with a model: stored vectors, an interrupted run resumed, or a new one.
 
+    The text of a listing is ``listing.text`` or, if that is empty, what the model was trained with.
     Vectors of unchanged texts and images are reused from the embedding with the manifest
     ``reuse_from``, by default from the latest one in the store. Raises UserError if an image cannot
     be read or ``reuse_from`` is no such manifest.
@@ -59,6 +63,7 @@ def embed(
     settings = vector_settings(model.fingerprint, config)
     # Whoever searches needs this very model, which may have come from the hub's cache.
     kept = keep(store, model) if store.keyed else model
+    text = listing_text(listing.text, to_path(model.folder))
 
     def make(artifact: Artifact) -> tuple[EmbedResult, list[str]]:
         previous = None if options.refresh else reusable(store, reuse_from, settings)
@@ -67,6 +72,7 @@ def embed(
             folder=artifact.path,
             names=OutputNames.of(store),
             settings=settings,
+            text=text,
             shard_rows=config.shard_rows,
             reuse_from=tuple(previous.shards) if previous else (),
             refresh=options.refresh,
@@ -77,13 +83,20 @@ def embed(
         ):
             return embed_table(request, shard_embedder(model, kept, config, map_shards), progress)
 
-    inputs = embedding_inputs(table, settings, config)
+    inputs = embedding_inputs(table, settings, text, config)
     return STAGE.find_or_make(store, inputs, make, refresh=options.refresh)
 
 
-def embedding_inputs(table: TableRef, settings: str, config: EmbedConfig) -> dict[str, Any]:
+def embedding_inputs(
+    table: TableRef, settings: str, text: str, config: EmbedConfig
+) -> dict[str, Any]:
     """Everything besides code that decides the vectors and their files, as JSON values."""
-    return {"table": table.fingerprint, "settings": settings, "shard_rows": config.shard_rows}
+    return {
+        "table": table.fingerprint,
+        "settings": settings,
+        "text": text,
+        "shard_rows": config.shard_rows,
+    }
 
 
 def shard_embedder(

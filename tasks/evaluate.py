@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from tasks.orchestration.stage import StageTask
-from vitrina.catalog.processed_table import read_table
+from vitrina.catalog.processed_table import IMAGE_PATH, read_table
+from vitrina.catalog.text_template import TextTemplate
 from vitrina.config.evaluation import MeasureConfig
 from vitrina.config.run_options import TrackedRunOptions
 from vitrina.evaluation.stored import find_or_measure, measuring_inputs
@@ -49,7 +50,9 @@ def evaluate(
         warn_if_few(second.counts["ranked_products"])
         content = evaluation(first, second, config)
         write_json(artifact.path / REPORT, content)
-        sheet = draw_contact_sheet(read_table(to_path(table.path)), second)
+        path, text = to_path(table.path), config.listing.text
+        rows = read_table(path, (IMAGE_PATH, *TextTemplate.parse(text).columns))
+        sheet = draw_contact_sheet(rows, second, text)
         write_bytes(artifact.path / CONTACT_SHEET, sheet)
         log_to_wandb(options.project_name, artifact, content)
         result = EvaluateResult(

@@ -5,6 +5,7 @@ from prefect.runtime import task_run
 from tasks.orchestration import prefect_ui
 from tasks.orchestration.stage import StageTask
 from vitrina.config.run_options import TrackedRunOptions
+from vitrina.config.text import BY_TITLE, ListingConfig
 from vitrina.config.training import TrainConfig
 from vitrina.model.hardware import training_arithmetic
 from vitrina.results import ModelResult, TableRef, TrainResult
@@ -23,6 +24,7 @@ def train(
     store: Store,
     config: TrainConfig,
     options: TrackedRunOptions,
+    listing: ListingConfig = BY_TITLE,
     overwrite: bool = False,
 ) -> StageOutcome[TrainResult]:
     """Fine-tune a model: a stored training, an interrupted one resumed, or a new one.
@@ -30,7 +32,7 @@ def train(
     In an unkeyed store, whose folder the user has chosen, another training is replaced only with
     ``overwrite``; otherwise UserError is raised.
     """
-    inputs = training_inputs(table, model, config, training_arithmetic(config))
+    inputs = training_inputs(table, model, config, training_arithmetic(config), listing)
     is_retry = bool(task_run.run_count and task_run.run_count > 1)
 
     def make(artifact: Artifact) -> tuple[TrainResult, list[str]]:
@@ -40,6 +42,7 @@ def train(
             folder=str(artifact.path),
             inputs=inputs | {"code": STAGE.code_version},
             config=config,
+            listing=listing,
             project_name=options.project_name,
         )
         # A retry must resume what the first attempt has trained, not replace it.

@@ -91,7 +91,7 @@ class VectorOrigin(Parameters):
     model: str = Field(description="The model's fingerprint; empty if it was embedded without one.")
     model_folder: str = Field(description="Where that model was at the time.")
     templates: tuple[str, ...] = Field(description="Sentences over which a text is averaged.")
-    text_column: str = Field("title", description="The column that was embedded as text.")
+    text: str = Field(description="Template of a listing's text, such as {title}. {brend}.")
     arithmetic: str = Field(description="Device and precision, such as cpu float32.")
 
 

@@ -10,8 +10,11 @@ from flows.command import Command
 from flows.run import Work, run_flow
 from tasks.orchestration.executor import check_executor
 from vitrina.catalog.processed_table import check_table
+from vitrina.catalog.text_template import check_text
 from vitrina.config.scripts import GenerateEmbeddingsConfig
-from vitrina.model.source import check_model, open_checkpoint
+from vitrina.config.text import TITLE_ONLY
+from vitrina.model.folder import listing_text
+from vitrina.model.source import available_model, cache_folder, check_model, open_checkpoint
 from vitrina.reporting.sections import embeddings_section, show_sections
 from vitrina.results import EmbedResult
 from vitrina.store.artifacts import check_output
@@ -23,14 +26,24 @@ def manifest_name(npz: UPath) -> str:
     return f"{npz.stem}.manifest.json"
 
 
+def models_text(config: GenerateEmbeddingsConfig) -> str:
+    """The template of a listing's text that the model was trained with.
+
+    Raises UserError if there is no such model; nothing is downloaded.
+    """
+    if config.fine_tuned_model_path is not None:
+        return open_checkpoint(config.fine_tuned_model_path, config.model).text
+    check_model(config.model)
+    folder = available_model(config.model, cache_folder())
+    return listing_text("", folder) if folder else TITLE_ONLY
+
+
 def check(config: GenerateEmbeddingsConfig) -> None:
     """Validate the input before anything is written."""
     check_executor(config.executor)
-    check_table(to_path(config.processed_data_csv))
-    if config.fine_tuned_model_path is None:
-        check_model(config.model)
-    else:
-        open_checkpoint(config.fine_tuned_model_path, config.model)
+    table, own_text = to_path(config.processed_data_csv), models_text(config)
+    check_table(table)
+    check_text(config.text or own_text, table)
     output = to_path(config.output_path)
     check_output(output.parent, manifest_name(output))
 

@@ -13,7 +13,9 @@ from flows.command import Command
 from flows.run import Work, run_flow
 from tasks.orchestration.executor import check_executor, check_launcher
 from vitrina.catalog.cleaning import check_catalog
+from vitrina.catalog.text_template import TextTemplate
 from vitrina.config.pipeline import PipelineConfig
+from vitrina.demo.catalog import SCHEMA
 from vitrina.evaluation.summary import check_labels
 from vitrina.model.source import check_model
 from vitrina.results import PipelineResult
@@ -30,9 +32,13 @@ def check(config: PipelineConfig) -> None:
     if not config.training_deployment:
         check_launcher(config.train)
         check_processes(config.train)
-    if config.catalog != "demo":
-        columns = check_catalog(to_path(config.catalog), config.clean)
-        check_labels(columns.cleaned_schema.names, config.evaluate)
+    template = TextTemplate.parse(config.text)
+    if config.catalog == "demo":
+        template.check("The demo catalogue", SCHEMA.names, SCHEMA)
+    else:
+        schema = check_catalog(to_path(config.catalog), config.clean).cleaned_schema
+        check_labels(schema.names, config.evaluate)
+        template.check(config.catalog, schema.names, schema)
         check_folder(to_path(config.images))
     check_model(config.model)
     check_layout(to_path(config.output))

@@ -8,7 +8,10 @@ from flows.command import Command
 from flows.commands.data_preprocessing import check as check_preprocessing
 from flows.run import Work, run_flow
 from tasks.orchestration.executor import check_launcher
+from vitrina.catalog.cleaning import check_catalog
 from vitrina.catalog.processed_table import check_table
+from vitrina.catalog.text_template import TextTemplate, check_text
+from vitrina.config.catalog import CleanConfig
 from vitrina.config.images import ResizeConfig
 from vitrina.config.scripts import DataPreprocessingConfig, TrainModelConfig
 from vitrina.config.training import TrainConfig
@@ -52,8 +55,13 @@ def check(config: TrainModelConfig) -> None:
     table = to_path(config.processed_data_path)
     if exists(table):
         check_table(table)
+        check_text(config.text, table)
     else:
-        check_preprocessing(preprocessing(config))
+        preparation = preprocessing(config)
+        check_preprocessing(preparation)
+        catalog = to_path(preparation.file_path)
+        schema = check_catalog(catalog, preparation.part(CleanConfig)).cleaned_schema
+        TextTemplate.parse(config.text).check(str(catalog), schema.names, schema)
     check_model(config.model)
     folder = to_path(config.model_save_path)
     check_base(config.model, folder)

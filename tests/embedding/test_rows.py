@@ -129,7 +129,7 @@ def test_keys_are_of_the_title_and_of_the_images_content(tmp_path: Path, image: 
     )
     rows = rows_of(frame, np.int64)
     assert rows.text_keys[0] == rows.text_keys[1] != rows.text_keys[2]
-    assert rows.titles[2] == ""
+    assert rows.texts[2] == ""
     content = file_fingerprint(UPath(image))
     assert rows.image_keys == [content, content, "stored"]
 

@@ -69,7 +69,7 @@ def test_reusing_equals_computing(tmp_path: Path, before: list[str], after: str)
     for number, letters in enumerate(before):
         rows, echo = lettered(letters), Echo()
         shard = UPath(tmp_path / "shards" / f"{number}.parquet")
-        write_shard(shard, rows, echo.texts(rows.titles), echo.images(rows.paths), origin("echo"))
+        write_shard(shard, rows, echo.texts(rows.texts), echo.images(rows.paths), origin("echo"))
         shards.append(shard)
     echo = Echo()
     known = {column: ReuseIndex.of(shards, column) for column in COLUMNS}

@@ -8,6 +8,7 @@ from upath import UPath
 from tasks.embed import embed
 from vitrina.config.embedding import EmbedConfig
 from vitrina.config.run_options import RunOptions
+from vitrina.config.text import BY_TITLE, ListingConfig
 from vitrina.results import EmbedResult, ModelResult, TableRef
 from vitrina.store.artifacts import Store
 from vitrina.store.fingerprint import file_fingerprint
@@ -37,6 +38,7 @@ class Shop:
         config: EmbedConfig = CONFIG,
         store: Store | None = None,
         *,
+        listing: ListingConfig = BY_TITLE,
         reuse_from: str | None = None,
         refresh: bool = False,
     ) -> EmbedResult:
@@ -47,6 +49,7 @@ class Shop:
             store or self.store,
             config,
             RunOptions(refresh=refresh),
+            listing,
             reuse_from,
         )
         return self.outcome.result

@@ -48,6 +48,7 @@ def origin(arithmetic: str = "cpu float32", model: str = "m") -> VectorOrigin:
         model=model,
         model_folder=f"models/{model}",
         templates=("{}", "фото {}"),
+        text="{title}",
         arithmetic=arithmetic,
     )
 

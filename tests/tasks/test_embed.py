@@ -60,6 +60,7 @@ def test_what_made_the_vectors_is_recorded(shop: Shop, table: pd.DataFrame, tmp_
         model=shop.model.fingerprint,
         model_folder=str(kept),
         templates=TEMPLATES,
+        text="{title}",
         arithmetic="cpu float32",
     )
     assert result.table == str(shop.csv)

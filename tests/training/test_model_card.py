@@ -3,7 +3,7 @@
 from vitrina.training.checkpoints import Progress
 from vitrina.training.model_card import model_card
 
-CONFIG = {"image_resolution": 384, "embed_dim": 512, "resize_mode": "longest"}
+CONFIG = {"image_resolution": 384, "embed_dim": 512, "resize_mode": "longest", "text": "{title}. {brend}"}
 INPUTS = {"table": "abc", "model": "def", "parameters": {"lr": 0.001, "augment": "light"}}
 ROWS = {"train": 80, "validation": 10, "test": 5}
 METRICS = {f"mean_{name}": 0.25 for name in ("recall_at_1", "recall_at_5", "recall_at_10", "mrr")}
@@ -28,6 +28,7 @@ def test_the_card_says_what_was_trained_on_what_and_how_well_it_does() -> None:
     assert "80 rows for train, 10 rows for validation, 5 rows for test" in data
     assert "`ruCLIP_model_epoch2.pth`, training stopped early." in "\n".join(lines)
     assert any("`longest`" in line for line in lines)
+    assert "- Text of a listing: `{title}. {brend}`." in lines
     assert "| text → image: mrr | 0.125 | 0.5 |" in lines
     assert "| image → text: mrr | – | – |" in lines
     parameters = lines.index("| augment | light |")

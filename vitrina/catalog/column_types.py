@@ -46,8 +46,8 @@ def is_number_type(column_type: pa.DataType) -> bool:
     return any(test(column_type) for test in tests)
 
 
-def is_list_of_text_type(column_type: pa.DataType) -> bool:
-    """Whether a column of this type holds lists of texts, such as a description's paragraphs."""
+def is_list_type(column_type: pa.DataType) -> bool:
+    """Whether a column of this type holds lists, in any of Arrow's layouts."""
     types = pa.types
     tests = (
         types.is_list,
@@ -56,7 +56,12 @@ def is_list_of_text_type(column_type: pa.DataType) -> bool:
         types.is_list_view,
         types.is_large_list_view,
     )
-    return any(test(column_type) for test in tests) and holds_text(column_type.value_type)
+    return any(test(column_type) for test in tests)
+
+
+def is_list_of_text_type(column_type: pa.DataType) -> bool:
+    """Whether a column of this type holds lists of texts, such as a description's paragraphs."""
+    return is_list_type(column_type) and holds_text(column_type.value_type)
 
 
 def holds_text(column_type: pa.DataType) -> bool:

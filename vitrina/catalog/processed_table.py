@@ -22,7 +22,7 @@ from vitrina.catalog.column_types import (
     max_exact_integer,
     parse_id,
 )
-from vitrina.catalog.csv_text import flat_texts
+from vitrina.catalog.csv_text import flat_texts, nested_texts
 from vitrina.catalog.image_lists import lists_of_texts, parse_lists
 from vitrina.catalog.parquet_batches import ParquetReader, read_schema
 from vitrina.errors import UserError
@@ -54,8 +54,8 @@ def read_batches(
 ) -> Iterator[pd.DataFrame]:
     """The table in order, in frames of at most ``rows`` rows; memory holds one frame.
 
-    With ``columns`` only those of them that the table has, and those that every frame has: title,
-    image_path and nm. Lists, structs and maps are left out: no stage uses them, and they may hold
+    With ``columns`` only those of them that the table has, as texts, and those that every frame
+    has: title, image_path and nm. Without, lists, structs and maps are left out: they may hold
     whole images. But ``image_paths`` and ``image_hashes``, which a table with several images a
     listing has, are lists of str. A table without ``nm`` gets the numbers of its rows, from 0.
 
@@ -81,7 +81,7 @@ def _csv_frames(
             usecols=None if wanted is None else lambda name: name in wanted,
             # Texts are kept verbatim: a product may be called None, and an id may be 007.
             keep_default_na=False,
-            dtype=dict.fromkeys(TEXT_COLUMNS, str),
+            dtype=dict.fromkeys((*TEXT_COLUMNS, *(wanted or ())), str),
             encoding="utf-8-sig",  # spreadsheets write a byte order mark
         )
     except (ValueError, OSError) as error:
@@ -96,13 +96,16 @@ def _parquet_frames(
     names = [
         field.name
         for field in reader.schema
-        if (field.name in LIST_COLUMNS or not pa.types.is_nested(field.type))
-        and (wanted is None or field.name in wanted)
+        if (
+            field.name in LIST_COLUMNS or not pa.types.is_nested(field.type)
+            if wanted is None
+            else field.name in wanted
+        )
     ]
     first_row = 0
     for batch in reader.batches(rows, names):
         columns = {
-            name: _column(name, column, path, first_row)
+            name: _column(name, column, path, first_row, as_text=wanted is not None)
             for name, column in zip(batch.schema.names, batch.columns, strict=True)
             if name in names  # a name also selects columns whose names go on with a dot
         }
@@ -110,10 +113,14 @@ def _parquet_frames(
         first_row += batch.num_rows
 
 
-def _column(name: str, column: pa.Array, path: UPath, first_row: int) -> "pd.Series[Any]":
+def _column(
+    name: str, column: pa.Array, path: UPath, first_row: int, *, as_text: bool
+) -> "pd.Series[Any]":
     if name == NM:
         return _ids(column, path, first_row)
-    return lists_of_texts(column, name, path) if name in LIST_COLUMNS else _series(column)
+    if name in LIST_COLUMNS:
+        return lists_of_texts(column, name, path)
+    return _text_series(column) if as_text else _series(column)
 
 
 def _check_unique(names: Sequence[str], path: UPath) -> None:
@@ -157,6 +164,31 @@ def _series(column: pa.Array) -> "pd.Series[Any]":
     return pd.Series(column.to_pandas() if written is None else written)
 
 
+def _text_series(column: pa.Array) -> "pd.Series[Any]":
+    """A column as texts, written as a CSV has them; numbers of any size keep all their digits."""
+    if isinstance(column, pa.ExtensionArray):
+        return _text_series(column.storage)
+    if pa.types.is_dictionary(column.type):
+        return _text_series(column.dictionary_decode())
+    if pa.types.is_nested(column.type):
+        return pd.Series(nested_texts(column))
+    if holds_text(column.type):
+        return _series(column)
+    if (written := flat_texts(column)) is not None:
+        return pd.Series(written)
+    if pa.types.is_float16(column.type):
+        column = column.cast(pa.float32())
+    return pd.Series(column.cast(pa.string()).to_pandas())
+
+
+def column_names(path: UPath) -> list[str]:
+    """The names of a table's columns; only its schema or first line is read."""
+    if path.suffix == ".parquet":
+        return list(read_schema(path).names)
+    with as_user_error(path), path.open("r", encoding="utf-8-sig", errors="replace") as file:
+        return next(csv.reader(file), [])
+
+
 def id_kind(path: UPath) -> IdKind:
     """Whether a table's ids are integers, texts, decided by their digits, or missing.
 
@@ -165,9 +197,8 @@ def id_kind(path: UPath) -> IdKind:
     """
     if path.suffix == ".parquet":
         return _parquet_id_kind(path)
-    with as_user_error(path), path.open("r", encoding="utf-8-sig", errors="replace") as file:
-        if NM not in next(csv.reader(file), []):
-            return "none"
+    if NM not in column_names(path):
+        return "none"
     beside = path.with_suffix(".parquet")
     if beside.name == path.name or not is_file(beside):
         return "digits"

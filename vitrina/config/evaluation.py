@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from vitrina.config.parameters import Parameters
+from vitrina.config.text import BY_TITLE, ListingConfig
 from vitrina.config.training import SplitConfig
 
 
@@ -39,10 +40,11 @@ class EvaluateConfig(Parameters):
 
 
 class MeasureConfig(Parameters):
-    """What is measured, and on which held-out products."""
+    """What is measured, on which held-out products, and what of a listing the model sees."""
 
     evaluate: EvaluateConfig
     split: SplitConfig
+    listing: ListingConfig = BY_TITLE
 
 
 class GateConfig(Parameters):

@@ -11,6 +11,7 @@ from vitrina.config.images import ResizeConfig
 from vitrina.config.model import DEFAULT_MODEL, MODEL_SOURCES
 from vitrina.config.parameters import Parameters
 from vitrina.config.run_options import RunOptions, TrackedRunOptions
+from vitrina.config.text import ListingConfig
 from vitrina.config.training import TrainConfig
 
 
@@ -23,7 +24,7 @@ class PipelinePaths(Parameters):
     output: str = Field("output", description="Folder for all artifacts, local or s3://.")
 
 
-class PipelineConfig(RunOptions, TrackedRunOptions, PipelinePaths):
+class PipelineConfig(ListingConfig, RunOptions, TrackedRunOptions, PipelinePaths):
     """Clean, resize, train, evaluate, promote, embed."""
 
     demo_products: int = Field(

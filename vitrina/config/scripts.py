@@ -8,6 +8,7 @@ from vitrina.config.images import ResizeConfig
 from vitrina.config.model import DEFAULT_MODEL, MODEL_SOURCES
 from vitrina.config.parameters import Parameters
 from vitrina.config.run_options import RunOptions, TrackedRunOptions
+from vitrina.config.text import EmbeddedListingConfig, ListingConfig
 from vitrina.config.training import TrainConfig
 
 
@@ -37,7 +38,7 @@ class TrainingPaths(Parameters):
     overwrite: bool = Field(False, description="Replace another training in --model_save_path.")
 
 
-class TrainModelConfig(TrainConfig, TrackedRunOptions, TrainingPaths):
+class TrainModelConfig(TrainConfig, ListingConfig, TrackedRunOptions, TrainingPaths):
     """Fine-tune ruCLIP on a processed table."""
 
 
@@ -57,5 +58,5 @@ class EmbeddingPaths(Parameters):
     )
 
 
-class GenerateEmbeddingsConfig(EmbedConfig, RunOptions, EmbeddingPaths):
+class GenerateEmbeddingsConfig(EmbedConfig, EmbeddedListingConfig, RunOptions, EmbeddingPaths):
     """Embed the texts and images of a processed table."""

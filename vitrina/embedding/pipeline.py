@@ -4,7 +4,9 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from vitrina.embedding.stored import run_templates
+from vitrina.catalog.processed_table import IMAGE_PATH
+from vitrina.catalog.text_template import TextTemplate
+from vitrina.embedding.stored import run_origin
 from vitrina.store.paths import to_path
 
 if TYPE_CHECKING:
@@ -50,33 +52,40 @@ class EmbeddingPipeline:
         device: Literal["auto", "cpu", "cuda"] | None = None,
         *,
         templates: "Templates | tuple[str, ...] | None" = None,
+        text: str | None = None,
     ) -> None:
         """Load the model of a name, or of a local or s3:// folder, or its fine-tuned ``.pth``.
 
         Without ``device`` a GPU is used if there is one. ``templates`` are by default those that
         the latest run embedded with, if the folder is the one that it keeps its model in, else
-        ruclip's. Raises UserError if there is no such model, or the checkpoint has another
-        architecture.
+        ruclip's; and so is ``text``, the template of a listing's text, else the one that the model
+        was trained with. Raises UserError if there is no such model, the checkpoint has another
+        architecture, or ``text`` is no template.
         """
         # torch takes seconds to import; help and wrong arguments answer without it
         from vitrina.model.device import choose
 
+        if text:
+            TextTemplate.parse(text)
         self.model = _load(base_model_name, fine_tuned_model_path)
         self.device = choose(device or "auto")
-        found = None if fine_tuned_model_path else run_templates(to_path(base_model_name))
-        self.templates: Templates | tuple[str, ...] = templates or found or "ruclip"
+        found = None if fine_tuned_model_path else run_origin(to_path(base_model_name))
+        self.templates: Templates | tuple[str, ...] = templates or (
+            found.templates if found else "ruclip"
+        )
+        self.text = text or (found.text if found else self.model.text)
 
     def get_embeddings(
         self, df: "pd.DataFrame", batch_size: int = 32
     ) -> tuple["npt.NDArray[np.float32]", "npt.NDArray[np.float32]"]:
-        """The image and text vectors of the columns ``image_path`` and ``title``, in this order.
+        """The vectors of the images at ``image_path`` and of the listings' texts, in this order.
 
-        Both are float32 (rows, embed_dim) of unit length, equal to ruclip.Predictor's. Raises
-        UserError naming an image that cannot be read.
+        A text is the column ``title``, or what the template ``text`` makes of other columns. Both
+        arrays are float32 (rows, embed_dim) of unit length, equal to ruclip.Predictor's. Raises
+        UserError naming an image that cannot be read or a column that is missing.
         """
-        from vitrina.catalog.processed_table import IMAGE_PATH, TITLE
-
-        data = self.TextDataset(df[TITLE].fillna("").tolist(), df[IMAGE_PATH].tolist())
+        texts = TextTemplate.parse(self.text).render(df)
+        data = self.TextDataset(texts, df[IMAGE_PATH].tolist())
         embedder = self.embedder(batch_size)
         return embedder.images(data.image_paths), embedder.texts(data.texts)
 

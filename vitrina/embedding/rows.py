@@ -15,17 +15,18 @@ from vitrina.catalog.processed_table import (
     IMAGE_HASH,
     IMAGE_PATH,
     NM,
-    TITLE,
     id_kind,
     read_batches,
 )
+from vitrina.catalog.text_template import TextTemplate, check_text
+from vitrina.config.text import TITLE_ONLY
 from vitrina.errors import UserError
 from vitrina.store.fingerprint import file_fingerprint, fingerprint
 from vitrina.store.paths import to_path
 
 logger = logging.getLogger(__name__)
 STATS_BATCH_ROWS = 5_000
-COLUMNS = (TITLE, IMAGE_PATH, NM, IMAGE_HASH)  # others may hold whole images
+COLUMNS = (IMAGE_PATH, NM, IMAGE_HASH)  # besides those of the texts; others may be whole images
 INTEGER = r"0|-?[1-9]\d{0,17}"  # fits int64 and keeps its text: no leading zeros
 FLOAT = rf"(?:{INTEGER})\.0"  # an integer that pandas wrote as a float
 HASHING_THREADS = 16  # each file on S3 takes a request of some 20 ms
@@ -36,17 +37,17 @@ class Rows:
     """Consecutive rows of a table, and the keys that decide their vectors."""
 
     nm: Sequence[int] | Sequence[str]
-    titles: Sequence[str]
+    texts: Sequence[str]
     paths: Sequence[str]
-    text_keys: Sequence[str]  # hashes of the titles
+    text_keys: Sequence[str]  # hashes of the texts
     image_keys: Sequence[str]  # hashes of the images' content
 
     def __len__(self) -> int:
         return len(self.nm)
 
-    def fingerprint(self, settings: str) -> str:
+    def fingerprint(self, *settings: str) -> str:
         """A hash of everything that decides the content of these rows' shard."""
-        return fingerprint(settings, self.nm, self.text_keys, self.image_keys)
+        return fingerprint(*settings, self.nm, self.text_keys, self.image_keys)
 
 
 @dataclass(frozen=True)
@@ -82,17 +83,22 @@ def table_stats(table: UPath) -> TableStats:
     return TableStats(rows, np.dtype("<U1" if kind == "text" else np.int64))
 
 
-def table_rows(table: UPath, size: int, stats: TableStats) -> Iterator[Rows]:
+def table_rows(
+    table: UPath, size: int, stats: TableStats, text: str = TITLE_ONLY
+) -> Iterator[Rows]:
     """The rows in groups of at most ``size``; a single empty group if the table has none.
 
-    Raises UserError naming the table if an image without a hash cannot be read.
+    ``text`` is the template of a listing's text. Raises UserError naming the table if an image
+    without a hash cannot be read, or if a column of the template is missing.
     """
+    check_text(text, table)
+    columns = (*COLUMNS, *TextTemplate.parse(text).columns)
     if not stats.rows:
         yield Rows([], [], [], [], [])
-    for frame in read_batches(table, size, COLUMNS):
+    for frame in read_batches(table, size, columns):
         if len(frame):
             with naming_table(table):
-                rows = rows_of(frame, stats.nm_dtype)
+                rows = rows_of(frame, stats.nm_dtype, text)
             yield rows
 
 
@@ -108,9 +114,12 @@ def naming_table(table: UPath) -> Iterator[None]:
         ) from error
 
 
-def rows_of(frame: pd.DataFrame, nm_dtype: npt.DTypeLike) -> Rows:
-    """The rows of a frame; images without ``image_hash`` are hashed from their files."""
-    titles = frame[TITLE].fillna("").astype(str).tolist()
+def rows_of(frame: pd.DataFrame, nm_dtype: npt.DTypeLike, text: str = TITLE_ONLY) -> Rows:
+    """The rows of a frame; images without ``image_hash`` are hashed from their files.
+
+    ``text`` is the template of a listing's text.
+    """
+    texts = TextTemplate.parse(text).render(frame)
     paths = frame[IMAGE_PATH].astype(str).tolist()
     nm = frame[NM]
     if not np.issubdtype(nm_dtype, np.integer):
@@ -119,9 +128,9 @@ def rows_of(frame: pd.DataFrame, nm_dtype: npt.DTypeLike) -> Rows:
         nm = nm.astype(str).str.removesuffix(".0").astype("int64")
     return Rows(
         nm=nm.tolist(),
-        titles=titles,
+        texts=texts,
         paths=paths,
-        text_keys=[fingerprint(title) for title in titles],
+        text_keys=[fingerprint(text) for text in texts],
         image_keys=_image_keys(frame, paths),
     )
 

@@ -9,6 +9,7 @@ import numpy as np
 from upath import UPath
 
 from vitrina.config.embedding import EmbedConfig
+from vitrina.config.text import TITLE_ONLY
 from vitrina.embedding.reuse import Column, ReuseIndex
 from vitrina.embedding.rows import Rows, naming_table
 from vitrina.embedding.shard_file import Vectors, write_shard
@@ -22,12 +23,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shard:
-    """The file to write, its rows, their table, and the index of vectors to reuse."""
+    """The file to write, its rows, their table, and the index of vectors to reuse.
+
+    ``text`` is the template that the rows' texts were made by.
+    """
 
     path: UPath
     rows: Rows
     table: UPath
     known: Mapping[Column, ReuseIndex]
+    text: str = TITLE_ONLY
 
     def detached(self) -> "Shard":
         """A small picklable copy with only the index entries that its rows need."""
@@ -69,6 +74,7 @@ def embed_shard(
         model=model.fingerprint if model else "",
         model_folder=model.folder if model else "",
         templates=embedder.templates,
+        text=shard.text,
         arithmetic=embedder.arithmetic,
     )
     write_shard(shard.path, shard.rows, text, img, origin)
@@ -127,7 +133,7 @@ def embed_rows(
     dim = embedder.model.embed_dim
     text, has_text = known["text"].lookup(rows.text_keys, dim)
     img, has_img = known["img"].lookup(rows.image_keys, dim)
-    _fill(text, has_text, rows.text_keys, rows.titles, embedder.texts)
+    _fill(text, has_text, rows.text_keys, rows.texts, embedder.texts)
     _fill(img, has_img, rows.image_keys, rows.paths, embedder.images)
     return text, img, int((~(has_text & has_img)).sum())
 

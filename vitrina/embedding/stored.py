@@ -4,11 +4,13 @@ import logging
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from pydantic import ValidationError
 from upath import UPath
 
 from vitrina.config.embedding import EmbedConfig
 from vitrina.errors import UserError
 from vitrina.model.hardware import embedding_arithmetic
+from vitrina.results import VectorOrigin
 from vitrina.store.artifacts import Artifact, Manifest, Store
 from vitrina.store.code_version import code_version
 from vitrina.store.files import listing
@@ -88,8 +90,8 @@ def named_embedding(path: UPath, settings: str) -> Embedding | None:
     return None
 
 
-def run_templates(model: UPath) -> tuple[str, ...] | None:
-    """The templates that a run has embedded with, given the folder it keeps its model in.
+def run_origin(model: UPath) -> VectorOrigin | None:
+    """What a run has made its vectors with, given the folder it keeps its model in.
 
     None if the folder is not ``<output>/models/<fingerprint>`` of the latest embedding's model.
     """
@@ -97,8 +99,11 @@ def run_templates(model: UPath) -> tuple[str, ...] | None:
         return None
     latest = Store(root=str(model.parent.parent)).latest(STAGE)
     manifest = latest.manifest() if latest else None
-    origin = manifest.result.get("origin", {}) if manifest else {}
-    return tuple(origin["templates"]) if origin.get("model") == model.name else None
+    try:
+        origin = VectorOrigin.model_validate(manifest.result.get("origin")) if manifest else None
+    except ValidationError:  # of an older version
+        return None
+    return origin if origin and origin.model == model.name else None
 
 
 def _keys(store: Store) -> list[str]:

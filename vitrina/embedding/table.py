@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from upath import UPath
 
+from vitrina.config.text import TITLE_ONLY
 from vitrina.embedding.npz import ChunkedArray, write_npz
 from vitrina.embedding.npz_reader import checksums
 from vitrina.embedding.reuse import COLUMNS, Column, ReuseIndex
@@ -45,6 +46,7 @@ class EmbedRequest:
     names: OutputNames
     settings: str
     shard_rows: int
+    text: str = TITLE_ONLY  # template of a listing's text
     reuse_from: Sequence[UPath] = ()
     refresh: bool = False
 
@@ -100,14 +102,15 @@ def _embed_missing(
 
     def missing() -> Iterator[Shard]:
         nonlocal done
-        for number, rows in enumerate(table_rows(request.table, request.shard_rows, stats)):
-            name = f"part-{number:05d}-{rows.fingerprint(request.settings)}.parquet"
+        groups = table_rows(request.table, request.shard_rows, stats, request.text)
+        for number, rows in enumerate(groups):
+            name = f"part-{number:05d}-{rows.fingerprint(request.settings, request.text)}.parquet"
             shards.append(folder / name)
             if name in finished:
                 done += len(rows)
                 progress(done, stats.rows)
             else:
-                yield Shard(folder / name, rows, request.table, known)
+                yield Shard(folder / name, rows, request.table, known, request.text)
 
     for shard_result in embed_shards(missing()):
         embedded += shard_result.computed

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from vitrina.catalog.processed_table import IMAGE_PATH, TITLE
+from vitrina.catalog.processed_table import IMAGE_HASH, IMAGE_PATH, NM, TITLE
 from vitrina.catalog.products import product_groups
 from vitrina.catalog.split import sampled, split_rows
+from vitrina.catalog.text_template import TextTemplate
 from vitrina.config.evaluation import EvaluateConfig
+from vitrina.config.text import BY_TITLE, ListingConfig
 from vitrina.config.training import SplitConfig
 from vitrina.embedding.embedder import Embedder
 from vitrina.errors import UserError
@@ -33,8 +35,35 @@ class Rows:
     probe: np.ndarray
 
 
+def columns_read(config: EvaluateConfig, listing: ListingConfig) -> tuple[str, ...]:
+    """The columns of the table that are measured on; others would only take memory."""
+    template = TextTemplate.parse(listing.text)
+    return (NM, TITLE, IMAGE_PATH, IMAGE_HASH, config.label_column, *template.columns)
+
+
+@dataclass(frozen=True)
+class ListingEmbedder:
+    """Embeds rows of a table: their texts by a template, and their images."""
+
+    embedder: Embedder
+    table: pd.DataFrame
+    template: TextTemplate
+
+    def features(self, rows: np.ndarray) -> Features:
+        """The embeddings of these rows."""
+        selected = self.table.iloc[rows]
+        return Features(
+            text=self.embedder.texts(self.template.render(selected)),
+            image=self.embedder.images(selected[IMAGE_PATH].tolist()),
+        )
+
+
 def measure(
-    table: pd.DataFrame, model: RuCLIP, config: EvaluateConfig, split: SplitConfig
+    table: pd.DataFrame,
+    model: RuCLIP,
+    config: EvaluateConfig,
+    split: SplitConfig,
+    listing: ListingConfig = BY_TITLE,
 ) -> Measurement:
     """Retrieval and duplicate metrics, with class labels also linear probe and zero-shot.
 
@@ -44,7 +73,8 @@ def measure(
     rows = choose_rows(table, config, split)
     group = product_groups(table)[rows.ranked]
     embedder = Embedder(model, choose(config.device), config.batch_size, config.templates)
-    held_out = _features(embedder, table, rows.ranked)
+    listings = ListingEmbedder(embedder, table, TextTemplate.parse(listing.text))
+    held_out = listings.features(rows.ranked)
     metrics = retrieval_metrics(held_out.image, held_out.text, group)
     metrics |= chance_recall(len(group), group)
     metrics |= _duplicates(held_out, group, config.duplicate_rows)
@@ -58,7 +88,7 @@ def measure(
         labels = table[config.label_column].fillna("").astype(str).str.strip().to_numpy(object)
         metrics |= _zero_shot(embedder, held_out.image, list(labels[rows.ranked]))
         if len(rows.probe):
-            probe_metrics, probe_counts = _probe(embedder, table, rows, labels, held_out)
+            probe_metrics, probe_counts = _probe(listings, rows, labels, held_out)
             metrics, counts = metrics | probe_metrics, counts | probe_counts
     return Measurement(
         metrics=metrics,
@@ -86,14 +116,6 @@ def choose_rows(table: pd.DataFrame, config: EvaluateConfig, split: SplitConfig)
     )
 
 
-def _features(embedder: Embedder, table: pd.DataFrame, rows: np.ndarray) -> Features:
-    selected = table.iloc[rows]
-    return Features(
-        text=embedder.texts(selected[TITLE].fillna("").tolist()),
-        image=embedder.images(selected[IMAGE_PATH].tolist()),
-    )
-
-
 def _duplicates(features: Features, group: np.ndarray, max_rows: int) -> Metrics:
     """``duplicate_pr_auc_{text,image,both}``; empty if no product is listed twice."""
     kinds = features.kinds()
@@ -110,7 +132,7 @@ def _zero_shot(embedder: Embedder, image: np.ndarray, labels: Sequence[str]) -> 
 
 
 def _probe(
-    embedder: Embedder, table: pd.DataFrame, rows: Rows, labels: np.ndarray, held_out: Features
+    listings: ListingEmbedder, rows: Rows, labels: np.ndarray, held_out: Features
 ) -> tuple[Metrics, dict[str, int]]:
     """The linear probe's metrics (none if the labels do not suffice), and its row counts."""
     usable = probe_rows(list(labels[rows.probe]), list(labels[rows.ranked]))
@@ -122,7 +144,7 @@ def _probe(
         return {}, usable.counts
     train, test = rows.probe[usable.train], rows.ranked[usable.test]
     metrics = linear_probe(
-        _features(embedder, table, train),
+        listings.features(train),
         list(labels[train]),
         Features(held_out.text[usable.test], held_out.image[usable.test]),
         list(labels[test]),

@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 from vitrina.catalog.processed_table import read_table
+from vitrina.catalog.text_template import check_text
 from vitrina.config.evaluation import MeasureConfig
 from vitrina.evaluation.measurement import Measurement
 from vitrina.model.hardware import embedding_arithmetic
@@ -35,13 +36,15 @@ def find_or_measure(
 
     def make(artifact: Artifact) -> tuple[Measurement, list[str]]:
         # torch takes seconds to import
-        from vitrina.evaluation.measure import measure
+        from vitrina.evaluation.measure import columns_read, measure
         from vitrina.model.model import load_folder
 
         logger.info("evaluate: measuring %s", model.folder)
         loaded = load_folder(local_model(model.folder))
-        rows = read_table(to_path(table.path))
-        measurement = measure(rows, loaded, config.evaluate, config.split)
+        path, listing = to_path(table.path), config.listing
+        check_text(listing.text, path)
+        rows = read_table(path, columns_read(config.evaluate, listing))
+        measurement = measure(rows, loaded, config.evaluate, config.split, listing)
         write_json(artifact.path / MEASUREMENT, measurement.model_dump(mode="json"))
         return measurement, [MEASUREMENT]
 
@@ -56,6 +59,7 @@ def measuring_inputs(table: TableRef, model: ModelResult, config: MeasureConfig)
         "model": model.fingerprint,
         "parameters": config.evaluate.content(),
         "split": config.split.model_dump(),
+        "listing": config.listing.content(),
         "arithmetic": embedding_arithmetic(config.evaluate),
         "code": MEASURE.code_version,
     }

@@ -22,6 +22,7 @@ def evaluation(before: Measurement, after: Measurement, config: MeasureConfig) -
         "counts": after.counts,
         "parameters": config.evaluate.content(),
         "split": config.split.model_dump(),
+        "listing": config.listing.content(),
     }
 
 

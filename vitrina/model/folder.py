@@ -1,9 +1,16 @@
 """The three files of a ruCLIP folder, local or on S3, and the fingerprint of their content."""
 
+import json
+import logging
+
 from upath import UPath
 
+from vitrina.config.text import TITLE_ONLY
+from vitrina.store.files import read_bytes
 from vitrina.store.fingerprint import file_fingerprint, fingerprint
 from vitrina.store.paths import is_file
+
+logger = logging.getLogger(__name__)
 
 FILES = ("config.json", "bpe.model", "pytorch_model.bin")
 
@@ -16,3 +23,28 @@ def missing_files(folder: UPath) -> list[str]:
 def folder_fingerprint(folder: UPath) -> str:
     """A hash of the content of the three files. Raises UserError if one is missing."""
     return fingerprint(*(file_fingerprint(folder / name) for name in FILES))
+
+
+def trained_text(folder: UPath) -> str | None:
+    """The template of a listing's text that the folder's model was trained with, if it is stored.
+
+    Only config.json is read. Raises UserError if that is missing.
+    """
+    try:
+        text = json.loads(read_bytes(folder / "config.json")).get("text")
+    except (ValueError, AttributeError):  # whoever loads the model says what is wrong with it
+        return None
+    return text if isinstance(text, str) else None
+
+
+def listing_text(given: str, folder: UPath) -> str:
+    """The template to embed listings with: the one ``given``, or else the model's own.
+
+    Logs a warning if the model was trained with another one.
+    """
+    own = trained_text(folder)
+    if given and own not in (None, given):
+        logger.warning(
+            "A listing's text is %r as given; the model was trained with %r.", given, own
+        )
+    return given or own or TITLE_ONLY

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from upath import UPath
 
+from vitrina.config.text import TITLE_ONLY, check_template
 from vitrina.errors import UserError
 from vitrina.model import state_dict as weights
 from vitrina.model.folder import FILES, missing_files
@@ -92,6 +93,14 @@ class RuCLIP:
         """How an image is made square, one of RESIZE_MODES; by default as ruclip does."""
         return str(self.config.get("resize_mode", "shortest"))
 
+    @property
+    def text(self) -> str:
+        """The template of a listing's text that the model was trained with; by default its title.
+
+        See :class:`vitrina.catalog.text_template.TextTemplate`.
+        """
+        return str(self.config.get("text", TITLE_ONLY))
+
     @functools.cached_property
     def tokenizer(self) -> Tokenizer:
         """The tokenizer, picklable."""
@@ -110,6 +119,10 @@ class RuCLIP:
     def with_clip(self, clip: ruclip.CLIP) -> "RuCLIP":
         """A copy with the same tokenizer and configuration around another model."""
         return dataclasses.replace(self, clip=clip)
+
+    def with_text(self, text: str) -> "RuCLIP":
+        """A copy with another template of a listing's text; it shares the weights."""
+        return dataclasses.replace(self, config={**self.config, "text": text})
 
 
 def build(config: Mapping[str, Any]) -> ruclip.CLIP:
@@ -232,6 +245,10 @@ def _checked_config(config: dict[str, Any], path: Path) -> dict[str, Any]:
             f"{path}: 'resize_mode' must be one of {', '.join(RESIZE_MODES)}, "
             f"found {config['resize_mode']!r}."
         )
+    try:
+        check_template(str(config.get("text", TITLE_ONLY)))
+    except ValueError as error:
+        raise UserError(f"{path}: 'text' is {config['text']!r}: {error}.") from error
     return config
 
 

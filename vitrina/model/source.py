@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from upath import UPath
 
-from vitrina.catalog.processed_table import DESCRIPTION, TITLE, read_batches
+from vitrina.catalog.processed_table import DESCRIPTION, read_batches
+from vitrina.catalog.text_template import TextTemplate
+from vitrina.config.text import TITLE_ONLY
 from vitrina.errors import UserError
 from vitrina.model.folder import FILES, missing_files
 from vitrina.store.cache import check_cache, local_copy, user_cache
@@ -99,12 +101,16 @@ def local_checkpoint(path: str) -> Path:
     return local_copy(checkpoint.parent, names) / checkpoint.name
 
 
-def listing_texts(table: UPath) -> Iterator[str]:
-    """The titles and descriptions of the processed table, to train a tokenizer on."""
-    for frame in read_batches(table, 10_000):
-        for column in (TITLE, DESCRIPTION):
-            if column in frame.columns:
-                yield from (text for text in frame[column] if isinstance(text, str))
+def listing_texts(table: UPath, text: str = TITLE_ONLY) -> Iterator[str]:
+    """The listings' texts and descriptions, to train a tokenizer on.
+
+    ``text`` is the template of a text. Raises UserError if the table lacks a column of it.
+    """
+    template = TextTemplate.parse(text)
+    for frame in read_batches(table, 10_000, (DESCRIPTION, *template.columns)):
+        yield from template.render(frame)
+        if DESCRIPTION in frame.columns:
+            yield from (one for one in frame[DESCRIPTION] if isinstance(one, str))
 
 
 def open_checkpoint(checkpoint: str, base: str) -> "RuCLIP":

@@ -1,4 +1,4 @@
-"""The contact sheet: held-out titles, each with its own image and the nearest images."""
+"""The contact sheet: held-out texts, each with its own image and the nearest images."""
 
 import textwrap
 from collections.abc import Sequence
@@ -9,7 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image, ImageOps
 
-from vitrina.catalog.processed_table import IMAGE_PATH, TITLE
+from vitrina.catalog.processed_table import IMAGE_PATH
+from vitrina.catalog.text_template import TextTemplate
+from vitrina.config.text import TITLE_ONLY
 from vitrina.evaluation.measurement import Measurement
 from vitrina.images.load import read_image
 from vitrina.reporting.plots import DPI, INK, PALE, to_png
@@ -20,7 +22,7 @@ IMAGE_SIDE = 160  # pixels
 
 @dataclass(frozen=True)
 class NearestImage:
-    """An image near a title, and whether it shows the title's product."""
+    """An image near a text, and whether it shows the text's product."""
 
     image: Image.Image
     relevant: bool
@@ -29,20 +31,27 @@ class NearestImage:
 
 @dataclass(frozen=True)
 class SheetRow:
-    """A title, its own image, the rank of the first relevant image, and the nearest images."""
+    """A text, its own image, the rank of the first relevant image, and the nearest images."""
 
-    title: str
+    text: str
     image: Image.Image
     rank: int
     nearest: Sequence[NearestImage]
 
 
-def draw_contact_sheet(table: pd.DataFrame, measurement: Measurement) -> bytes:
-    """The contact sheet of a measurement's examples as a PNG; ``table`` is the measured one."""
-    paths, titles = table[IMAGE_PATH], table[TITLE]
+def draw_contact_sheet(
+    table: pd.DataFrame, measurement: Measurement, text: str = TITLE_ONLY
+) -> bytes:
+    """The contact sheet of a measurement's examples as a PNG; ``table`` is the measured one.
+
+    ``text`` is the template of the listings' texts, which are the queries.
+    """
+    paths = table[IMAGE_PATH]
+    shown = table.iloc[[example.row for example in measurement.examples]]
+    texts = TextTemplate.parse(text).render(shown)
     rows = [
         SheetRow(
-            title=str(titles.iloc[example.row]),
+            text=query,
             image=read_image(paths.iloc[example.row]),
             rank=example.rank,
             nearest=[
@@ -52,15 +61,15 @@ def draw_contact_sheet(table: pd.DataFrame, measurement: Measurement) -> bytes:
                 )
             ],
         )
-        for example in measurement.examples
+        for example, query in zip(measurement.examples, texts, strict=True)
     ]
     return contact_sheet(rows)
 
 
 def contact_sheet(rows: Sequence[SheetRow]) -> bytes:
-    """A PNG with a row per title: its text, its own image and the nearest ones, best first.
+    """A PNG with a row per listing: its text, its own image and the nearest ones, best first.
 
-    Relevant images have a green frame; below each is its cosine with the title.
+    Relevant images have a green frame; below each is its cosine with the text.
     """
     columns = max(len(row.nearest) for row in rows)
     width, height = 2.6 + 1.25 * (columns + 1), 1.55 * len(rows) + 0.4
@@ -78,7 +87,7 @@ def contact_sheet(rows: Sequence[SheetRow]) -> bytes:
     )
     for line, row in enumerate(rows):
         cells = [figure.add_subplot(grid[line, column]) for column in range(columns + 2)]
-        _title(cells[0], row)
+        _text(cells[0], row)
         _image(cells[1], row.image, PALE, 0.8, "")
         for cell, near in zip(cells[2:], row.nearest, strict=False):
             colour, line_width = (RELEVANT, 3.5) if near.relevant else (PALE, 0.8)
@@ -93,16 +102,16 @@ def contact_sheet(rows: Sequence[SheetRow]) -> bytes:
     return to_png(figure)
 
 
-def _title(cell: Axes, row: SheetRow) -> None:
+def _text(cell: Axes, row: SheetRow) -> None:
     cell.set_axis_off()
-    text = "\n".join(textwrap.wrap(row.title, 24, max_lines=4, placeholder=" …"))
+    text = "\n".join(textwrap.wrap(row.text, 24, max_lines=4, placeholder=" …"))
     cell.text(
         *(0, 0.98, text),
         fontsize=9,
         color=INK,
         va="top",
         transform=cell.transAxes,
-        parse_math=False,  # dollar signs in a title are prices, not TeX
+        parse_math=False,  # dollar signs in a text are prices, not TeX
     )
     verdict = "found first" if row.rank == 1 else f"found at rank {row.rank:,}"
     colour = RELEVANT if row.rank == 1 else "#888888"

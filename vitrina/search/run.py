@@ -29,6 +29,8 @@ from vitrina.store.cache import local_copy
 from vitrina.store.paths import to_path
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from vitrina.embedding.embedder import Embedder
     from vitrina.embedding.pipeline import ImageInput
 
@@ -56,6 +58,13 @@ class RunVectors(NamedTuple):
     """Ids and unit vectors, float32 (rows, embed_dim), read from the file as they are used."""
 
     nm: npt.NDArray[Any]
+    text: Vectors
+    img: Vectors
+
+
+class ListingVectors(NamedTuple):
+    """Unit vectors of texts and of images, float32 (rows, embed_dim)."""
+
     text: Vectors
     img: Vectors
 
@@ -93,9 +102,14 @@ class Run:
 
     @cached_property
     def pipeline(self) -> EmbeddingPipeline:
-        """The run's model with its templates, to embed other tables with."""
-        templates = self.stored.result.origin.templates
-        return EmbeddingPipeline(str(self._model_folder), device=self._device, templates=templates)
+        """The run's model with its templates and its listings' text, to embed other tables with."""
+        origin = self.stored.result.origin
+        return EmbeddingPipeline(
+            str(self._model_folder),
+            device=self._device,
+            templates=origin.templates,
+            text=origin.text,
+        )
 
     @cached_property
     def _embedder(self) -> "Embedder":
@@ -111,6 +125,15 @@ class Run:
         Raises UserError naming an image that cannot be read.
         """
         return self._embedder.images(several_images(images))
+
+    def encode_listings(self, listings: "pd.DataFrame") -> ListingVectors:
+        """The vectors of other listings, made as the stored ones were.
+
+        Their texts are what the run's template makes of the frame's columns, their images those at
+        ``image_path``. Raises UserError naming a missing column, or an image that cannot be read.
+        """
+        img, text = self.pipeline.get_embeddings(listings, QUERY_BATCH)
+        return ListingVectors(text, img)
 
     def vectors(self) -> RunVectors:
         """The stored vectors, in the order of the table."""

@@ -8,6 +8,7 @@ import pandas as pd
 from vitrina.catalog.arrow_memory import flat_memory
 from vitrina.catalog.processed_table import read_table
 from vitrina.catalog.split import split_rows
+from vitrina.catalog.text_template import check_text
 from vitrina.execution.progress import OnProgress
 from vitrina.model.folder import FILES
 from vitrina.model.model import load_folder
@@ -37,6 +38,7 @@ def run_job(request: TrainingRequest, on_step: OnProgress) -> None:
     run_folder = RunFolder(to_path(request.folder), request.key, request.inputs)
     with joined(request.config.device) as world:
         model = load_folder(local_copy(to_path(request.model), FILES))
+        model = model.with_text(request.listing.text)
         if not world.is_main:
             run = TrainingRun(run_folder, world=world)
             fine_tune(rows["train"], rows["validation"], model, request.config, run)
@@ -58,8 +60,9 @@ def run_job(request: TrainingRequest, on_step: OnProgress) -> None:
 def rows_by_split(request: TrainingRequest) -> dict[str, pd.DataFrame]:
     """The table's rows by split: ``train``, ``validation`` and ``test``."""
     config = request.config
+    check_text(request.listing.text, to_path(request.table))
     with flat_memory():
-        table = read_table(to_path(request.table), columns_read(config))
+        table = read_table(to_path(request.table), columns_read(config, request.listing.text))
         split = split_rows(table, config.validation_fraction, config.test_fraction, config.seed)
         return {name: table[split == name] for name in ("train", "validation", "test")}
 

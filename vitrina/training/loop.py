@@ -59,8 +59,8 @@ class TrainingLoop:
         self.config, self.run, self.base = config, run, model
         self.model = trainable_copy(model, config)
         self.device = choose(config.device)
-        pairs = pairs_from(table)
-        validated = held_out_rows(held_out, config.validation_rows, config.seed)
+        pairs = pairs_from(table, model.text)
+        validated = held_out_rows(held_out, config.validation_rows, config.seed, model.text)
         pixels = shared_pixels([pairs, validated.pairs], self.model, config.cache_gb)
         self.batches = BatchDataset(pairs, pixels[0], self.model, config, run.world)
         self.validation: Validation | None = None

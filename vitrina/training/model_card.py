@@ -57,6 +57,7 @@ def _about(
         f"{progress.step} steps in {progress.epoch} epochs; best: epoch {progress.best_epoch}, "
         f"`{progress.best_checkpoint}`"
         + (", training stopped early." if progress.stopped else "."),
+        f"Text of a listing: `{model_config['text']}`.",
         f"Resize mode, which makes an image square: `{model_config['resize_mode']}`.",
     ]
     if progress.alpha_metrics:

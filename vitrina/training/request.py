@@ -3,6 +3,7 @@
 from typing import Any
 
 from vitrina.config.parameters import Parameters
+from vitrina.config.text import BY_TITLE, ListingConfig
 from vitrina.config.training import TrainConfig
 from vitrina.results import ModelResult, TableRef
 from vitrina.store.fingerprint import fingerprint
@@ -17,6 +18,7 @@ class TrainingRequest(Parameters):
     inputs: dict[str, Any]  # everything that decides the weights, the code version included
     config: TrainConfig
     project_name: str
+    listing: ListingConfig = BY_TITLE
 
     @property
     def key(self) -> str:
@@ -25,12 +27,17 @@ class TrainingRequest(Parameters):
 
 
 def training_inputs(
-    table: TableRef, model: ModelResult, config: TrainConfig, arithmetic: str
+    table: TableRef,
+    model: ModelResult,
+    config: TrainConfig,
+    arithmetic: str,
+    listing: ListingConfig = BY_TITLE,
 ) -> dict[str, Any]:
     """Everything besides code that decides the weights, as JSON values."""
     return {
         "table": table.fingerprint,
         "model": model.fingerprint,
         "parameters": config.content(),
+        "listing": listing.content(),
         "arithmetic": arithmetic,
     }

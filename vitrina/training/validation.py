@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vitrina.catalog.products import product_groups
 from vitrina.catalog.split import sampled
+from vitrina.config.text import TITLE_ONLY
 from vitrina.evaluation.metrics import DEPTHS, retrieval_metrics
 from vitrina.model.model import RuCLIP
 from vitrina.model.tokenize import pad, tokenize
@@ -31,14 +32,14 @@ class HeldOut:
     groups: np.ndarray  # int64 (rows,)
 
 
-def held_out_rows(table: pd.DataFrame, rows: int, seed: int) -> HeldOut:
+def held_out_rows(table: pd.DataFrame, rows: int, seed: int, template: str = TITLE_ONLY) -> HeldOut:
     """A sample of at most ``rows`` rows of a table, fixed by the seed, in the table's order.
 
     The product groups are those of the whole table, as in the evaluation: two rows that a third one
     joins are one product even if the third is not in the sample.
     """
     chosen = sampled(np.arange(len(table)), rows, seed)
-    return HeldOut(pairs_from(table.iloc[chosen]), product_groups(table)[chosen])
+    return HeldOut(pairs_from(table.iloc[chosen], template), product_groups(table)[chosen])
 
 
 def better(new: Metrics, old: Metrics) -> bool:
@@ -51,7 +52,7 @@ class Validation:
 
     def __init__(self, rows: HeldOut, pixels: Pixels, model: RuCLIP, world: World) -> None:
         self.groups, self.pixels, self.world = rows.groups, pixels, world
-        self.ids = tokenize(model.tokenizer, rows.pairs.title.tolist())
+        self.ids = tokenize(model.tokenizer, rows.pairs.texts())
         self._frozen: Tensor | None = None
 
     def run(self, towers: TrainingTowers, device: torch.device) -> Metrics:

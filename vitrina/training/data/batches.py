@@ -81,9 +81,8 @@ class BatchDataset(Dataset[Batch]):
         return np.random.default_rng((self.config.seed, epoch, row, stream))
 
     def _text(self, row: int, epoch: int) -> str:
-        title, description = self.pairs.title.iat[row], self.pairs.description.iat[row]
-        random = self._random(epoch, row, TEXT)
-        return training_text(str(title), str(description), self.config, random)
+        text, description = self.pairs.text(row), str(self.pairs.description.iat[row])
+        return training_text(text, description, self.config, self._random(epoch, row, TEXT))
 
     def _images(self, rows: Sequence[int], epoch: int) -> Tensor:
         if self.config.freeze == "image":

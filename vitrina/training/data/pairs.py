@@ -1,6 +1,7 @@
 """Rows of the processed table as training pairs of an image and a text."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,8 @@ import pandas as pd
 from vitrina.catalog.arrow_memory import flat_memory
 from vitrina.catalog.processed_table import DESCRIPTION, IMAGE_HASH, IMAGE_PATH, NM, TITLE
 from vitrina.catalog.products import connected_rows, product_keys
+from vitrina.catalog.text_template import TextTemplate
+from vitrina.config.text import TITLE_ONLY
 from vitrina.config.training import TrainConfig
 
 SENTENCE_END = re.compile(r"(?<=[.!?…;])\s+|\n+")
@@ -22,7 +25,8 @@ class Pairs:
     """Columns of the training rows, in the table's order; texts stay Arrow strings."""
 
     nm: "pd.Series[str]"
-    title: "pd.Series[str]"
+    template: TextTemplate
+    fields: Mapping[str, "pd.Series[str]"]  # the values of the template's columns
     description: "pd.Series[str]"
     image_path: "pd.Series[str]"
     image_hash: "pd.Series[str]"  # empty where the table has none
@@ -32,16 +36,29 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.nm)
 
+    def text(self, row: int) -> str:
+        """The text of a listing."""
+        return self.template.fill({name: str(one.iat[row]) for name, one in self.fields.items()})
 
-def columns_read(config: TrainConfig) -> tuple[str, ...]:
+    def texts(self) -> list[str]:
+        """The text of each listing."""
+        return [self.text(row) for row in range(len(self))]
+
+
+def columns_read(config: TrainConfig, text: str = TITLE_ONLY) -> tuple[str, ...]:
     """The columns that training reads; others would only take memory."""
-    return COLUMNS if config.text_source == "title" else (*COLUMNS, DESCRIPTION)
+    columns = (*COLUMNS, *TextTemplate.parse(text).columns)
+    return columns if config.text_source == "title" else (*columns, DESCRIPTION)
 
 
 @flat_memory()
-def pairs_from(table: pd.DataFrame) -> Pairs:
-    """The pairs of a processed table; a missing description is empty."""
+def pairs_from(table: pd.DataFrame, template: str = TITLE_ONLY) -> Pairs:
+    """The pairs of a processed table, with texts by a template; a missing description is empty.
+
+    Raises UserError if the table lacks a column of the template.
+    """
     table = table.reset_index(drop=True)
+    parsed = TextTemplate.parse(template)
 
     def text(name: str) -> "pd.Series[str]":
         column = table[name] if name in table.columns else pd.Series("", table.index)
@@ -50,7 +67,8 @@ def pairs_from(table: pd.DataFrame) -> Pairs:
     products = product_keys(table)
     return Pairs(
         nm=text(NM),
-        title=text(TITLE),
+        template=parsed,
+        fields=parsed.values(table),
         description=text(DESCRIPTION),
         image_path=text(IMAGE_PATH),
         image_hash=text(IMAGE_HASH),
@@ -66,12 +84,15 @@ def sentences(description: str) -> list[str]:
 
 
 def training_text(
-    title: str, description: str, config: TrainConfig, random: np.random.Generator
+    text: str, description: str, config: TrainConfig, random: np.random.Generator
 ) -> str:
-    """A pair's text in one epoch, by ``config.text_source``; without a description the title."""
+    """What a listing's image is paired with in one epoch, by ``config.text_source``.
+
+    It is the listing's ``text``, which stands in for a missing description, or a sentence.
+    """
     if config.text_source == "title" or not description.strip():
-        return title
+        return text
     if config.text_source == "both" and random.random() >= config.description_share:
-        return title
+        return text
     candidates = sentences(description)
     return candidates[int(random.integers(len(candidates)))]

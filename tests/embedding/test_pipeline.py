@@ -11,6 +11,7 @@ import torch
 
 from tests.support.predictor import TITLES, reference_images, reference_texts
 from vitrina.embedding.pipeline import EmbeddingPipeline
+from vitrina.errors import UserError
 from vitrina.model.model import RuCLIP
 
 
@@ -65,3 +66,15 @@ def test_importing_the_pipeline_costs_no_torch() -> None:
     """A script's --help does not wait for it."""
     code = "import sys, vitrina.embedding.pipeline; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_listings_text_can_be_given(model: RuCLIP, images: list[str]) -> None:
+    """A template over the frame's columns; by default the one that the model was trained with."""
+    folder = str(model.tokenizer_path.parent)
+    frame = pd.DataFrame({"title": TITLES[:2], "brend": ["Кот", None], "image_path": images[:2]})
+    _, text = EmbeddingPipeline(folder, text="{title}, бренд {brend}").get_embeddings(frame)
+    expected = reference_texts(model, [f"{TITLES[0]}, бренд Кот", TITLES[1]])
+    np.testing.assert_allclose(text, expected, atol=1e-5)
+    assert EmbeddingPipeline(folder).text == "{title}"
+    with pytest.raises(UserError, match="is no template of a text"):
+        EmbeddingPipeline(folder, text="{title")

@@ -10,6 +10,7 @@ import torch
 from tests.support.measured_shop import CONFIG, MeasuredShop, measured_shop
 from vitrina.catalog.products import product_groups
 from vitrina.catalog.split import split_rows
+from vitrina.config.text import ListingConfig
 from vitrina.config.training import SplitConfig
 from vitrina.errors import UserError
 from vitrina.evaluation.measure import choose_rows, measure
@@ -133,3 +134,15 @@ def test_without_a_test_part_the_validation_rows_are_ranked(table: pd.DataFrame)
     one_part = SplitConfig(validation_fraction=0, test_fraction=0, seed=0)
     with pytest.raises(UserError, match=r"train\.test_fraction"):
         choose_rows(table, EVALUATE, one_part)
+
+
+def test_texts_are_made_by_the_template(table: pd.DataFrame, model: RuCLIP) -> None:
+    """For ranking, probe and duplicates alike: as if a column held these texts."""
+    listing = ListingConfig(text="{title}. {category}")
+    texts = [
+        f"{title}. {kind}" for title, kind in zip(table["title"], table["category"], strict=True)
+    ]
+    found = measure(table, model, EVALUATE, SPLIT, listing)
+    assert found != measure(table, model, EVALUATE, SPLIT)
+    written = table.assign(written=texts)
+    assert found == measure(written, model, EVALUATE, SPLIT, ListingConfig(text="{written}"))

@@ -6,8 +6,8 @@ import pytest
 from upath import UPath
 
 from vitrina.errors import UserError
-from vitrina.model.folder import FILES, folder_fingerprint, missing_files
-from vitrina.store.files import copy
+from vitrina.model.folder import FILES, folder_fingerprint, listing_text, missing_files
+from vitrina.store.files import copy, write_json
 
 
 def test_the_fingerprint_is_of_the_content(place: UPath, folder: Path) -> None:
@@ -30,3 +30,17 @@ def test_missing_files_are_named(place: UPath, folder: Path) -> None:
     assert missing_files(place) == ["config.json", "pytorch_model.bin"]
     with pytest.raises(UserError, match=r"config\.json does not exist"):
         folder_fingerprint(place)
+
+
+def test_a_listings_text_is_the_models_own_unless_another_is_given(
+    place: UPath, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Another one wins and is told; a model that was not trained with any says nothing."""
+    write_json(place / "config.json", {"embed_dim": 64})
+    assert listing_text("", place) == "{title}"
+    assert listing_text("{brend}", place) == "{brend}"
+    write_json(place / "config.json", {"text": "{title}. {brend}"})
+    assert listing_text("", place) == listing_text("{title}. {brend}", place) == "{title}. {brend}"
+    assert "trained with" not in caplog.text
+    assert listing_text("{title}", place) == "{title}"
+    assert "'{title}' as given; the model was trained with '{title}. {brend}'" in caplog.text

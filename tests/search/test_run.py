@@ -16,8 +16,10 @@ import vitrina
 from tests.support.embedding import arrays
 from tests.support.searched_run import CONFIG, SearchedRun, embed_again, embedded_run
 from tests.support.shop import draw_shop, tiny_model
+from vitrina.config.text import ListingConfig
 from vitrina.errors import UserError
 from vitrina.search.run import Run, open_run
+from vitrina.store.artifacts import open_store
 from vitrina.store.paths import to_path
 
 
@@ -190,3 +192,20 @@ def test_hits_make_a_frame(run: Run) -> None:
     """As a notebook shows them."""
     frame = pd.DataFrame(run.search("кружка", k=3))
     assert list(frame.columns) == ["nm", "title", "category", "image_path", "score"]
+
+
+def test_other_listings_are_encoded_as_the_stored_ones_were(
+    shop: SearchedRun, tmp_path: Path
+) -> None:
+    """Their texts by the run's template, whose columns the frame must have."""
+    listing = ListingConfig(text="{title}. {category}")
+    store = open_store(str(tmp_path))
+    embed_again(store, shop.rows, shop.model, listing=listing)
+    run = open_run(store.root)
+    vectors = run.encode_listings(shop.rows)
+    np.testing.assert_allclose(vectors.text, run.vectors().text, atol=1e-5)
+    np.testing.assert_allclose(vectors.img, run.vectors().img, atol=1e-5)
+    with pytest.raises(UserError, match="no column 'category'"):
+        run.encode_listings(shop.rows.drop(columns="category"))
+    model = vitrina.EmbeddingPipeline(str(run.stored.model()))
+    assert model.text == "{title}. {category}"  # of the run that keeps this model

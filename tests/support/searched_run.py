@@ -10,6 +10,7 @@ from tasks.embed import embed
 from tests.support.shop import draw_shop, tiny_model
 from vitrina.config.embedding import EmbedConfig
 from vitrina.config.run_options import RunOptions
+from vitrina.config.text import BY_TITLE, ListingConfig
 from vitrina.results import EmbedResult, ModelResult, TableRef
 from vitrina.store.artifacts import Store, open_store
 from vitrina.store.files import write_bytes
@@ -44,12 +45,16 @@ def embedded_run(
 
 
 def embed_again(
-    store: Store, rows: pd.DataFrame, model: ModelResult, config: EmbedConfig = CONFIG
+    store: Store,
+    rows: pd.DataFrame,
+    model: ModelResult,
+    config: EmbedConfig = CONFIG,
+    listing: ListingConfig = BY_TITLE,
 ) -> SearchedRun:
     """Embed these rows with this model into the store."""
     content = fingerprint(rows.astype(str).to_numpy().tolist())
     table = store.path / "resize" / content / "processed_data.parquet"
     write_bytes(table, rows.to_parquet(index=False))
     ref = TableRef(path=str(table), fingerprint=content)
-    result = embed.fn(ref, model, store, config, RunOptions()).result
+    result = embed.fn(ref, model, store, config, RunOptions(), listing).result
     return SearchedRun(store, rows, model, result)

@@ -1,5 +1,6 @@
 """The embed stage: finished embeddings are found, killed ones resumed, vectors reused."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from upath import UPath
 
 from tests.support.embed_stage import CONFIG, Shop
 from tests.support.embedding import ROWS, arrays, assert_same_vectors, mug_model, noise_listings
+from vitrina.config.text import EmbeddedListingConfig, ListingConfig
 from vitrina.embedding.npz_reader import checksums
 from vitrina.embedding.shard_file import read_origin, write_shard
 from vitrina.embedding.stored import OutputNames
@@ -22,6 +24,8 @@ from vitrina.results import ModelResult, VectorOrigin
 from vitrina.store.artifacts import Store
 from vitrina.store.fingerprint import file_fingerprint
 from vitrina.store.paths import to_path
+
+OWN = EmbeddedListingConfig()  # the text that the model was trained with
 
 
 @pytest.fixture(scope="module")
@@ -219,3 +223,47 @@ def test_vectors_of_another_precision_are_not_reused(shop: Shop, table: pd.DataF
     assert shop.outcome.found_in
     bfloat16 = CONFIG.model_copy(update={"precision": "bfloat16"})
     assert shop.embed(table.iloc[:4], bfloat16).rows_embedded == 4
+
+
+def test_a_listings_text_is_what_the_model_was_trained_with(
+    shop: Shop, table: pd.DataFrame, tmp_path: Path
+) -> None:
+    """Unless another is given; the vectors name the one that made them, and so do the shards."""
+    folder = tmp_path / "branded"
+    shutil.copytree(shop.model.folder, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"text": "{title}. {brend}"}))
+    branded = Shop(
+        shop.store.path, tmp_path, ModelResult(folder=str(folder), fingerprint="branded")
+    )
+    rows = table.assign(brend=["Кот", ""] * 5)
+    own, titles = (branded.embed(rows, listing=one) for one in (OWN, ListingConfig()))
+    assert own.origin.text == "{title}. {brend}"
+    assert titles.origin.text == "{title}"
+    assert {read_origin(shard) for shard in to_path(own.parquet).iterdir()} == {own.origin}
+    with_brand = np.abs(arrays(own)["text"] - arrays(titles)["text"]).max(axis=1) > 1e-4
+    assert with_brand.tolist() == [True, False] * 5
+    written = rows.assign(title=[f"{title}. Кот" for title in rows["title"]])
+    expected = branded.embed(written, listing=ListingConfig())
+    np.testing.assert_allclose(arrays(own)["text"][::2], arrays(expected)["text"][::2], atol=1e-6)
+
+
+def test_only_texts_that_changed_are_embedded_again(shop: Shop, table: pd.DataFrame) -> None:
+    """Neither a column that the text lacks nor a template that gives equal texts costs anything."""
+    rows = table.assign(brend="Кот", price=5)
+    shop.embed(rows, listing=ListingConfig(text="{title}. {brend}"))
+    again = shop.embed(rows.assign(price=7), listing=ListingConfig(text="{title}. {brend}"))
+    assert shop.outcome is not None
+    assert not shop.outcome.found_in  # another table, with nothing to compute
+    assert again.rows_embedded == 0
+    rows.loc[3, "brend"] = "Пёс"
+    assert shop.embed(rows, listing=ListingConfig(text="{title}. {brend}")).rows_embedded == 1
+    equal = shop.embed(rows, listing=ListingConfig(text="{title}[. {brend}]"))
+    assert equal.rows_embedded == 0
+    assert equal.origin.text == "{title}[. {brend}]"
+
+
+def test_a_missing_column_of_the_text_is_named(shop: Shop, table: pd.DataFrame) -> None:
+    """With the table, before anything is computed."""
+    with pytest.raises(UserError, match=r"processed_data\.csv has no column 'titel'.*'title'\?"):
+        shop.embed(table, listing=ListingConfig(text="{titel}"))

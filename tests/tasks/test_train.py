@@ -68,7 +68,7 @@ def training(
             store,
             config,
             TrackedRunOptions(project_name="test", refresh=refresh),
-            overwrite,
+            overwrite=overwrite,
         )
 
     return run

@@ -3,7 +3,12 @@
 from vitrina.training.checkpoints import Progress
 from vitrina.training.model_card import model_card
 
-CONFIG = {"image_resolution": 384, "embed_dim": 512, "resize_mode": "longest", "text": "{title}. {brend}"}
+CONFIG = {
+    "image_resolution": 384,
+    "embed_dim": 512,
+    "resize_mode": "longest",
+    "text": "{title}. {brend}",
+}
 INPUTS = {"table": "abc", "model": "def", "parameters": {"lr": 0.001, "augment": "light"}}
 ROWS = {"train": 80, "validation": 10, "test": 5}
 METRICS = {f"mean_{name}": 0.25 for name in ("recall_at_1", "recall_at_5", "recall_at_10", "mrr")}

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+import pandas as pd
 import torch
 
-from tests.support.small_training import Train, small_config
+from tests.support.small_training import ROWS, Train, small_config, small_fine_tune
 from vitrina.model.model import RuCLIP, load_checkpoint, load_folder
 from vitrina.training.trainable_model import trainable_copy
 
@@ -34,3 +35,17 @@ def test_a_training_without_a_resize_mode_of_its_own_keeps_the_models(model: RuC
     padding = RuCLIP(model.clip, model.tokenizer_path, {**model.config, "resize_mode": "longest"})
     assert trainable_copy(padding, small_config()).resize_mode == "longest"
     assert trainable_copy(padding, small_config(resize_mode="squash")).resize_mode == "squash"
+
+
+def test_the_text_of_a_listing_is_stored_with_the_model(
+    table: pd.DataFrame, model: RuCLIP, tmp_path: Path
+) -> None:
+    """In the folder and in the checkpoints, for embedding to use the same; by default the title."""
+    by_thing = model.with_text("{title}. {thing}")
+    rows = table.assign(thing="Вещь")
+    small_fine_tune(
+        rows[:ROWS], rows[ROWS:], by_thing, tmp_path / "out", small_config(num_epochs=1)
+    )
+    checkpoint = load_checkpoint(tmp_path / "out" / "ruCLIP_model_epoch1.pth", None)
+    assert load_folder(tmp_path / "out" / "ruclip").text == checkpoint.text == "{title}. {thing}"
+    assert trainable_copy(model, small_config()).config["text"] == "{title}"

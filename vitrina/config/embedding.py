@@ -20,7 +20,7 @@ class EmbedConfig(Parameters):
     templates: Literal["ruclip", "single"] = Field(
         "ruclip",
         description="ruclip averages six sentence templates, as ruclip.Predictor does; single "
-        "embeds the bare title, several times faster and with other values.",
+        "embeds the bare text, several times faster and with other values.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where to compute; auto uses a GPU if there is one."

@@ -25,10 +25,10 @@ class EvaluateConfig(Parameters):
         2_000, ge=0, description="Held-out rows for duplicate detection at most; 0 skips it."
     )
     examples: int = Field(
-        8, ge=1, le=50, description="Titles on the contact sheet, each with its nearest images."
+        8, ge=1, le=50, description="Texts on the contact sheet, each with its nearest images."
     )
     templates: Literal["ruclip", "single"] = Field(
-        "ruclip", description="Sentence templates of titles, as in embed.templates."
+        "ruclip", description="Sentence templates of texts, as in embed.templates."
     )
     batch_size: int = Field(64, ge=1, description="Texts or images in one forward pass.")
     device: Literal["auto", "cpu", "cuda"] = Field(

@@ -45,7 +45,9 @@ class TrainModelConfig(TrainConfig, ListingConfig, TrackedRunOptions, TrainingPa
 class EmbeddingPaths(Parameters):
     """Paths that embedding reads and writes."""
 
-    processed_data_csv: str = Field(description="CSV with the columns title and image_path.")
+    processed_data_csv: str = Field(
+        description="CSV with the columns title and image_path, and those that the text names."
+    )
     output_path: str = Field(pattern=r"\.npz$", description="NPZ to write: text, img, nm.")
     fine_tuned_model_path: str | None = Field(
         None, description="Checkpoint (.pth) to embed with; without it the base model embeds."

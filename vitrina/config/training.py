@@ -30,8 +30,9 @@ class TrainConfig(Parameters):
     )
     text_source: Literal["title", "description", "both"] = Field(
         "title",
-        description="Text that an image is paired with: its title, a sentence of its description "
-        "(a different one each epoch), or either at random.",
+        description="What an image is paired with: the listing's text (its title, or what the "
+        "parameter text makes of it), a sentence of its description (a different one each epoch), "
+        "or either at random.",
     )
     description_share: Fraction = Field(
         0.5, description="With text_source both: fraction of pairs that use the description."

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from vitrina.config.training import TrainConfig
+from vitrina.errors import UserError
 from vitrina.training.data.pairs import columns_read, pairs_from, sentences, training_text
 
 
@@ -57,3 +59,21 @@ def test_descriptions_are_read_only_where_they_are_trained_on() -> None:
     assert "description" in columns_read(TrainConfig(text_source="both"))
     table = pd.DataFrame({"title": ["Сумка"], "image_path": ["a.jpg"], "nm": [1]})
     assert pairs_from(table).description.tolist() == [""]
+
+
+def test_texts_are_made_by_the_template_of_its_columns_alone() -> None:
+    """What it does not name is not read; a missing column is an error."""
+    assert "brend" not in columns_read(TrainConfig())
+    assert {"title", "brend"} < set(columns_read(TrainConfig(), "{title}. {brend}"))
+    table = pd.DataFrame(
+        {
+            "title": ["Сумка", "Чашка"],
+            "brend": ["Кот", None],
+            "image_path": ["a", "b"],
+            "nm": [1, 2],
+        }
+    )
+    pairs = pairs_from(table[::-1], "{title}. {brend}")
+    assert pairs.texts() == ["Чашка", "Сумка. Кот"]
+    with pytest.raises(UserError, match="no column 'colour'"):
+        pairs_from(table, "{colour}")

@@ -31,6 +31,7 @@ from vitrina.reporting.render import terminal
 from vitrina.reporting.sections import summary
 from vitrina.results import PipelineResult, StageResults
 from vitrina.store.artifacts import open_store
+from vitrina.store.paths import to_path
 
 
 @flow(name="pipeline")

@@ -41,8 +41,9 @@ def models_text(config: GenerateEmbeddingsConfig) -> str:
 def check(config: GenerateEmbeddingsConfig) -> None:
     """Validate the input before anything is written."""
     check_executor(config.executor)
-    table, own_text = to_path(config.processed_data_csv), models_text(config)
+    table = to_path(config.processed_data_csv)
     check_table(table)
+    own_text = models_text(config)
     check_text(config.text or own_text, table)
     output = to_path(config.output_path)
     check_output(output.parent, manifest_name(output))

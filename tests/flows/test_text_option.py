@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.generate_embeddings import check as check_embedding
-from flows.pipeline import check as check_pipeline
-from flows.train_model import check as check_training
+from flows.commands.generate_embeddings import check as check_embedding
+from flows.commands.pipeline import check as check_pipeline
+from flows.commands.train_model import check as check_training
 from tests.support.shop import draw_shop, tiny_model
 from vitrina.config.pipeline import PipelineConfig
 from vitrina.config.scripts import GenerateEmbeddingsConfig, TrainModelConfig

@@ -16,6 +16,7 @@ from vitrina.embedding.shard import (
     embed_shard_on_worker,
     load_embedder,
     map_detached,
+    with_precision,
 )
 from vitrina.embedding.stored import (
     CODE,
@@ -26,7 +27,7 @@ from vitrina.embedding.stored import (
     vector_settings,
 )
 from vitrina.embedding.stored import STAGE as NAME
-from vitrina.embedding.table import EmbedRequest, embed_table
+from vitrina.embedding.table import EmbedRequest, embed_table, first_rows
 from vitrina.execution.shard_map import ShardMap
 from vitrina.model.folder import listing_text
 from vitrina.model.hardware import device_type
@@ -81,7 +82,10 @@ def embed(
             prefect_ui.progress("embed", "row", "Listings embedded") as progress,
             shard_map("embed", options.executor, partial(gpus_per_shard, config)) as map_shards,
         ):
-            return embed_table(request, shard_embedder(model, kept, config, map_shards), progress)
+            computed = config
+            if map_shards:
+                computed = with_precision(config, model.folder, first_rows(request))
+            return embed_table(request, shard_embedder(model, kept, computed, map_shards), progress)
 
     inputs = embedding_inputs(table, settings, text, config)
     return STAGE.find_or_make(store, inputs, make, refresh=options.refresh)

@@ -17,6 +17,8 @@ from upath import UPath
 
 from vitrina.store.paths import to_path
 
+# Before torch is imported anywhere: `auto` is float32 on every machine, whatever its processor has.
+os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX512_CORE"
 # Before Prefect is imported anywhere: a home of this process's own, not the user's with its server
 # and history; no telemetry, and time enough on a busy machine.
 os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="vitrina-tests-prefect-")

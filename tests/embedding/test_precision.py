@@ -1,17 +1,22 @@
 """The precision of the towers: what is chosen, and what it keeps of the vectors."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
 
 from tests.support.predictor import TITLES
+from vitrina.embedding import embedder as embedder_module
 from vitrina.embedding import precision as precision_module
 from vitrina.embedding.embedder import Embedder
 from vitrina.embedding.precision import (
+    Comparison,
     InferenceTowers,
     Precision,
-    lowest_cosine,
+    compare,
     make_inference_towers,
+    random_probes,
 )
 from vitrina.errors import UserError
 from vitrina.model.model import RuCLIP, load_folder
@@ -31,21 +36,20 @@ def test_lower_precision_stays_near(
     assert least < images.min() < 1 - 1e-7
 
 
-def test_lowest_cosine_sees_a_difference(model: RuCLIP) -> None:
+def test_a_comparison_sees_a_difference(model: RuCLIP) -> None:
     """Towers agree with themselves, and not with those of other weights."""
     towers = make_inference_towers(model.clip, CPU, "float32")
     half = make_inference_towers(model.clip, CPU, "bfloat16")
     other = load_folder(model.tokenizer_path.parent).clip
     torch.nn.init.normal_(other.visual.proj)
-    assert lowest_cosine(towers, towers, model.clip, CPU) == pytest.approx(1)
-    assert 0.999 < lowest_cosine(half, towers, model.clip, CPU) < 1
-    assert (
-        lowest_cosine(make_inference_towers(other, CPU, "float32"), towers, model.clip, CPU) < 0.9
-    )
+    changed, probes = make_inference_towers(other, CPU, "float32"), random_probes(model.clip)
+    assert compare(towers, towers, probes, CPU).cosine == pytest.approx(1)
+    assert 0.999 < compare(half, towers, probes, CPU).cosine < 1
+    assert compare(changed, towers, probes, CPU).cosine < 0.9
 
 
-def test_auto_on_a_cpu_is_float32(model: RuCLIP) -> None:
-    """Without a GPU, auto computes the package's own values."""
+def test_auto_is_float32_where_bfloat16_is_not_faster(model: RuCLIP) -> None:
+    """On a processor without units for it, auto computes the package's own values."""
     auto, exact = Embedder(model, CPU, 8), Embedder(model, CPU, 8, precision="float32")
     np.testing.assert_array_equal(auto.texts(TITLES[:2]), exact.texts(TITLES[:2]))
 
@@ -60,20 +64,42 @@ def test_int8_on_a_gpu_is_refused(model: RuCLIP) -> None:
     ("native", "cosine", "chosen"),
     [(True, 0.9995, "bfloat16"), (True, 0.9985, "float32"), (False, 0.9995, "float32")],
 )
-def test_auto_on_a_gpu_is_bfloat16_only_if_native_and_near(
+def test_auto_is_bfloat16_only_if_native_and_near(
     native: bool, cosine: float, chosen: str, model: RuCLIP, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Emulated it would be slow, and further from float32 it would be another model."""
 
-    def measured(half: InferenceTowers, exact: InferenceTowers, *_: object) -> float:
+    def measured(half: InferenceTowers, exact: InferenceTowers, *_: object) -> Comparison:
         assert native, "bfloat16 is not even tried where it is only emulated"
         assert (half.precision, exact.precision) == ("bfloat16", "float32")
-        return cosine
+        return Comparison(cosine, 2.0)
 
-    monkeypatch.setattr(precision_module, "has_native_bfloat16", lambda: native)
-    monkeypatch.setattr(precision_module, "lowest_cosine", measured)
-    elsewhere = torch.device("meta")  # stands for a GPU: not the CPU, and nothing is computed
-    assert make_inference_towers(model.clip, elsewhere).precision == chosen
+    monkeypatch.setattr(precision_module, "prefers_bfloat16", lambda _device: native)
+    monkeypatch.setattr(precision_module, "compare", measured)
+    # "meta" stands for a GPU: nothing is computed.
+    for device in (CPU, torch.device("meta")):
+        assert make_inference_towers(model.clip, device).precision == chosen
+
+
+def test_auto_on_a_cpu_is_chosen_by_the_user_s_own_rows(
+    model: RuCLIP,
+    images: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The line names the cosine on them, and the vectors are those of bfloat16 to the bit."""
+    for module in (precision_module, embedder_module):
+        monkeypatch.setattr(module, "prefers_bfloat16", lambda _device: True)
+    auto, half = Embedder(model, CPU, 8), Embedder(model, CPU, 8, precision="bfloat16")
+    auto.sample(TITLES, images)
+    with caplog.at_level("INFO"):
+        found = auto.texts(TITLES)
+    assert re.search(
+        r"times as fast as float32.* vectors is (0\.99\d+|1\.0+): computing in bfloat16",
+        caplog.text,
+    )
+    np.testing.assert_array_equal(found, half.texts(TITLES))
+    assert auto.arithmetic == "cpu bfloat16"
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])

@@ -27,8 +27,9 @@ class EmbedConfig(Parameters):
     )
     precision: Literal["auto", "float32", "bfloat16", "int8"] = Field(
         "auto",
-        description="Arithmetic; auto is float32 on CPUs, and bfloat16 on GPUs that compute it "
-        "natively if vectors keep a cosine above 0.999 to float32. int8 is for CPUs.",
+        description="Arithmetic; auto is bfloat16 where the processor or GPU computes it natively "
+        "and faster, if the vectors of some of the rows keep a cosine above 0.999 to float32, "
+        "elsewhere float32. int8 is for CPUs.",
     )
     find_batch_size: bool = Field(
         True, description="On a GPU, double batch_size while that fits and is faster."

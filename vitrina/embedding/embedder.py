@@ -15,14 +15,21 @@ from upath import UPath
 
 from vitrina.embedding.batch_size import fastest_batch_size
 from vitrina.embedding.parallel import batched, in_streams, one_by_one, prefetched
-from vitrina.embedding.precision import InferenceTowers, Precision, make_inference_towers
+from vitrina.embedding.precision import (
+    PROBES,
+    InferenceTowers,
+    Precision,
+    Probes,
+    make_inference_towers,
+)
 from vitrina.embedding.text_batches import TextBatch, text_batches
 from vitrina.errors import UserError
 from vitrina.execution.cpu_count import cpu_count
 from vitrina.images.from_memory import as_rgb
 from vitrina.images.load import ResizeMode, normalize, read_image, square_image
+from vitrina.model.hardware import prefers_bfloat16
 from vitrina.model.model import RuCLIP
-from vitrina.model.tokenize import TEMPLATES
+from vitrina.model.tokenize import TEMPLATES, pad, tokenize
 
 Vectors = npt.NDArray[np.float32]
 ImageSource = str | UPath | Image.Image
@@ -64,12 +71,29 @@ class Embedder:
         self._uses_streams = device.type == "cpu"
         self._precision: Precision = precision
         self._compiled = compiled
+        self._probes: Probes | None = None
+
+    def sample(self, texts: Sequence[str], images: Sequence[ImageSource]) -> None:
+        """Choose the precision ``auto`` by some of these, unless it is chosen already.
+
+        Raises UserError naming an image that cannot be read.
+        """
+        is_open = self._precision == "auto" and "towers" not in vars(self)
+        if not is_open or not prefers_bfloat16(self.device.type) or not texts or not images:
+            return
+        pixels = torch.stack([self._pixels(image) for image in images[:PROBES]])
+        ids = pad(tokenize(self.model.tokenizer, [text.lower() for text in texts[:PROBES]]))
+        self._probes = Probes(normalize(pixels, self.model.mean, self.model.std), ids)
 
     @functools.cached_property
     def towers(self) -> InferenceTowers:
         """The model's towers for inference on the device, made on first use."""
         return make_inference_towers(
-            self.model.clip, self.device, self._precision, compiled=self._compiled
+            self.model.clip,
+            self.device,
+            self._precision,
+            compiled=self._compiled,
+            probes=self._probes,
         )
 
     @property

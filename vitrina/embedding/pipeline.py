@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from vitrina.embedding.embedder import Embedder, ImageSource, Templates
+    from vitrina.embedding.precision import Precision
     from vitrina.model.model import RuCLIP
 
     ImageInput = str | os.PathLike[str] | Image.Image
@@ -53,13 +54,15 @@ class EmbeddingPipeline:
         *,
         templates: "Templates | tuple[str, ...] | None" = None,
         text: str | None = None,
+        precision: "Precision" = "float32",
     ) -> None:
         """Load the model of a name, or of a local or s3:// folder, or its fine-tuned ``.pth``.
 
         Without ``device`` a GPU is used if there is one. ``templates`` are by default those that
         the latest run embedded with, if the folder is the one that it keeps its model in, else
         ruclip's; and so is ``text``, the template of a listing's text, else the one that the model
-        was trained with. Raises UserError if there is no such model, the checkpoint has another
+        was trained with. ``precision`` may be that of ``embed.precision``; in float32 vectors equal
+        ruclip.Predictor's. Raises UserError if there is no such model, the checkpoint has another
         architecture, or ``text`` is no template.
         """
         # torch takes seconds to import; help and wrong arguments answer without it
@@ -67,6 +70,7 @@ class EmbeddingPipeline:
 
         if text:
             TextTemplate.parse(text)
+        self.precision = precision
         self.model = _load(base_model_name, fine_tuned_model_path)
         self.device = choose(device or "auto")
         found = None if fine_tuned_model_path else run_origin(to_path(base_model_name))

@@ -14,6 +14,7 @@ from vitrina.embedding.reuse import Column, ReuseIndex
 from vitrina.embedding.rows import Rows, naming_table
 from vitrina.embedding.shard_file import Vectors, write_shard
 from vitrina.execution.shard_map import ShardMap
+from vitrina.model.hardware import prefers_bfloat16
 from vitrina.results import ModelResult, VectorOrigin
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def embed_shard(
     Raises UserError naming an image that cannot be read.
     """
     with naming_table(shard.table):
+        embedder.sample(shard.rows.texts, shard.rows.paths)
         text, img, computed = embed_rows(shard.rows, embedder, shard.known)
     origin = VectorOrigin(
         model=model.fingerprint if model else "",
@@ -101,6 +103,22 @@ def load_embedder(folder: str, config: EmbedConfig) -> "Embedder":
     from vitrina.model.source import local_model
 
     return make_embedder(load_folder(local_model(folder)), config)
+
+
+def with_precision(config: EmbedConfig, folder: str, rows: Rows) -> EmbedConfig:
+    """``config`` with the precision that ``auto`` comes to on this machine's processor.
+
+    So the workers of a cluster compute in the same one, whatever their processors are. On GPUs each
+    worker chooses by its own.
+    """
+    if config.precision != "auto" or config.device != "cpu":
+        return config
+    precision = "float32"
+    if prefers_bfloat16("cpu"):
+        embedder = load_embedder(folder, config)
+        embedder.sample(rows.texts, rows.paths)
+        precision = embedder.towers.precision
+    return config.model_copy(update={"precision": precision})
 
 
 def make_embedder(model: "RuCLIP", config: EmbedConfig) -> "Embedder":

@@ -16,7 +16,7 @@ from vitrina.config.text import TITLE_ONLY
 from vitrina.embedding.npz import ChunkedArray, write_npz
 from vitrina.embedding.npz_reader import checksums
 from vitrina.embedding.reuse import COLUMNS, Column, ReuseIndex
-from vitrina.embedding.rows import TableStats, table_rows, table_stats
+from vitrina.embedding.rows import Rows, TableStats, table_rows, table_stats
 from vitrina.embedding.shard import EmbedShards, Shard
 from vitrina.embedding.shard_file import (
     read_column,
@@ -82,6 +82,13 @@ def embed_table(
     )
     files = [request.names.npz, *(f"{request.names.shards}/{name}" for name in sorted(current))]
     return result, files
+
+
+def first_rows(request: EmbedRequest) -> Rows:
+    """The first rows of the table."""
+    return next(
+        table_rows(request.table, request.shard_rows, table_stats(request.table), request.text)
+    )
 
 
 def _embed_missing(

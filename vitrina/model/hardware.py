@@ -15,6 +15,7 @@ from typing import Literal
 from vitrina.config.embedding import EmbedConfig
 from vitrina.config.evaluation import EvaluateConfig
 from vitrina.config.training import TrainConfig
+from vitrina.model import processor
 
 Device = Literal["auto", "cpu", "cuda"]
 NVIDIA_DRIVER = "libcuda.so.1"
@@ -31,8 +32,8 @@ def device_type(device: Device) -> Literal["cpu", "cuda"]:
 def embedding_arithmetic(config: EmbedConfig | EvaluateConfig) -> str:
     """Device and precision of vectors, such as ``cpu float32``.
 
-    ``cuda auto`` stands for bfloat16 or float32, whichever the model's own vectors allow on this
-    GPU (:func:`vitrina.embedding.precision.make_inference_towers`). Without a GPU here, the
+    ``auto`` after the device stands for bfloat16 or float32, whichever the model's own vectors
+    allow (:func:`vitrina.embedding.precision.make_inference_towers`). Without a GPU here, the
     precision on ``cuda`` is up to the workers of a cluster.
     """
     device = device_type(config.device)
@@ -41,7 +42,7 @@ def embedding_arithmetic(config: EmbedConfig | EvaluateConfig) -> str:
         return f"{device} {precision}"
     if device == "cuda" and not has_gpu():
         return f"cuda auto {ON_WORKERS}"
-    return f"{device} auto" if _prefers_bfloat16(device) else f"{device} float32"
+    return f"{device} auto" if prefers_bfloat16(device) else f"{device} float32"
 
 
 def training_arithmetic(config: TrainConfig) -> str:
@@ -61,12 +62,15 @@ def training_precision(config: TrainConfig) -> Literal["float32", "bfloat16"]:
     """The precision that a training computes with on this machine."""
     if config.precision != "auto":
         return config.precision
-    return "bfloat16" if _prefers_bfloat16(device_type(config.device)) else "float32"
+    device = device_type(config.device)
+    # On a CPU, autocast pays for its casts only with units that are much faster than float32.
+    pays = processor.has_matrix_units() if device == "cpu" else True
+    return "bfloat16" if pays and prefers_bfloat16(device) else "float32"
 
 
-def _prefers_bfloat16(device: str) -> bool:
-    """Whether ``auto`` tries bfloat16: on a CPU or emulated, it is slower than float32."""
-    return device == "cuda" and has_native_bfloat16()
+def prefers_bfloat16(device: str) -> bool:
+    """Whether ``auto`` tries bfloat16: where the hardware has it and computes faster in it."""
+    return has_native_bfloat16() if device == "cuda" else processor.prefers_bfloat16()
 
 
 @functools.cache

@@ -47,7 +47,7 @@ class TorchLinear:
 
 
 class OneDnnLinear:
-    """float32 on a CPU, with a copy of the weights in oneDNN's own layout."""
+    """float32 or bfloat16 on a CPU, with a copy of the weights in oneDNN's own layout."""
 
     def linear(self, weight: Tensor, bias: Tensor | None, activation: str = "none") -> Layer:
         """oneDNN's product, fused with the activation."""

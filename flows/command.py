@@ -18,3 +18,4 @@ class Command(Generic[Config]):
     description: str | None  # of the help; its first line is shown in the list of commands
     main: Callable[[Config], None]
     demo: Path | None = None  # the file of parameters that --demo, or no argument at all, means
+    first: tuple[str, ...] = ()  # the options of --help; --help-all has all. Empty: both have all

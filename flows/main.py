@@ -16,7 +16,9 @@ from typing import Any
 from flows.cli import parse, refuse
 from flows.command import Command
 from flows.run import no_gc
+from flows.short_help import short_help
 
+HELP_ALL = ("--help-all", "--help_all")
 COMMANDS = {
     "run": "flows.commands.pipeline",
     "preprocess": "flows.commands.data_preprocessing",
@@ -51,6 +53,10 @@ def run_command(module: str, arguments: Sequence[str], prog: str) -> None:
     """Parse the arguments and do what they ask for."""
     with no_gc():
         command: Command[Any] = importlib.import_module(module).COMMAND
+        if command.first and {"-h", "--help"} & set(arguments):
+            print(short_help(command.config, command.description, command.first, prog))
+            return
+        arguments = ["--help" if one in HELP_ALL else one for one in arguments]
         config = parse(command.config, command.description, arguments, command.demo, prog)
     command.main(config)
 

@@ -53,4 +53,16 @@ def main(config: DataPreprocessingConfig) -> None:
     show_sections(rows_section(run_flow(load, config, check)))
 
 
-COMMAND = Command(DataPreprocessingConfig, __doc__, main)
+FIRST = (
+    "file_path",
+    "base_image_path",
+    "processed_data_path",
+    "processed_images_path",
+    "default_image_size",
+    "image_pattern",
+    "nm_column",
+    "required",
+    "executor",
+    "refresh",
+)
+COMMAND = Command(DataPreprocessingConfig, __doc__, main, first=FIRST)

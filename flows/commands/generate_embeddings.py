@@ -61,4 +61,16 @@ def main(config: GenerateEmbeddingsConfig) -> None:
     show_sections(embeddings_section(run_flow(load, config, check)))
 
 
-COMMAND = Command(GenerateEmbeddingsConfig, __doc__, main)
+FIRST = (
+    "processed_data_csv",
+    "output_path",
+    "fine_tuned_model_path",
+    "model",
+    "batch_size",
+    "templates",
+    "precision",
+    "device",
+    "reuse_from",
+    "executor",
+)
+COMMAND = Command(GenerateEmbeddingsConfig, __doc__, main, first=FIRST)

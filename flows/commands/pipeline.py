@@ -57,4 +57,17 @@ def main(config: PipelineConfig) -> None:
     run_flow(load, config, check)
 
 
-COMMAND = Command(PipelineConfig, __doc__, main, demo=DEMO)
+FIRST = (
+    "demo",
+    "config",
+    "catalog",
+    "images",
+    "model",
+    "output",
+    "text",
+    "train.num_epochs",
+    "train.batch_size",
+    "train.lr",
+    "executor",
+)
+COMMAND = Command(PipelineConfig, __doc__, main, demo=DEMO, first=FIRST)

@@ -80,4 +80,16 @@ def main(config: TrainModelConfig) -> None:
     show_sections(training_section(run_flow(load, config, check)))
 
 
-COMMAND = Command(TrainModelConfig, __doc__, main)
+FIRST = (
+    "processed_data_path",
+    "model_save_path",
+    "file_path",
+    "base_image_path",
+    "model",
+    "project_name",
+    "num_epochs",
+    "batch_size",
+    "lr",
+    "text",
+)
+COMMAND = Command(TrainModelConfig, __doc__, main, first=FIRST)

@@ -1,5 +1,6 @@
 """The command ``vitrina``: its list of commands, and that answers need no Prefect."""
 
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -8,7 +9,9 @@ import pytest
 
 from flows.command import Command
 from flows.main import COMMANDS, main, overview
+from flows.short_help import FILES
 from tests.support.command_line import FLOWS
+from vitrina.config.parameters import Parameters
 
 HEAVY = ("prefect", "torch", "sklearn", "matplotlib")
 
@@ -21,9 +24,28 @@ def test_every_command_has_help_in_the_list(name: str, capsys: pytest.CaptureFix
     summary = module.COMMAND.description.partition("\n")[0]
     assert f"  {name:<12} {summary}" in overview().splitlines()
     with pytest.raises(SystemExit) as stop:
-        main([name, "--help"])
+        main([name, "--help-all"])
     assert not stop.value.code
     assert f"usage: vitrina {name}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["run", "preprocess", "train", "embed"])
+def test_help_shows_the_options_that_people_use_first(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """About ten of them, each with its description; and where the others are."""
+    command: Command[Parameters] = import_module(COMMANDS[name]).COMMAND
+    main([name, "--help"])
+    printed = capsys.readouterr().out
+    shown = re.findall(r"^  --([\w.]+)", printed, flags=re.MULTILINE)
+    assert tuple(shown) == command.first
+    assert 8 <= len(shown) <= 12
+    assert f"vitrina {name} --help-all lists the other " in printed
+    assert max(map(len, printed.splitlines())) <= 100
+    with pytest.raises(SystemExit):
+        main([name, "--help-all"])
+    everything = capsys.readouterr().out
+    assert all(f"--{option}" in everything for option in shown if option not in FILES)
 
 
 def test_no_command_shows_the_list(capsys: pytest.CaptureFixture[str]) -> None:

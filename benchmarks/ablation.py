@@ -179,5 +179,5 @@ PATCHES: Mapping[str, Callable[[], Any]] = {
     "": _unpatched,
     "constant rate": partial(_patched, learner, learning_rate=_constant_rate),
     "decay everything": partial(_patched, optimizer, decays=lambda _name, _parameter: True),
-    "last epoch": partial(_patched, training, better=lambda _one, _other: True),
+    "last epoch": partial(_patched, training, better=lambda *_: True),
 }

@@ -13,6 +13,7 @@ import torch
 from benchmarks.original_recipe import Halving, train_original
 from vitrina.catalog.split import split_rows
 from vitrina.config.training import TrainConfig
+from vitrina.evaluation.metrics import retrieval_metrics
 from vitrina.model.model import RuCLIP, load_folder
 from vitrina.model.tiny import make_tiny
 from vitrina.store.paths import to_path
@@ -58,11 +59,16 @@ def trained(table: pd.DataFrame, split: Split, model: RuCLIP, config: TrainConfi
 
 def recall(model: RuCLIP, rows: pd.DataFrame, relevant: Sequence[str] = ("title",)) -> Metrics:
     """Retrieval metrics; rows with equal values in ``relevant`` are relevant to each other."""
-    pairs, config = pairs_from(rows), TrainConfig()
     groups = rows.groupby(list(relevant)).ngroup().to_numpy()
+    return retrieval_metrics(*features(model, rows), groups)
+
+
+def features(model: RuCLIP, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Features of the images and of the titles, each float32 (rows, dim) of unit length."""
+    pairs, config = pairs_from(rows), TrainConfig()
     pixels = pixels_of(pairs, model, config.cache_gb)
-    validation = Validation(HeldOut(pairs, groups), pixels, model, World())
-    return validation.run(TrainingTowers(model, config, CPU), CPU)
+    validation = Validation(HeldOut(pairs, pairs.groups), pixels, model, World())
+    return validation.features(TrainingTowers(model, config, CPU), CPU)
 
 
 def untrained(table: pd.DataFrame, folder: Path, seed: int) -> Metrics:

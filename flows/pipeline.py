@@ -69,6 +69,6 @@ def pipeline(config: PipelineConfig) -> PipelineResult:
         embedded=embedded,
         changed=changed,
     )
-    result = report(results, clock.seconds, store, options)
+    result = report(results, clock.seconds, store, measuring, options)
     terminal().print(summary(result, clock.seconds))
     return result

@@ -4,25 +4,28 @@ from pathlib import Path
 from typing import Any
 
 from tasks.orchestration.stage import StageTask
-from vitrina.catalog.processed_table import IMAGE_PATH, read_table
-from vitrina.catalog.text_template import TextTemplate
 from vitrina.config.evaluation import MeasureConfig
 from vitrina.config.run_options import TrackedRunOptions
+from vitrina.evaluation.intervals import metric_intervals
+from vitrina.evaluation.query_file import put_queries, read_queries
 from vitrina.evaluation.stored import find_or_measure, measuring_inputs
-from vitrina.evaluation.summary import evaluation, warn_if_few
+from vitrina.evaluation.summary import evaluation, side_by_side, warn_if_few
 from vitrina.results import EvaluateResult, ModelResult, TableRef
 from vitrina.store.artifacts import Artifact, Store
 from vitrina.store.cache import user_cache
-from vitrina.store.files import write_bytes, write_json
+from vitrina.store.files import write_json
 from vitrina.store.paths import is_local, to_path
 from vitrina.store.stage import Stage, StageOutcome
 
-REPORT, CONTACT_SHEET = "evaluation.json", "contact_sheet.png"
+REPORT, QUERIES = "evaluation.json", "queries.parquet"
 STAGE = Stage(
     "evaluate",
     EvaluateResult,
     "vitrina.evaluation.summary:evaluation",
-    ("vitrina.reporting.contact_sheet:draw_contact_sheet",),
+    (
+        "vitrina.evaluation.summary:side_by_side",
+        "vitrina.evaluation.intervals:metric_intervals",
+    ),
 )
 
 
@@ -35,33 +38,32 @@ def evaluate(
     config: MeasureConfig,
     options: TrackedRunOptions,
 ) -> StageOutcome[EvaluateResult]:
-    """Measure two models on held-out products, draw a contact sheet and log both to wandb.
+    """Measure two models on held-out products, with intervals, and log both to wandb.
 
     Raises UserError if no product is held out.
     """
 
     def make(artifact: Artifact) -> tuple[EvaluateResult, tuple[str, ...]]:
-        from vitrina.reporting.contact_sheet import draw_contact_sheet  # torch takes seconds
-
         first, second = (
             find_or_measure(table, model, store, config, refresh=options.refresh)
             for model in (before, after)
         )
         warn_if_few(second.counts["ranked_products"])
-        content = evaluation(first, second, config)
+        queries = read_queries(to_path(first.queries)), read_queries(to_path(second.queries))
+        intervals = metric_intervals(*queries)
+        content = evaluation(first, second, intervals, config)
         write_json(artifact.path / REPORT, content)
-        path, text = to_path(table.path), config.listing.text
-        rows = read_table(path, (IMAGE_PATH, *TextTemplate.parse(text).columns))
-        sheet = draw_contact_sheet(rows, second, text)
-        write_bytes(artifact.path / CONTACT_SHEET, sheet)
+        put_queries(side_by_side(*queries), artifact.path / QUERIES)
         log_to_wandb(options.project_name, artifact, content)
         result = EvaluateResult(
             report=str(artifact.path / REPORT),
+            queries=str(artifact.path / QUERIES),
             before=first.metrics,
             after=second.metrics,
+            intervals=intervals,
             counts=second.counts,
         )
-        return result, (REPORT, CONTACT_SHEET)
+        return result, (REPORT, QUERIES)
 
     inputs = measuring_inputs(table, after, config) | {"before": before.fingerprint}
     return STAGE.find_or_make(store, inputs, make, refresh=options.refresh)

@@ -1,20 +1,27 @@
-"""Stage "promote": the fine-tuned model becomes the current one if it is better."""
+"""Stage "promote": the fine-tuned model becomes the current one if it is surely better."""
 
 import logging
 
 from tasks.orchestration.stage import StageTask
 from vitrina.config.evaluation import GateConfig, MeasureConfig
-from vitrina.evaluation.measurement import Metrics
+from vitrina.evaluation.comparison import compare
+from vitrina.evaluation.query_file import read_queries
 from vitrina.evaluation.stored import find_or_measure, measuring_inputs
-from vitrina.promotion.gate import active_result, embedding_model, promote_if_better
+from vitrina.promotion.gate import active_result, at_present_path, promote_if_better
 from vitrina.promotion.history import read_history
-from vitrina.results import ModelResult, PromoteResult, TableRef
+from vitrina.results import Comparison, ModelResult, PromoteResult, TableRef
 from vitrina.store.artifacts import Artifact, Store
+from vitrina.store.paths import to_path
 from vitrina.store.stage import Stage, StageOutcome
 
 logger = logging.getLogger(__name__)
 
-STAGE = Stage("promote", PromoteResult, "vitrina.promotion.gate:promote_if_better")
+STAGE = Stage(
+    "promote",
+    PromoteResult,
+    "vitrina.promotion.gate:promote_if_better",
+    ("vitrina.evaluation.comparison:compare",),
+)
 
 
 @StageTask
@@ -32,15 +39,19 @@ def promote(
     embeds from now on.
     """
 
-    def measure(model: ModelResult) -> Metrics:
-        return find_or_measure(table, model, store, config).metrics
+    def compared(new: ModelResult, current: ModelResult) -> Comparison:
+        first, second = (
+            read_queries(to_path(find_or_measure(table, model, store, config).queries))
+            for model in (new, current)
+        )
+        return compare(first, second, gate)
 
     def make(_artifact: Artifact) -> tuple[PromoteResult, tuple[str, ...]]:
-        return promote_if_better(base, candidate, store, gate, measure, details), ()
+        return promote_if_better(base, candidate, store, gate, compared, details), ()
 
     details = {"table": table.fingerprint, "split": config.split.model_dump()}
     history = read_history(store)
-    active = active_result(store, history, candidate)
+    active = active_result(store, history, candidate, base)
     if history.current and active:
         since = f"{history.current.time:%Y-%m-%d %H:%M} UTC"
         logger.info("promote: already promoted on %s", since)
@@ -56,5 +67,4 @@ def promote(
         if outcome.found_in and outcome.result.promoted:
             # The candidate is not the current model, so the record of that promotion is lost.
             outcome = STAGE.find_or_make(store, inputs, make, refresh=True)
-    model = embedding_model(outcome.result, base)
-    return StageOutcome(outcome.result.model_copy(update={"model": model}), outcome.found_in)
+    return StageOutcome(at_present_path(outcome.result, base), outcome.found_in)

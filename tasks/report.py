@@ -2,12 +2,17 @@
 
 from collections.abc import Mapping
 
-from tasks.evaluate import CONTACT_SHEET
 from tasks.orchestration.prefect_ui import show_image, show_markdown, show_table
 from tasks.orchestration.stage import StageTask
+from vitrina.catalog.processed_table import IMAGE_PATH, read_table
+from vitrina.catalog.text_template import TextTemplate
+from vitrina.config.evaluation import MeasureConfig
 from vitrina.config.run_options import RefreshOption
+from vitrina.evaluation.stored import find_or_measure, measuring_inputs
 from vitrina.reporting.render import markdown
 from vitrina.reporting.sections import (
+    compared_models,
+    headline,
     metrics_section,
     model_section,
     page,
@@ -24,40 +29,66 @@ STAGE = Stage(
     "report",
     PipelineResult,
     "vitrina.reporting.sections:page",
-    ("vitrina.reporting.training_curve:draw_training",),
+    (
+        "vitrina.reporting.training_curve:draw_training",
+        "vitrina.reporting.contact_sheet:draw_contact_sheet",
+    ),
 )
-PAGE, CURVE = "report.html", "training.png"
+PAGE, CURVE, CONTACT_SHEET = "report.html", "training.png", "contact_sheet.png"
 
 
 @StageTask
 def report(
-    results: StageResults, seconds: dict[str, float], store: Store, options: RefreshOption
+    results: StageResults,
+    seconds: dict[str, float],
+    store: Store,
+    config: MeasureConfig,
+    options: RefreshOption,
 ) -> StageOutcome[PipelineResult]:
-    """Write ``report.html`` and show its contents in the Prefect UI."""
-    sheet = read_bytes(to_path(results.evaluated.report).parent / CONTACT_SHEET)
+    """Write ``report.html`` and show its contents in the Prefect UI.
+
+    Its contact sheet shows the model that embeds and, beside it, the one it was compared with.
+    """
+
+    table = results.resized.table
 
     def make(artifact: Artifact) -> tuple[PipelineResult, tuple[str, ...]]:
+        from vitrina.reporting.contact_sheet import draw_contact_sheet
         from vitrina.reporting.training_curve import draw_training  # torch takes seconds to import
 
         result = PipelineResult(**dict(results), report=str(artifact.path / PAGE))
         curve = draw_training(results.trained)
+        measured = {
+            heading: find_or_measure(table, model, store, config)
+            for heading, model in compared_models(results.promoted).items()
+        }
+        text = config.listing.text
+        rows = read_table(to_path(table.path), (IMAGE_PATH, *TextTemplate.parse(text).columns))
+        sheet = draw_contact_sheet(rows, measured, text)
         write_bytes(artifact.path / CURVE, curve)
+        write_bytes(artifact.path / CONTACT_SHEET, sheet)
         write_bytes(artifact.path / PAGE, page(result, seconds, curve, sheet).encode())
-        return result, (PAGE, CURVE)
+        return result, (PAGE, CURVE, CONTACT_SHEET)
 
-    outcome = STAGE.find_or_make(store, dict(results), make, refresh=options.refresh)
-    show(outcome.result, seconds, sheet)
+    inputs = dict(results) | {"measured": measuring_inputs(table, results.promoted.model, config)}
+    outcome = STAGE.find_or_make(store, inputs, make, refresh=options.refresh)
+    show(outcome.result, seconds)
     return outcome
 
 
-def show(result: PipelineResult, seconds: Mapping[str, float], sheet: bytes) -> None:
+def show(result: PipelineResult, seconds: Mapping[str, float]) -> None:
     """Create the run's artifacts in the Prefect UI."""
     rows = rows_section(result.resized).rows
     show_table(
         "rows", [{"rows": name, "count": count} for name, count in rows], "Rows kept and rejected"
     )
     parts = [metrics_section(result.evaluated), model_section(result), times_section(seconds)]
-    show_markdown("metrics", markdown(parts), "Held-out metrics before and after fine-tuning")
-    curve = read_bytes(to_path(result.report).parent / CURVE)
-    show_image("training", curve, "Loss and recall over the steps")
+    show_markdown(
+        "metrics",
+        markdown(headline(result.promoted), parts),
+        "Held-out metrics before and after fine-tuning",
+    )
+    folder = to_path(result.report).parent
+    show_image("training", read_bytes(folder / CURVE), "Loss and recall over the steps")
+    sheet = read_bytes(folder / CONTACT_SHEET)
     show_image("contact-sheet", sheet, "Nearest images of held-out titles, relevant ones framed")

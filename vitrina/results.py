@@ -1,8 +1,12 @@
 """The results of stages: paths, fingerprints and counts, never tables or tensors."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from vitrina.config.parameters import Parameters
+
+Interval = tuple[float, float]
 
 
 class TableRef(Parameters):
@@ -65,24 +69,59 @@ class TrainResult(Parameters):
     metrics: dict[str, float] = Field(description="Validation metrics of the best epoch.")
 
 
+class MetricIntervals(Parameters):
+    """95% intervals of a held-out metric before and after fine-tuning, and of the difference."""
+
+    before: Interval
+    after: Interval
+    difference: Interval
+
+
 class EvaluateResult(Parameters):
     """Held-out metrics before and after fine-tuning."""
 
     report: str = Field(description="evaluation.json")
+    queries: str = Field(description="queries.parquet: ranks of each held-out listing.")
     before: dict[str, float]
     after: dict[str, float]
+    intervals: dict[str, MetricIntervals] = Field(description="By metric; chance has none.")
     counts: dict[str, int] = Field(description="Held-out rows and products; rows of the probe.")
+
+
+class Comparison(Parameters):
+    """How much better a new model ranks the held-out products than the current one."""
+
+    metric: str
+    candidate: float = Field(description="The metric of the new model.")
+    current: float = Field(description="The metric of the model that was current.")
+    gain: float = Field(
+        description="The difference, above 0 if the new model is better; of a geometric rank the "
+        "logarithm of the ratio."
+    )
+    interval: Interval = Field(description="Of the gain, at the gate's confidence.")
+    standard_error: float = Field(description="Of the gain.")
+    products: int = Field(description="Held-out products.")
+    decisive_products: int = Field(description="Those whose gain is not just the margin.")
+
+
+Verdict = Literal["promoted", "declined", "cannot tell"]
 
 
 class PromoteResult(Parameters):
     """The model that embeds from now on, and the reason."""
 
     model: ModelResult
-    promoted: bool = Field(description="Whether the new model has become the current one.")
+    other: ModelResult = Field(
+        description="The model it was compared with: the one that it replaced, or the new one."
+    )
+    verdict: Verdict = Field(description="Whether the new model has become the current one.")
     reason: str
-    metric: str
-    candidate_metric: float = Field(description="The metric of the new model.")
-    current_metric: float = Field(description="The metric of the previous current model.")
+    comparison: Comparison
+
+    @property
+    def promoted(self) -> bool:
+        """Whether the new model has become the current one."""
+        return self.verdict == "promoted"
 
 
 class VectorOrigin(Parameters):

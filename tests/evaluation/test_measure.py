@@ -13,8 +13,9 @@ from vitrina.catalog.split import split_rows
 from vitrina.config.text import ListingConfig
 from vitrina.config.training import SplitConfig
 from vitrina.errors import UserError
+from vitrina.evaluation.aggregate import metrics_of
 from vitrina.evaluation.measure import choose_rows, measure
-from vitrina.evaluation.measurement import Measurement
+from vitrina.evaluation.measurement import Measured
 from vitrina.evaluation.metrics import retrieval_metrics
 from vitrina.images.load import normalize, read_image, square_image
 from vitrina.model.model import RuCLIP, load_folder
@@ -42,13 +43,13 @@ def model(shop: MeasuredShop) -> RuCLIP:
 
 
 @pytest.fixture(scope="module")
-def measured(table: pd.DataFrame, model: RuCLIP) -> Measurement:
+def measured(table: pd.DataFrame, model: RuCLIP) -> Measured:
     """The measurement of the first model."""
     return measure(table, model, EVALUATE, SPLIT)
 
 
 def test_metrics_are_those_of_the_models_own_embeddings(
-    table: pd.DataFrame, model: RuCLIP, measured: Measurement
+    table: pd.DataFrame, model: RuCLIP, measured: Measured
 ) -> None:
     """Retrieval metrics equal those of the package's own towers on the held-out rows."""
     held_out = split_rows(table, 0.1, 0.4, 0) == "test"
@@ -67,7 +68,7 @@ def test_metrics_are_those_of_the_models_own_embeddings(
         assert measured.metrics[name] == pytest.approx(value, abs=1e-4), name
 
 
-def test_everything_is_measured_and_counted(measured: Measurement, table: pd.DataFrame) -> None:
+def test_everything_is_measured_and_counted(measured: Measured, table: pd.DataFrame) -> None:
     """Retrieval, duplicates, probe and zero-shot are there, with chance and row counts."""
     held_out = split_rows(table, 0.1, 0.4, 0) == "test"
     assert {
@@ -87,8 +88,32 @@ def test_everything_is_measured_and_counted(measured: Measurement, table: pd.Dat
     assert measured.metrics["duplicate_pr_auc_text"] == pytest.approx(1)
 
 
+def test_each_held_out_listing_has_its_figures(measured: Measured, table: pd.DataFrame) -> None:
+    """Ids, products, ranks and predicted classes, a row each, from which the metrics follow."""
+    rows = choose_rows(table, EVALUATE, SPLIT).ranked
+    queries = measured.queries
+    assert queries["nm"].tolist() == [str(nm) for nm in table["nm"].iloc[rows]]
+    assert queries["row"].tolist() == rows.tolist()
+    assert queries["product"].tolist() == product_groups(table)[rows].tolist()
+    assert queries["text_to_image_rank"].between(1, len(rows)).all()
+    assert metrics_of(queries).items() <= measured.metrics.items()
+    assert np.mean(queries["zero_shot"] == queries["label"]) == pytest.approx(
+        measured.metrics["zero_shot_accuracy"]
+    )
+
+
+def test_rows_without_a_label_have_no_predicted_class(table: pd.DataFrame, model: RuCLIP) -> None:
+    """Their columns are empty, and no metric of classes counts them."""
+    some = table.assign(category=table["category"].where(table.index % 3 > 0, ""))
+    queries = measure(some, model, EVALUATE, SPLIT).queries
+    unlabelled = queries["label"] == ""
+    assert 0 < unlabelled.sum() < len(queries)
+    for name in ("zero_shot", "probe_text", "probe_both"):
+        assert (queries[name].isna() == unlabelled).all(), name
+
+
 def test_examples_show_the_images_nearest_to_titles(
-    measured: Measurement, table: pd.DataFrame
+    measured: Measured, table: pd.DataFrame
 ) -> None:
     """An image is relevant exactly where it is of the title's product; the best comes first."""
     group = product_groups(table)
@@ -143,6 +168,8 @@ def test_texts_are_made_by_the_template(table: pd.DataFrame, model: RuCLIP) -> N
         f"{title}. {kind}" for title, kind in zip(table["title"], table["category"], strict=True)
     ]
     found = measure(table, model, EVALUATE, SPLIT, listing)
-    assert found != measure(table, model, EVALUATE, SPLIT)
+    assert found.metrics != measure(table, model, EVALUATE, SPLIT).metrics
     written = table.assign(written=texts)
-    assert found == measure(written, model, EVALUATE, SPLIT, ListingConfig(text="{written}"))
+    expected = measure(written, model, EVALUATE, SPLIT, ListingConfig(text="{written}"))
+    assert (found.metrics, found.examples) == (expected.metrics, expected.examples)
+    pd.testing.assert_frame_equal(found.queries, expected.queries)

@@ -8,19 +8,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import average_precision_score
 
-from vitrina.evaluation.metrics import chance_recall, duplicate_pr_auc, retrieval_metrics
-
-
-def unit(vectors: np.ndarray) -> np.ndarray:
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-
-
-def random_pairs(rows: int, dim: int, seed: int, noise: float = 1.0) -> tuple[np.ndarray, ...]:
-    rng = np.random.default_rng(seed)
-    base = rng.standard_normal((rows, dim))
-    return unit(base + noise * rng.standard_normal((rows, dim))), unit(base)
+from tests.support.vectors import random_pairs, unit
+from vitrina.evaluation.metrics import chance_recall, retrieval_metrics
 
 
 def slow_metrics(query: np.ndarray, item: np.ndarray, group: np.ndarray) -> dict[str, float]:
@@ -38,6 +28,7 @@ def slow_metrics(query: np.ndarray, item: np.ndarray, group: np.ndarray) -> dict
         ndcgs.append(gain / ideal)
     return {f"recall_at_{k}": float(np.mean(hits)) for k, hits in recalls.items()} | {
         "median_rank": float(np.median(firsts)),
+        "geometric_rank": math.exp(float(np.mean(np.log(firsts)))),
         "mrr": float(np.mean(1 / np.array(firsts))),
         "ndcg_at_10": float(np.mean(ndcgs)),
     }
@@ -78,6 +69,9 @@ def test_metrics_equal_those_of_a_full_sort(groups: int | None) -> None:
             assert metrics[f"{way}_{name}"] == pytest.approx(value, abs=1e-9), (way, name)
     assert metrics["mean_mrr"] == pytest.approx(
         (metrics["text_to_image_mrr"] + metrics["image_to_text_mrr"]) / 2
+    )
+    assert metrics["mean_geometric_rank"] ** 2 == pytest.approx(
+        metrics["text_to_image_geometric_rank"] * metrics["image_to_text_geometric_rank"]
     )
 
 
@@ -186,27 +180,3 @@ def test_vectors_that_cannot_be_ranked_are_refused(fault: str) -> None:
         group = group[:9]
     with pytest.raises(ValueError, match=r"unit length|pairs|label"):
         retrieval_metrics(image, text, group)
-
-
-def test_duplicates_are_scored_as_sklearn_scores_all_pairs() -> None:
-    """The PR-AUC is scikit-learn's average precision over every pair of rows."""
-    vectors, _ = random_pairs(80, 12, seed=6)
-    group = np.random.default_rng(1).integers(0, 30, 80)
-    one, other = np.triu_indices(80, k=1)
-    expected = average_precision_score(
-        group[one] == group[other], np.einsum("nd,nd->n", vectors[one], vectors[other])
-    )
-    assert duplicate_pr_auc(vectors, group) == pytest.approx(expected)
-
-
-def test_duplicates_of_a_large_table_are_scored_on_whole_groups() -> None:
-    """A cap on rows keeps pairs together: twins of equal vectors still score 1."""
-    base, _ = random_pairs(500, 32, seed=7)
-    twins = np.repeat(base, 2, axis=0)
-    assert duplicate_pr_auc(twins, np.repeat(np.arange(500), 2), max_rows=100) == pytest.approx(1)
-
-
-def test_a_table_without_duplicates_has_no_duplicate_metric() -> None:
-    """With nothing to find the metric is missing, not 0 or 1."""
-    vectors, _ = random_pairs(10, 8, seed=0)
-    assert duplicate_pr_auc(vectors, np.arange(10)) is None

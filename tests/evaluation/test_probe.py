@@ -1,11 +1,14 @@
 """Linear probe and zero-shot against scikit-learn, called step by step."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from sklearn.preprocessing import StandardScaler
 
+from vitrina.evaluation.aggregate import metrics_of
+from vitrina.evaluation.measurement import LABEL, Metrics
 from vitrina.evaluation.probe import Features, linear_probe, probe_rows, zero_shot
 
 
@@ -15,6 +18,11 @@ def embeddings(labels: np.ndarray, seed: int, signal: float) -> np.ndarray:
     noise = np.random.default_rng(seed).standard_normal((len(labels), 16))
     vectors = signal * centres[labels] + noise
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+def scored(labels: list[str], predicted: dict[str, np.ndarray]) -> Metrics:
+    """The metrics of predicted classes."""
+    return metrics_of(pd.DataFrame({LABEL: labels, **predicted}))
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +42,7 @@ def test_the_probe_is_a_logistic_regression_on_standardised_training_rows(
 ) -> None:
     """Accuracy and both F1 equal those of scikit-learn's parts, called one by one."""
     train, train_labels, test, test_labels = data
-    scores = linear_probe(train, train_labels, test, test_labels)
+    scores = scored(test_labels, linear_probe(train, train_labels, test))
     for kind in ("text", "image", "both"):
         scaler = StandardScaler().fit(train.kinds()[kind])
         model = LogisticRegression(C=0.1, max_iter=1_000)
@@ -52,7 +60,8 @@ def test_a_probe_learns_more_from_better_embeddings(
     data: tuple[Features, list[str], Features, list[str]],
 ) -> None:
     """Images score higher than texts, both together at least as high, all above chance."""
-    scores = linear_probe(*data)
+    train, train_labels, test, test_labels = data
+    scores = scored(test_labels, linear_probe(train, train_labels, test))
     text, image, both = (scores[f"probe_{kind}_accuracy"] for kind in ("text", "image", "both"))
     assert 0.4 < text < image <= both + 0.02
 
@@ -84,10 +93,11 @@ def test_too_few_labels_are_not_enough_for_a_probe(train: list[str], test: list[
 
 
 def test_zero_shot_takes_the_nearest_class_name() -> None:
-    """Accuracy counts images whose nearest name is theirs; rows without a label do not count."""
+    """Accuracy counts the images whose nearest name is theirs."""
     names = np.eye(3, 8, dtype=np.float32)
-    image = names[[0, 1, 2, 2, 0]]
-    scores = zero_shot(image, names, ["дом", "обувь", "посуда"], ["дом", "обувь", "дом", "", "дом"])
+    predicted = zero_shot(names[[0, 1, 2, 0]], names, ["дом", "обувь", "посуда"])
+    assert predicted.tolist() == ["дом", "обувь", "посуда", "дом"]
+    scores = scored(["дом", "обувь", "дом", "дом"], {"zero_shot": predicted})
     assert scores["zero_shot_accuracy"] == pytest.approx(3 / 4)
     expected = f1_score([0, 1, 0, 0], [0, 1, 2, 0], average="macro", zero_division=0)
     assert scores["zero_shot_macro_f1"] == pytest.approx(expected)

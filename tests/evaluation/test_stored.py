@@ -8,7 +8,7 @@ import pytest
 from tests.support.measured_shop import CONFIG, MeasuredShop, measured_shop
 from vitrina.config.evaluation import MeasureConfig
 from vitrina.evaluation import measure as measuring
-from vitrina.evaluation.measurement import Measurement
+from vitrina.evaluation.measurement import Measured, Measurement
 from vitrina.evaluation.stored import MEASUREMENT, find_or_measure
 from vitrina.store.artifacts import Store
 from vitrina.store.files import listing, read_bytes
@@ -28,7 +28,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     calls: list[str] = []
     real = measuring.measure
 
-    def counting(*arguments: object) -> Measurement:
+    def counting(*arguments: object) -> Measured:
         calls.append("measured")
         return real(*arguments)  # type: ignore[arg-type]  # passed on as they come
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from upath import UPath
 
+from tests.support.comparison import comparison
 from tests.support.model_files import model_files
 from vitrina.config.evaluation import GateConfig
 from vitrina.promotion import history as promotions
-from vitrina.promotion.gate import active_result, decide, embedding_model, promote_if_better
+from vitrina.promotion.gate import active_result, at_present_path, promote_if_better
 from vitrina.promotion.history import (
     Change,
     append,
@@ -20,7 +21,7 @@ from vitrina.promotion.history import (
     read_history,
     roll_back,
 )
-from vitrina.results import ModelResult, PromoteResult
+from vitrina.results import Comparison, ModelResult, PromoteResult
 from vitrina.store.artifacts import Store
 from vitrina.store.paths import to_path
 
@@ -42,13 +43,20 @@ def model(tmp_path: Path) -> MakeModel:
     return lambda name: model_files(tmp_path, name)
 
 
-def recall(model: ModelResult) -> dict[str, float]:
+def recall(model: ModelResult) -> float:
     """A model called x40 has a recall of 0.40."""
-    return {"mean_recall_at_1": int(model.fingerprint[-2:]) / 100}
+    return int(model.fingerprint[-2:]) / 100
+
+
+def compared(candidate: ModelResult, current: ModelResult) -> Comparison:
+    """The difference of two recalls, known to ±0.005."""
+    new, old = recall(candidate), recall(current)
+    gain = new - old
+    return comparison(candidate=new, current=old, gain=gain, interval=(gain - 0.005, gain + 0.005))
 
 
 def gate(store: Store, base: ModelResult, candidate: ModelResult) -> PromoteResult:
-    return promote_if_better(base, candidate, store, GATE, recall, DETAILS)
+    return promote_if_better(base, candidate, store, GATE, compared, DETAILS)
 
 
 def test_a_better_model_becomes_the_current_one(store: Store, model: MakeModel) -> None:
@@ -56,31 +64,33 @@ def test_a_better_model_becomes_the_current_one(store: Store, model: MakeModel) 
     base, new = model("base10"), model("new40")
     result = gate(store, base, new)
     assert result.promoted
-    assert (result.candidate_metric, result.current_metric) == (0.4, 0.1)
-    assert result.model == current_model(store)
+    assert (result.comparison.candidate, result.comparison.current) == (0.4, 0.1)
+    assert (result.model, result.other) == (current_model(store), base)
     folder = to_path(result.model.folder)
     assert (folder / "pytorch_model.bin").read_bytes() == b"pytorch_model.bin of new40"
     pointer = json.loads((store.path / "models" / "current").read_text())
     assert pointer == {"folder": str(folder), "fingerprint": "new40"}
     (record,) = read_history(store).records
-    assert record.details == {
-        **DETAILS,
-        "metric": "mean_recall_at_1",
-        "candidate_metric": 0.4,
-        "current_metric": 0.1,
-    }
+    assert Comparison.model_validate(record.details["comparison"]) == result.comparison
+    assert record.details["replaced"] == "base10"
+    assert record.details.items() >= DETAILS.items()
 
 
-@pytest.mark.parametrize("name", ["worse05", "equal10", "hardly11"])
-def test_a_model_that_is_not_better_by_the_margin_is_not_promoted(
-    store: Store, model: MakeModel, name: str
+@pytest.mark.parametrize(
+    ("name", "verdict"),
+    [("worse05", "declined"), ("hardly11", "declined"), ("unclear12", "cannot tell")],
+)
+def test_a_model_that_is_not_surely_better_by_the_margin_is_not_promoted(
+    store: Store, model: MakeModel, name: str, verdict: str
 ) -> None:
     """The base model goes on embedding, and the reason gives both metrics and the margin."""
-    base = model("base10")
-    result = gate(store, base, model(name))
+    base, new = model("base10"), model(name)
+    result = gate(store, base, new)
+    assert result.verdict == verdict
     assert not result.promoted
-    assert result.model == base
-    assert "does not beat the current model's 0.1000 by more than 0.02" in result.reason
+    assert (result.model, result.other) == (base, new)
+    assert result.reason.startswith(f"mean recall at 1 0.1000 → {recall(new):.4f}")
+    assert "; gate.margin is 0.02" in result.reason
     assert current_model(store) is None
     assert not read_history(store).records
 
@@ -91,7 +101,7 @@ def test_the_current_model_must_be_beaten_not_the_base(store: Store, model: Make
     gate(store, base, model("first40"))
     result = gate(store, base, model("second30"))
     assert not result.promoted
-    assert result.current_metric == 0.4
+    assert result.comparison.current == 0.4
     assert result.model.fingerprint == "first40"
 
 
@@ -110,9 +120,9 @@ def test_a_base_that_stays_current_is_where_it_is_now(store: Store, model: MakeM
     """A stored result names the base's folder on another machine or in another cache."""
     base, kept = model("base40"), gate(store, model("base40"), model("new10"))
     elsewhere = base.model_copy(update={"folder": "/another/cache/base40"})
-    assert embedding_model(kept, elsewhere) == elsewhere
+    assert at_present_path(kept, elsewhere) == kept.model_copy(update={"model": elsewhere})
     promoted = gate(store, base, model("new50"))
-    assert embedding_model(promoted, elsewhere) == promoted.model
+    assert at_present_path(promoted, elsewhere) == promoted.model_copy(update={"other": elsewhere})
 
 
 def test_a_model_that_was_rolled_back_is_not_promoted_again(store: Store, model: MakeModel) -> None:
@@ -172,7 +182,7 @@ def test_a_lost_race_is_decided_again(
     monkeypatch.setattr("vitrina.promotion.gate.keep", overtaken)
     result = gate(store, base, model("slower40"))
     assert not result.promoted
-    assert result.current_metric == 0.6
+    assert result.comparison.current == 0.6
     assert result.model.fingerprint == "faster60"
     assert len(read_history(store).records) == 1
 
@@ -185,7 +195,7 @@ def test_a_current_model_of_another_split_is_warned_of(
     gate(store, model("base10"), model("new50"))
     assert "another split" not in caplog.text
     other = DETAILS | {"split": {"seed": 1}}
-    promote_if_better(model("base10"), model("new60"), store, GATE, recall, other)
+    promote_if_better(model("base10"), model("new60"), store, GATE, compared, other)
     assert "was trained with another split" in caplog.text
 
 
@@ -193,28 +203,34 @@ def test_the_promotion_of_the_current_model_is_its_result(store: Store, model: M
     """The same run again reports what it decided then; of any other model there is no result."""
     base, new = model("base10"), model("new40")
     promoted = gate(store, base, new)
-    assert active_result(store, read_history(store), new) == promoted
-    assert active_result(store, read_history(store), base) is None
+    assert active_result(store, read_history(store), new, base) == promoted
+    assert active_result(store, read_history(store), base, base) is None
+    better = gate(store, base, model("better60"))
+    assert active_result(store, read_history(store), model("better60"), base) == better
+    assert better.other == promoted.model
+
+
+def test_a_replaced_model_that_is_lost_is_stood_in_for_by_the_base(
+    store: Store, model: MakeModel
+) -> None:
+    """An older base model was never kept: the report has another to show beside the current one."""
+    gate(store, model("older10"), model("new40"))
+    base = model("base20")
+    active = active_result(store, read_history(store), model("new40"), base)
+    assert active is not None
+    assert active.other == base
 
 
 def test_a_record_without_metrics_gives_no_result_and_is_decided_again(
     store: Store, model: MakeModel
 ) -> None:
-    """A record that somebody wrote or edited by hand ends no run."""
+    """A record of an older version, or one that was edited by hand, ends no run."""
     base, new = model("base10"), model("new40")
-    change = Change(action="promotion", fingerprint="new40", reason="by hand", details={})
+    older = {"metric": "mean_recall_at_1", "candidate_metric": 0.4, "current_metric": 0.1}
+    change = Change(action="promotion", fingerprint="new40", reason="by hand", details=older)
     keep(store, new)
     append(store, read_history(store), change)
-    assert active_result(store, read_history(store), new) is None
+    assert active_result(store, read_history(store), new, base) is None
     result = gate(store, base, new)
     assert not result.promoted
     assert result.model == current_model(store)
-
-
-def test_the_margin_is_in_the_decision() -> None:
-    """Better by more than the margin; -1 promotes any model, 0 needs a strictly better one."""
-    metrics = [{"mean_recall_at_1": value} for value in (0.5, 0.51, 0.2)]
-    assert decide(metrics[1], metrics[0], GateConfig(margin=0))[0]
-    assert not decide(metrics[0], metrics[0], GateConfig(margin=0))[0]
-    assert not decide(metrics[1], metrics[0], GateConfig(margin=0.02))[0]
-    assert decide(metrics[2], metrics[0], GateConfig(margin=-1))[0]

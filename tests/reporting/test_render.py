@@ -11,16 +11,16 @@ from vitrina.reporting.render import Section, data_uri, html_page, markdown, ter
 
 def test_markdown_tables_survive_any_cell() -> None:
     """A bar in a cell does not open a column."""
-    text = markdown([Section("Rows", ("", "rows"), [("a|b", "1"), ("c", "2")])])
+    text = markdown("first line", [Section("Rows", ("", "rows"), [("a|b", "1"), ("c", "2")])])
     lines = text.strip().splitlines()
-    assert lines[0] == "## Rows"
-    assert lines[2:4] == ["|  | rows |", "| --- | ---: |"]
-    assert lines[4] == r"| a\|b | 1 |"
+    assert lines[:3] == ["first line", "", "## Rows"]
+    assert lines[4:6] == ["|  | rows |", "| --- | ---: |"]
+    assert lines[6] == r"| a\|b | 1 |"
 
 
 def test_a_page_without_images_or_numbers_is_a_page() -> None:
     """Parts may be missing."""
-    page = html_page("Пусто", [Section("Слова", ("", ""), [("да", "нет")])], {})
+    page = html_page("Пусто", "", [Section("Слова", ("", ""), [("да", "нет")])], {})
     assert "<h1>Пусто</h1>" in page
     assert "<img" not in page
     assert "<thead>" not in page
@@ -28,7 +28,7 @@ def test_a_page_without_images_or_numbers_is_a_page() -> None:
 
 def test_a_page_contains_its_images() -> None:
     """Each as a data URI with its bytes, below its caption."""
-    page = html_page("Отчёт", [], {"Кривая <loss>": b"\x89PNG"})
+    page = html_page("Отчёт", "", [], {"Кривая <loss>": b"\x89PNG"})
     (uri,) = re.findall(r'src="([^"]*)"', page)
     assert uri == data_uri(b"\x89PNG")
     assert base64.b64decode(uri.removeprefix("data:image/png;base64,")) == b"\x89PNG"

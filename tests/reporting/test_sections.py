@@ -2,6 +2,7 @@
 
 import io
 import re
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from rich.console import Console
 from tests.support.run_results import SECONDS, run_results, small_sheet
 from vitrina.reporting.render import Section
 from vitrina.reporting.sections import (
+    compared_models,
     embeddings_section,
     metrics_section,
     model_section,
@@ -56,9 +58,9 @@ class PageParser(HTMLParser):
 
 
 def test_metrics_come_with_their_precision(results: StageResults) -> None:
-    """How many products and listings were held out, and the interval of recall with so many."""
+    """How many products and listings were held out, and the confidence of the intervals."""
     assert metrics_section(results.evaluated).title == (
-        "Held-out products: 100 with 130 listings, recall has a 95% interval of ±0.10"
+        "Held-out products: 100 with 130 listings; 95% intervals"
     )
 
 
@@ -84,24 +86,49 @@ def test_rows_add_up_and_name_every_reason(results: StageResults) -> None:
 def test_metrics_are_beside_chance_and_unmeasured_ones_are_left_out(
     results: StageResults,
 ) -> None:
-    """Before and after, with the chance level of recall; no probe, no line."""
+    """Before, after and difference, with intervals and chance; no probe, no line."""
     section = metrics_section(results.evaluated)
-    assert section.header == ("", "chance", "before", "after")
+    assert section.header == ("", "chance", "before", "after", "difference")
     assert section.rows == [
-        ("recall@1, text → image", "0.015", "0.020", "0.750"),
-        ("median rank, text → image", "", "20.5", "1.0"),
-        ("category by its name alone, accuracy", "", "0.300", "0.300"),
+        (
+            *("recall@1, text → image", "0.015", "0.020 (0.00–0.05)"),
+            *("0.750 (0.66–0.83)", "+0.730 (+0.64 … +0.81)"),
+        ),
+        ("median rank, text → image", "", "20.5", "1.0", "-19.5"),
+        ("category by its name alone, accuracy", "", "0.300", "0.300", "+0.000"),
     ]
 
 
 def test_the_decision_comes_with_its_reason(results: StageResults) -> None:
-    """Promoted or not, and why."""
+    """Promoted, declined or not to be told, and why."""
     result = finished(results)
     assert ("new model", "promoted") in model_section(result).rows
-    assert ("reason", "mean_recall_at_1 0.7 beats <all>") in model_section(result).rows
-    kept = result.promoted.model_copy(update={"promoted": False})
+    assert ("reason", "mean recall at 1 0.1 → 0.7 <all>") in model_section(result).rows
+    kept = result.promoted.model_copy(update={"verdict": "cannot tell"})
     not_promoted = model_section(result.model_copy(update={"promoted": kept}))
-    assert ("new model", "not promoted") in not_promoted.rows
+    assert ("new model", "cannot tell") in not_promoted.rows
+
+
+def test_the_verdict_with_its_numbers_is_the_first_line(results: StageResults) -> None:
+    """On the terminal and on the page, before any table."""
+    result, line = finished(results), "The new model was promoted: mean recall at 1 0.1 → 0.7 <all>"
+    assert printed(summary(result, SECONDS), 120).split("\n")[1].strip() == line
+    html = page(result, SECONDS, small_sheet(), small_sheet())
+    assert html.index(escape(line)) < html.index("<table")
+
+
+def test_the_model_that_embeds_comes_first(results: StageResults) -> None:
+    """Promoted, it is the new model; otherwise the one before, with the new one beside it."""
+    promoted = results.promoted
+    assert compared_models(promoted) == {
+        "the new model, which embeds": promoted.model,
+        "the model before, not used": promoted.other,
+    }
+    declined = promoted.model_copy(update={"verdict": "declined"})
+    assert list(compared_models(declined)) == [
+        "the model before, which embeds",
+        "the new model, not used",
+    ]
 
 
 def test_single_stages_have_sections_of_their_own(results: StageResults) -> None:
@@ -134,6 +161,6 @@ def test_the_page_is_self_contained(results: StageResults) -> None:
     assert all(address.startswith("data:image/png;base64,") for address in parser.addresses)
     assert "script" not in parser.tags
     assert "url(" not in html
-    assert "beats &lt;all&gt;" in html
+    assert "0.7 &lt;all&gt;" in html
     assert "0.750" in html
     assert "ruCLIP_model_epoch2.pth" in html

@@ -5,12 +5,14 @@ from pathlib import Path
 
 from PIL import Image
 
+from tests.support.comparison import comparison
 from tests.support.embedding import origin
-from vitrina.reporting.contact_sheet import NearestImage, SheetRow, contact_sheet
+from vitrina.reporting.contact_sheet import Found, NearestImage, SheetRow, contact_sheet
 from vitrina.results import (
     ChangesResult,
     EmbedResult,
     EvaluateResult,
+    MetricIntervals,
     ModelResult,
     PromoteResult,
     ResizeResult,
@@ -62,17 +64,22 @@ def run_results(folder: Path) -> StageResults:
         ),
         evaluated=EvaluateResult(
             report=str(folder / "evaluation.json"),
+            queries=str(folder / "queries.parquet"),
             before=METRICS,
             after=METRICS | {"text_to_image_recall_at_1": 0.75, "text_to_image_median_rank": 1},
+            intervals={
+                "text_to_image_recall_at_1": MetricIntervals(
+                    before=(0, 0.05), after=(0.66, 0.83), difference=(0.64, 0.81)
+                )
+            },
             counts={"ranked_rows": 130, "ranked_products": 100},
         ),
         promoted=PromoteResult(
             model=model,
-            promoted=True,
-            reason="mean_recall_at_1 0.7 beats <all>",
-            metric="mean_recall_at_1",
-            candidate_metric=0.7,
-            current_metric=0.1,
+            other=ModelResult(folder="base", fingerprint="b"),
+            verdict="promoted",
+            reason="mean recall at 1 0.1 → 0.7 <all>",
+            comparison=comparison(),
         ),
         embedded=EmbedResult(
             table="t.parquet",
@@ -99,4 +106,6 @@ def small_sheet() -> bytes:
     """A contact sheet of one title."""
     image = Image.new("RGB", (60, 80), (200, 80, 30))
     nearest = [NearestImage(image, rank == 1, 0.9) for rank in range(1, 6)]
-    return contact_sheet([SheetRow("Кружка жёлтая «Ёж»", image, 1, nearest)])
+    return contact_sheet(
+        ["the new model"], [SheetRow("Кружка жёлтая «Ёж»", image, [Found(1, nearest)])]
+    )

@@ -4,14 +4,14 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from PIL import Image
 
-from tasks.evaluate import CONTACT_SHEET, evaluate
+from tasks.evaluate import QUERIES, evaluate
 from tests.support.measured_shop import CONFIG, MeasuredShop, measured_shop
 from vitrina.config.run_options import TrackedRunOptions
 from vitrina.evaluation import measure as measuring
-from vitrina.evaluation.measurement import Measurement
+from vitrina.evaluation.measurement import Measured
 from vitrina.results import EvaluateResult, ModelResult
 from vitrina.store.artifacts import Store
 from vitrina.store.paths import to_path
@@ -47,8 +47,8 @@ def run(shop: MeasuredShop, tmp_path: Path) -> Run:
     return run
 
 
-def test_the_stage_writes_the_report_and_the_sheet(run: Run) -> None:
-    """evaluation.json holds what the result does, with chance and counts; the sheet is a PNG."""
+def test_the_stage_writes_the_report_and_the_ranks(run: Run) -> None:
+    """evaluation.json holds what the result does; the ranks of both models give its metrics."""
     result = run().result
     report = Path(result.report)
     content = json.loads(report.read_text())
@@ -57,7 +57,25 @@ def test_the_stage_writes_the_report_and_the_sheet(run: Run) -> None:
     assert result.before != result.after
     assert content["counts"]["ranked_rows"] > 10
     assert content["split"] == {"validation_fraction": 0.1, "test_fraction": 0.4, "seed": 0}
-    assert Image.open(report.with_name("contact_sheet.png")).size[0] > 500
+    queries = pd.read_parquet(result.queries)
+    assert len(queries) == content["counts"]["ranked_rows"]
+    for side, metrics in (("before", result.before), ("after", result.after)):
+        ranks = queries[f"text_to_image_rank_{side}"]
+        assert (1 / ranks).mean() == pytest.approx(metrics["text_to_image_mrr"])
+
+
+def test_every_metric_has_intervals(run: Run) -> None:
+    """All but chance: before, after and difference, with the metric inside."""
+    result = run().result
+    assert result.intervals.keys() == {name for name in result.after if "chance" not in name}
+    for name, intervals in result.intervals.items():
+        low, high = intervals.after
+        assert low <= result.after[name] <= high, name
+        low, high = intervals.difference
+        assert low <= result.after[name] - result.before[name] <= high, name
+    content = json.loads(Path(result.report).read_text())
+    low, high = content["intervals"]["mean_mrr"]["difference"]
+    assert (low, high) == result.intervals["mean_mrr"].difference
 
 
 def test_a_second_run_measures_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,7 +83,7 @@ def test_a_second_run_measures_nothing(run: Run, monkeypatch: pytest.MonkeyPatch
     calls: list[str] = []
     real = measuring.measure
 
-    def counting(*arguments: object) -> Measurement:
+    def counting(*arguments: object) -> Measured:
         calls.append("measured")
         return real(*arguments)  # type: ignore[arg-type]  # passed on as they come
 
@@ -93,11 +111,11 @@ def test_the_base_model_is_measured_once(run: Run, shop: MeasuredShop, tmp_path:
 
 
 def test_the_stage_runs_in_a_bucket(run: Run, bucket: str) -> None:
-    """Report and sheet go where the store is."""
+    """Report and ranks go where the store is."""
     result = run(store=Store(root=bucket)).result
     report = to_path(result.report)
     assert json.loads(report.read_text())["after"] == result.after
-    assert (report.parent / CONTACT_SHEET).stat().st_size > 10_000
+    assert (report.parent / QUERIES).stat().st_size > 1_000
 
 
 def test_metrics_go_to_wandb_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

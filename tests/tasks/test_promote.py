@@ -47,7 +47,7 @@ def test_a_second_run_is_cached(run: Run, shop: MeasuredShop) -> None:
     kept = run(1)
     assert not kept.found_in
     assert not kept.result.promoted
-    assert kept.result.model == base
+    assert (kept.result.model, kept.result.other) == (base, candidate)
     assert run(1).found_in
     promoted = run(-1)
     assert not promoted.found_in

@@ -34,6 +34,7 @@ def test_a_training_writes_what_it_promises(train: Train, tmp_path: Path) -> Non
     assert {path.name for path in tmp_path.iterdir()} == {
         *(f"ruCLIP_model_epoch{epoch}.pth" for epoch in (1, 2, 3)),
         *("bpe.model", "config.json", "metrics.jsonl", "state.json", "ruclip"),
+        *("validation_base.parquet", "validation_best.parquet"),
     }
     content = torch.load(tmp_path / "ruCLIP_model_epoch2.pth", weights_only=True)
     assert content["epoch"] == 2
@@ -49,8 +50,8 @@ def test_a_training_writes_what_it_promises(train: Train, tmp_path: Path) -> Non
     assert {"loss", "lr", "grad_norm", "logit_scale", "samples_per_second"} <= set(steps[0])
     validated = [record for record in records(tmp_path) if "validation/mean_recall" in record]
     assert [record["epoch"] for record in validated] == [0, 1, 2, 3]
-    assert progress.best["mean_recall"] == max(
-        record["validation/mean_recall"] for record in validated[1:]
+    assert progress.best["mean_geometric_rank"] == min(
+        record["validation/mean_geometric_rank"] for record in validated[1:]
     )
 
 
@@ -192,7 +193,7 @@ def test_a_training_on_a_full_disk_resumes_when_there_is_room(train: Train, tmp_
             train(tmp_path / "out", config)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert not [path.name for path in (tmp_path / "out").iterdir() if ".p" in path.name]
+    assert not [path.name for path in (tmp_path / "out").iterdir() if ".pth" in path.name]
     train(tmp_path / "out", config)
     whole, resumed = (
         weights_of(tmp_path / name, "ruCLIP_model_epoch1.pth") for name in ("whole", "out")

@@ -92,9 +92,12 @@ def test_validation_within_epochs_can_keep_a_step_between_them(
     progress = train(tmp_path, config)
     validated = [record for record in records(tmp_path) if "validation/mean_recall" in record]
     assert [record["step"] for record in validated] == [0, 1, 2, 3]
-    best = max(
+    best = min(
         validated[1:],
-        key=lambda record: (record["validation/mean_recall"], record["validation/mean_mrr"]),
+        key=lambda record: (
+            record["validation/mean_geometric_rank"],
+            -record["validation/mean_mrr"],
+        ),
     )
     kept = torch.load(tmp_path / progress.best_checkpoint, weights_only=True)
     assert kept["progress"]["step"] == best["step"]

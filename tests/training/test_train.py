@@ -31,6 +31,7 @@ def test_the_result_names_the_model_the_checkpoint_and_the_files(request_for: Re
     result, files = train_model(request)
     assert set(files) == {
         *("ruCLIP_model_epoch1.pth", "bpe.model", "config.json", "metrics.jsonl", "state.json"),
+        *("validation_base.parquet", "validation_best.parquet"),
         *("model_card.md", "ruclip/config.json", "ruclip/bpe.model", "ruclip/pytorch_model.bin"),
     }
     assert result.folder == str(folder)

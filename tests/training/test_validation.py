@@ -10,6 +10,7 @@ from tests.support.small_training import catalogue, small_fine_tune
 from vitrina.catalog.products import product_groups
 from vitrina.catalog.split import split_rows
 from vitrina.config.evaluation import EvaluateConfig
+from vitrina.config.parameters import RankingMetric
 from vitrina.config.training import TrainConfig
 from vitrina.evaluation.measure import measure
 from vitrina.model.model import RuCLIP
@@ -67,10 +68,17 @@ def _link(table: pd.DataFrame, seed: int) -> bool:
     return bool({1, 2} & _drawn(table, seed))
 
 
-def test_mean_recall_decides_and_mean_reciprocal_rank_breaks_a_tie() -> None:
-    """An equal validation is not better, so the earlier weights are kept."""
-    old = {"mean_recall": 0.5, "mean_mrr": 0.4}
-    assert better({"mean_recall": 0.51, "mean_mrr": 0.1}, old)
-    assert better({"mean_recall": 0.5, "mean_mrr": 0.41}, old)
-    assert not better(dict(old), old)
-    assert not better({"mean_recall": 0.49, "mean_mrr": 0.9}, old)
+@pytest.mark.parametrize(
+    ("metric", "values"),
+    [("mean_recall_at_1", (0.49, 0.5, 0.51)), ("mean_geometric_rank", (7, 5, 4))],
+)
+def test_a_metric_decides_and_mean_reciprocal_rank_breaks_a_tie(
+    metric: RankingMetric, values: tuple[float, float, float]
+) -> None:
+    """A rank is better if it is lower; an equal validation is not, so earlier weights are kept."""
+    worse, equal, higher = values
+    old = {metric: equal, "mean_mrr": 0.4}
+    assert better({metric: higher, "mean_mrr": 0.1}, old, metric)
+    assert better({metric: equal, "mean_mrr": 0.41}, old, metric)
+    assert not better(dict(old), old, metric)
+    assert not better({metric: worse, "mean_mrr": 0.9}, old, metric)

@@ -6,7 +6,7 @@ import torch
 
 from tests.support.small_training import Train, small_config, weights_of
 from vitrina.model.model import RuCLIP, load_folder
-from vitrina.training.wise_ft import alpha_metrics, best_alpha, interpolate_weights
+from vitrina.training.wise_ft import best_alpha, by_alpha, interpolate_weights
 
 
 def test_interpolations_end_at_the_base_and_at_the_fine_tuned_weights() -> None:
@@ -15,17 +15,19 @@ def test_interpolations_end_at_the_base_and_at_the_fine_tuned_weights() -> None:
     assert torch.equal(interpolate_weights(base, tuned, 0)["a"], base["a"])
     assert torch.equal(interpolate_weights(base, tuned, 1)["a"], tuned["a"])
     torch.testing.assert_close(interpolate_weights(base, tuned, 0.5)["a"], torch.tensor([2.0, 0.4]))
-    points = alpha_metrics(base, tuned, 4, lambda weights: {"first": weights["a"][0].item()})
+    points = by_alpha(base, tuned, 4, lambda weights: {"first": weights["a"][0].item()})
     assert list(points) == [1, 0.75, 0.5, 0.25, 0]
     assert [metrics["first"] for metrics in points.values()] == [3, 2.5, 2, 1.5, 1]
 
 
 def test_of_equally_good_interpolations_the_most_fine_tuned_is_chosen() -> None:
     """A tie goes to the larger alpha; a better mean reciprocal rank breaks a tie in recall."""
-    equal = {"mean_recall": 0.5, "mean_mrr": 0.4}
-    assert best_alpha({1.0: equal, 0.5: equal, 0.0: equal}) == 1
-    assert best_alpha({1.0: equal, 0.5: equal | {"mean_mrr": 0.41}, 0.0: equal}) == 0.5
-    assert best_alpha({1.0: equal, 0.5: equal, 0.0: equal | {"mean_recall": 0.6}}) == 0
+    equal, recall = {"mean_recall_at_1": 0.5, "mean_mrr": 0.4}, "mean_recall_at_1"
+    assert best_alpha({1.0: equal, 0.5: equal, 0.0: equal}, "mean_recall_at_1") == 1
+    better_mrr = {1.0: equal, 0.5: equal | {"mean_mrr": 0.41}, 0.0: equal}
+    assert best_alpha(better_mrr, "mean_recall_at_1") == 0.5
+    better_recall = {1.0: equal, 0.5: equal, 0.0: equal | {recall: 0.6}}
+    assert best_alpha(better_recall, "mean_recall_at_1") == 0
 
 
 def test_the_interpolation_is_chosen_on_validation_and_all_are_recorded(
@@ -36,8 +38,8 @@ def test_the_interpolation_is_chosen_on_validation_and_all_are_recorded(
     assert list(progress.alpha_metrics) == ["1", "0.75", "0.5", "0.25", "0"]
     assert progress.alpha_metrics["0"] == progress.base
     assert progress.best == progress.alpha_metrics[f"{progress.wise_ft_alpha:g}"]
-    assert progress.best["mean_recall"] == max(
-        metrics["mean_recall"] for metrics in progress.alpha_metrics.values()
+    assert progress.best["mean_geometric_rank"] == min(
+        metrics["mean_geometric_rank"] for metrics in progress.alpha_metrics.values()
     )
     base = model.clip.state_dict()["visual.proj"]
     tuned = weights_of(tmp_path, progress.best_checkpoint)["visual.proj"]

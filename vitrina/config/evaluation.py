@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from vitrina.config.parameters import Parameters
+from vitrina.config.parameters import Parameters, RankingMetric
 from vitrina.config.text import BY_TITLE, ListingConfig
 from vitrina.config.training import SplitConfig
 
@@ -50,18 +50,21 @@ class MeasureConfig(Parameters):
 class GateConfig(Parameters):
     """When a fine-tuned model replaces the current one."""
 
-    metric: Literal[
-        "mean_recall_at_1",
-        "mean_recall_at_5",
-        "mean_recall_at_10",
-        "mean_mrr",
-        "mean_ndcg_at_10",
-        "text_to_image_recall_at_1",
-        "image_to_text_recall_at_1",
-    ] = Field("mean_recall_at_1", description="Held-out metric by which two models are compared.")
+    metric: RankingMetric = Field(
+        "mean_geometric_rank", description="Held-out metric by which two models are compared."
+    )
     margin: float = Field(
-        0.005,
+        0,
         ge=-1,
         le=1,
-        description="How much better the new model must be; -1 promotes any model.",
+        description="How much better the new model must be: the whole interval of the difference "
+        "must lie above it. Of a geometric rank it is the logarithm of the ratio: 0.05 is a rank "
+        "that is lower by 5%. -1 promotes any model.",
+    )
+    confidence: float = Field(
+        0.95,
+        ge=0.5,
+        lt=1,
+        description="Confidence of that interval. At 0.95 a model that is no better is promoted in "
+        "2.5% of the cases.",
     )

@@ -1,6 +1,6 @@
 """The base of every parameter group, and types that several share."""
 
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -9,6 +9,21 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 Pixels = Annotated[int, Field(ge=1, le=10_000)]
 
+
+# Metrics by which two models are compared. The first tells them apart with the least held-out data:
+# python -m benchmarks.gate.
+RankingMetric = Literal[
+    "mean_geometric_rank",
+    "text_to_image_geometric_rank",
+    "image_to_text_geometric_rank",
+    "mean_mrr",
+    "mean_ndcg_at_10",
+    "mean_recall_at_1",
+    "mean_recall_at_5",
+    "mean_recall_at_10",
+    "text_to_image_recall_at_1",
+    "image_to_text_recall_at_1",
+]
 
 Group = TypeVar("Group", bound="Parameters")
 

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from vitrina.config.parameters import Fraction, Parameters
+from vitrina.config.parameters import Fraction, Parameters, RankingMetric
 
 
 class SplitConfig(Parameters):
@@ -69,6 +69,10 @@ class TrainConfig(Parameters):
     )
     patience: int = Field(
         5, ge=0, description="Stop after this many validations without improvement; 0 never stops."
+    )
+    select_by: RankingMetric = Field(
+        "mean_geometric_rank",
+        description="Validation metric that chooses the best epoch and counts for patience.",
     )
     validate_every_steps: int = Field(
         0, ge=0, description="Also validate every this many steps; 0 only after each epoch."

@@ -1,14 +1,13 @@
 """Measure one model on the held-out rows of a table."""
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from vitrina.catalog.processed_table import IMAGE_HASH, IMAGE_PATH, NM, TITLE
-from vitrina.catalog.products import product_groups
+from vitrina.catalog.products import column_texts, product_groups
 from vitrina.catalog.split import sampled, split_rows
 from vitrina.catalog.text_template import TextTemplate
 from vitrina.config.evaluation import EvaluateConfig
@@ -16,8 +15,10 @@ from vitrina.config.text import BY_TITLE, ListingConfig
 from vitrina.config.training import SplitConfig
 from vitrina.embedding.embedder import Embedder
 from vitrina.errors import UserError
-from vitrina.evaluation.measurement import Example, Measurement, Metrics
-from vitrina.evaluation.metrics import chance_recall, duplicate_pr_auc, retrieval_metrics
+from vitrina.evaluation.aggregate import ZERO_SHOT, metrics_of
+from vitrina.evaluation.duplicates import duplicate_queries
+from vitrina.evaluation.measurement import LABEL, ROW, Example, Measured
+from vitrina.evaluation.metrics import chance_recall, retrieval_queries
 from vitrina.evaluation.probe import Features, linear_probe, probe_rows, zero_shot
 from vitrina.model.device import choose
 from vitrina.model.model import RuCLIP
@@ -64,7 +65,7 @@ def measure(
     config: EvaluateConfig,
     split: SplitConfig,
     listing: ListingConfig = BY_TITLE,
-) -> Measurement:
+) -> Measured:
     """Retrieval and duplicate metrics, with class labels also linear probe and zero-shot.
 
     All are measured on the products that ``split`` holds out, on the same rows for every model.
@@ -75,9 +76,10 @@ def measure(
     embedder = Embedder(model, choose(config.device), config.batch_size, config.templates)
     listings = ListingEmbedder(embedder, table, TextTemplate.parse(listing.text))
     held_out = listings.features(rows.ranked)
-    metrics = retrieval_metrics(held_out.image, held_out.text, group)
-    metrics |= chance_recall(len(group), group)
-    metrics |= _duplicates(held_out, group, config.duplicate_rows)
+    queries = retrieval_queries(held_out.image, held_out.text, group)
+    queries.insert(0, ROW, rows.ranked)
+    queries.insert(1, NM, list(column_texts(table.iloc[rows.ranked], NM)))
+    queries = pd.concat([queries, _duplicates(held_out, group, config.duplicate_rows)], axis=1)
     counts = {"ranked_rows": len(rows.ranked), "ranked_products": len(np.unique(group))}
     if config.label_column not in table.columns:
         logger.info(
@@ -86,14 +88,15 @@ def measure(
         )
     else:
         labels = table[config.label_column].fillna("").astype(str).str.strip().to_numpy(object)
-        metrics |= _zero_shot(embedder, held_out.image, list(labels[rows.ranked]))
+        queries[LABEL] = labels[rows.ranked]
+        _zero_shot(embedder, held_out.image, queries)
         if len(rows.probe):
-            probe_metrics, probe_counts = _probe(listings, rows, labels, held_out)
-            metrics, counts = metrics | probe_metrics, counts | probe_counts
-    return Measurement(
-        metrics=metrics,
+            counts |= _probe(listings, rows, labels, held_out, queries)
+    return Measured(
+        metrics=metrics_of(queries) | chance_recall(len(group), group),
         counts=counts,
         examples=tuple(_examples(held_out, group, rows.ranked, config.examples, split.seed)),
+        queries=queries,
     )
 
 
@@ -116,40 +119,46 @@ def choose_rows(table: pd.DataFrame, config: EvaluateConfig, split: SplitConfig)
     )
 
 
-def _duplicates(features: Features, group: np.ndarray, max_rows: int) -> Metrics:
-    """``duplicate_pr_auc_{text,image,both}``; empty if no product is listed twice."""
+def _duplicates(features: Features, group: np.ndarray, max_rows: int) -> pd.DataFrame:
+    """Columns of duplicates by text, by image and by both."""
     kinds = features.kinds()
     kinds["both"] = kinds["both"] / np.float32(np.sqrt(2))  # two unit vectors: unit length again
-    scores = {kind: duplicate_pr_auc(one, group, max_rows) for kind, one in kinds.items()}
-    return {f"duplicate_pr_auc_{kind}": one for kind, one in scores.items() if one is not None}
+    return duplicate_queries(kinds, group, max_rows)
 
 
-def _zero_shot(embedder: Embedder, image: np.ndarray, labels: Sequence[str]) -> Metrics:
-    classes = sorted(set(labels) - {""})
-    if len(classes) < 2:
-        return {}
-    return zero_shot(image, embedder.texts(classes), classes, labels)
+def _zero_shot(embedder: Embedder, image: np.ndarray, queries: pd.DataFrame) -> None:
+    """Add each labelled image's class by the classes' names, if there are two."""
+    labelled = (queries[LABEL] != "").to_numpy()
+    classes = sorted(set(queries[LABEL][labelled]))
+    if len(classes) >= 2:
+        predicted = zero_shot(image[labelled], embedder.texts(classes), classes)
+        queries[ZERO_SHOT] = pd.Series(predicted, np.flatnonzero(labelled))
 
 
 def _probe(
-    listings: ListingEmbedder, rows: Rows, labels: np.ndarray, held_out: Features
-) -> tuple[Metrics, dict[str, int]]:
-    """The linear probe's metrics (none if the labels do not suffice), and its row counts."""
+    listings: ListingEmbedder,
+    rows: Rows,
+    labels: np.ndarray,
+    held_out: Features,
+    queries: pd.DataFrame,
+) -> dict[str, int]:
+    """Add the classes that linear probes predict, if the labels suffice; returns row counts."""
     usable = probe_rows(list(labels[rows.probe]), list(labels[rows.ranked]))
     if not usable.enough:
         logger.info(
             "evaluate: no linear probe, because fewer than two classes have enough training rows, "
             "or no held-out row is of one"
         )
-        return {}, usable.counts
-    train, test = rows.probe[usable.train], rows.ranked[usable.test]
-    metrics = linear_probe(
+        return usable.counts
+    train = rows.probe[usable.train]
+    predicted = linear_probe(
         listings.features(train),
         list(labels[train]),
         Features(held_out.text[usable.test], held_out.image[usable.test]),
-        list(labels[test]),
     )
-    return metrics, usable.counts
+    for name, classes in predicted.items():
+        queries[name] = pd.Series(classes, np.flatnonzero(usable.test))
+    return usable.counts
 
 
 def _examples(

@@ -6,41 +6,56 @@ With tied scores, a metric is its mean over all orders of the tied items (McSher
 """
 
 import numpy as np
-from sklearn.metrics import average_precision_score
+import pandas as pd
 
-from vitrina.evaluation.measurement import Metrics
+from vitrina.evaluation.aggregate import metrics_of
+from vitrina.evaluation.measurement import DEPTHS, PRODUCT, Metrics
 from vitrina.evaluation.ranks import TOP, Ranks, rank_both_ways
-
-DEPTHS = (1, 5, TOP)
 
 
 def retrieval_metrics(
     image: np.ndarray, text: np.ndarray, group: np.ndarray | None = None
 ) -> Metrics:
-    """Recall, median rank, MRR and nDCG of finding images by text and texts by image.
+    """Recall, ranks, MRR and nDCG of finding images by text and texts by image.
+
+    Arguments and errors as of :func:`retrieval_queries`. Keys: ``{text_to_image,image_to_text}_
+    {recall_at_1,recall_at_5,recall_at_10,median_rank,geometric_rank,mrr,ndcg_at_10}`` and the mean
+    of both directions, ``mean_…``. Recall at k is the fraction of queries with a relevant item
+    among the first k; ranks are of the first relevant item, from 1.
+    """
+    return metrics_of(retrieval_queries(image, text, group))
+
+
+def retrieval_queries(
+    image: np.ndarray, text: np.ndarray, group: np.ndarray | None = None
+) -> pd.DataFrame:
+    """How each row's text finds images, and its image texts: a row per pair.
 
     ``image`` and ``text``: float32 (rows, dim) of unit length; row i of both is a pair. ``group``
     int64 (rows,): rows of the same group are relevant to each other (a title that occurs several
     times, an image used twice); without it only the pair itself is.
 
-    Keys: ``{text_to_image,image_to_text}_{recall_at_1,recall_at_5,recall_at_10,median_rank,mrr,
-    ndcg_at_10}`` and the mean of both directions, ``mean_…``. Recall at k is the fraction of
-    queries with a relevant item among the first k; ranks are of the first relevant item, from 1.
-    Raises ValueError for mismatched shapes, vectors that are not of unit length, or NaN.
+    Columns: ``product`` (the group) and ``{text_to_image,image_to_text}_{rank,recall_at_1,
+    recall_at_5,recall_at_10,ndcg_at_10}``, float64. Raises ValueError for mismatched shapes,
+    vectors that are not of unit length, or NaN.
     """
     to_image, to_text = rank_both_ways(text, image, group)
-    by_text, by_image = _metrics(to_image), _metrics(to_text)
-    return (
-        {f"mean_{name}": (value + by_image[name]) / 2 for name, value in by_text.items()}
-        | {f"text_to_image_{name}": value for name, value in by_text.items()}
-        | {f"image_to_text_{name}": value for name, value in by_image.items()}
+    product = np.arange(len(text)) if group is None else group
+    directions = {"text_to_image": to_image, "image_to_text": to_text}
+    return pd.DataFrame(
+        {PRODUCT: product}
+        | {
+            f"{direction}_{name}": values
+            for direction, ranks in directions.items()
+            for name, values in _by_query(ranks).items()
+        }
     )
 
 
 def chance_recall(rows: int, group: np.ndarray | None = None) -> Metrics:
     """``chance_recall_at_{1,5,10}``: the recall of random guesses among ``rows`` items.
 
-    ``group`` as in :func:`retrieval_metrics`; the value is the same in both directions.
+    ``group`` as in :func:`retrieval_queries`; the value is the same in both directions.
     """
     relevant = np.ones(rows, np.int64)
     if group is not None:
@@ -53,34 +68,14 @@ def chance_recall(rows: int, group: np.ndarray | None = None) -> Metrics:
     }
 
 
-def duplicate_pr_auc(vectors: np.ndarray, group: np.ndarray, max_rows: int = 2_000) -> float | None:
-    """Average precision of the cosine as a classifier of pairs: same group or not.
-
-    None if no two rows share a group. ``vectors``: float32 (rows, dim) of unit length; ``group``
-    int64 (rows,). All pairs of at most ``max_rows`` rows are scored. The rows are taken group by
-    group, in an order that depends only on the labels, so two models are scored on the same pairs.
-    """
-    labels, label = np.unique(group, return_inverse=True)
-    position = np.random.default_rng(0).permutation(len(labels))  # seeded: the same for every model
-    rows = np.argsort(position[label], kind="stable")[:max_rows]
-    first, second = np.triu_indices(len(rows), k=1)
-    same = group[rows[first]] == group[rows[second]]
-    if not same.any():
-        return None
-    cosine = (vectors[rows] @ vectors[rows].T)[first, second]
-    return float(average_precision_score(same, cosine))
-
-
-def _metrics(ranks: Ranks) -> Metrics:
+def _by_query(ranks: Ranks) -> dict[str, np.ndarray]:
     higher, tied = ranks.higher[:, 0], ranks.tied[:, 0]
     tied_relevant = ranks.relevant.tied_with_best
     # The first of r relevant items among n in random order has a mean rank of (n + 1) / (r + 1).
-    first = higher + (tied + 1) / (tied_relevant + 1)
-    recalls = {f"recall_at_{k}": _hit_chance(higher, tied, tied_relevant, k) for k in DEPTHS}
-    return {name: float(np.mean(hits)) for name, hits in recalls.items()} | {
-        "median_rank": float(np.median(first)),
-        "mrr": float(np.mean(1 / first)),
-        f"ndcg_at_{TOP}": float(np.mean(_ndcg(ranks))),
+    return {
+        "rank": higher + (tied + 1) / (tied_relevant + 1),
+        **{f"recall_at_{k}": _hit_chance(higher, tied, tied_relevant, k) for k in DEPTHS},
+        f"ndcg_at_{TOP}": _ndcg(ranks),
     }
 
 

@@ -5,11 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score, f1_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-
-from vitrina.evaluation.measurement import Metrics
 
 MIN_TRAINING_ROWS = 3  # per class; with fewer, a probe memorises the rows
 MAX_ITERATIONS = 1_000
@@ -61,41 +58,26 @@ def probe_rows(train_labels: Sequence[str], test_labels: Sequence[str]) -> Probe
 
 
 def linear_probe(
-    train: Features, train_labels: Sequence[str], test: Features, test_labels: Sequence[str]
-) -> Metrics:
-    """Accuracy, macro and weighted F1 of logistic regressions on text, image and both.
+    train: Features, train_labels: Sequence[str], test: Features
+) -> dict[str, np.ndarray]:
+    """The classes that logistic regressions on text, image and both give the test rows.
 
     Features are standardised with the mean and deviation of the training rows. Keys:
-    ``probe_{text,image,both}_{accuracy,macro_f1,weighted_f1}``. F1 averages over the classes that
-    occur among the test labels or the predictions.
+    ``probe_{text,image,both}``; values str (test rows,).
     """
-    scores: Metrics = {}
+    predicted = {}
     test_features = test.kinds()
     for kind, features in train.kinds().items():
         probe = make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=MAX_ITERATIONS))
         probe.fit(features, list(train_labels))
-        of_kind = _scores(list(test_labels), probe.predict(test_features[kind]))
-        scores |= {f"probe_{kind}_{name}": value for name, value in of_kind.items()}
-    return scores
+        predicted[f"probe_{kind}"] = np.asarray(probe.predict(test_features[kind]), object)
+    return predicted
 
 
-def zero_shot(
-    image: np.ndarray, class_text: np.ndarray, classes: Sequence[str], labels: Sequence[str]
-) -> Metrics:
-    """Accuracy and F1 of giving each image the class whose name is nearest to it.
+def zero_shot(image: np.ndarray, class_text: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+    """The class whose name is nearest to each image, str (rows,).
 
-    ``image`` float32 (rows, dim) and ``class_text`` float32 (classes, dim), of unit length. Rows
-    with an empty label are left out. Keys: ``zero_shot_{accuracy,macro_f1,weighted_f1}``.
+    ``image`` float32 (rows, dim) and ``class_text`` float32 (classes, dim), of unit length.
     """
-    labelled = [row for row, label in enumerate(labels) if label]
-    nearest = np.argmax(image[labelled] @ class_text.T, axis=1)
-    scores = _scores([labels[row] for row in labelled], [classes[index] for index in nearest])
-    return {f"zero_shot_{name}": value for name, value in scores.items()}
-
-
-def _scores(labels: Sequence[str], predicted: Sequence[str]) -> Metrics:
-    return {
-        "accuracy": float(accuracy_score(labels, predicted)),
-        "macro_f1": float(f1_score(labels, predicted, average="macro", zero_division=0)),
-        "weighted_f1": float(f1_score(labels, predicted, average="weighted", zero_division=0)),
-    }
+    nearest: np.ndarray = np.array(classes, object)[np.argmax(image @ class_text.T, axis=1)]
+    return nearest

@@ -7,6 +7,7 @@ from vitrina.catalog.processed_table import read_table
 from vitrina.catalog.text_template import check_text
 from vitrina.config.evaluation import MeasureConfig
 from vitrina.evaluation.measurement import Measurement
+from vitrina.evaluation.query_file import put_queries
 from vitrina.model.hardware import embedding_arithmetic
 from vitrina.model.source import local_model
 from vitrina.results import ModelResult, TableRef
@@ -18,7 +19,7 @@ from vitrina.store.stage import Stage
 logger = logging.getLogger(__name__)
 
 MEASURE = Stage("measure", Measurement, "vitrina.evaluation.measure:measure")
-MEASUREMENT = "measurement.json"
+MEASUREMENT, QUERIES = "measurement.json", "queries.parquet"
 
 
 def find_or_measure(
@@ -44,9 +45,16 @@ def find_or_measure(
         path, listing = to_path(table.path), config.listing
         check_text(listing.text, path)
         rows = read_table(path, columns_read(config.evaluate, listing))
-        measurement = measure(rows, loaded, config.evaluate, config.split, listing)
+        measured = measure(rows, loaded, config.evaluate, config.split, listing)
+        put_queries(measured.queries, artifact.path / QUERIES)
+        measurement = Measurement(
+            metrics=measured.metrics,
+            counts=measured.counts,
+            examples=measured.examples,
+            queries=str(artifact.path / QUERIES),
+        )
         write_json(artifact.path / MEASUREMENT, measurement.model_dump(mode="json"))
-        return measurement, [MEASUREMENT]
+        return measurement, [MEASUREMENT, QUERIES]
 
     inputs = measuring_inputs(table, model, config)
     return MEASURE.find_or_make(store, inputs, make, refresh=refresh).result

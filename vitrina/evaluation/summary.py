@@ -2,28 +2,50 @@
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
+
+from vitrina.catalog.processed_table import NM
 from vitrina.config.evaluation import EvaluateConfig, MeasureConfig
 from vitrina.errors import UserError
-from vitrina.evaluation.measurement import Measurement
+from vitrina.evaluation.measurement import DIRECTIONS, PRODUCT, ROW, Measurement
+from vitrina.results import MetricIntervals
 
 logger = logging.getLogger(__name__)
 
 MIN_RELIABLE_PRODUCTS = 30  # with fewer, the 95% interval of a recall of 0.5 is wider than ±0.18
 
 
-def evaluation(before: Measurement, after: Measurement, config: MeasureConfig) -> dict[str, Any]:
-    """The content of evaluation.json: the metrics of both models, row counts and parameters."""
+def evaluation(
+    before: Measurement,
+    after: Measurement,
+    intervals: Mapping[str, MetricIntervals],
+    config: MeasureConfig,
+) -> dict[str, Any]:
+    """The content of evaluation.json: both models' metrics, intervals, row counts, parameters."""
     return {
         "before": before.metrics,
         "after": after.metrics,
+        "intervals": {name: one.model_dump(mode="json") for name, one in intervals.items()},
         "counts": after.counts,
         "parameters": config.evaluate.content(),
         "split": config.split.model_dump(),
         "listing": config.listing.content(),
     }
+
+
+def side_by_side(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    """The ranks of each held-out listing by both models, from their tables of queries."""
+    ranks = [f"{direction}_rank" for direction in DIRECTIONS]
+    return after[[ROW, NM, PRODUCT]].assign(
+        **{
+            f"{name}_{side}": queries[name]
+            for name in ranks
+            for side, queries in (("before", before), ("after", after))
+        }
+    )
 
 
 def recall_interval(products: int) -> float:

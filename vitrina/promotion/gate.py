@@ -1,32 +1,32 @@
-"""The gate: a fine-tuned model replaces the current one only if it is better."""
+"""The gate: a fine-tuned model replaces the current one only if it is surely better."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
+from pydantic import ValidationError
+
 from vitrina.config.evaluation import GateConfig
-from vitrina.promotion.history import Change, History, append, keep, kept_model, read_history
-from vitrina.results import ModelResult, PromoteResult
+from vitrina.promotion.history import (
+    Change,
+    History,
+    append,
+    is_kept,
+    keep,
+    kept_model,
+    read_history,
+)
+from vitrina.promotion.verdict import decide
+from vitrina.results import Comparison, ModelResult, PromoteResult
 from vitrina.store.artifacts import Store
 
 logger = logging.getLogger(__name__)
 
-COMPARED = ("metric", "candidate_metric", "current_metric")  # fields of a result
+Compare = Callable[[ModelResult, ModelResult], Comparison]  # of the candidate and the current model
 ROLLED_BACK = (
     "the new model was rolled back before, so it is not promoted automatically; "
     "flows/roll_back.py --to makes it the current one"
 )
-
-
-def decide(
-    candidate: Mapping[str, float], current: Mapping[str, float], gate: GateConfig
-) -> tuple[bool, str]:
-    """Whether the candidate beats the current model by more than the margin, and the reason."""
-    new, old = candidate[gate.metric], current[gate.metric]
-    is_better = new - old > gate.margin
-    verb = "beats" if is_better else "does not beat"
-    margin = f" by more than {gate.margin:g}" if gate.margin else ""
-    return is_better, f"{gate.metric} {new:.4f} {verb} the current model's {old:.4f}{margin}"
 
 
 def promote_if_better(
@@ -34,34 +34,41 @@ def promote_if_better(
     candidate: ModelResult,
     store: Store,
     gate: GateConfig,
-    measure: Callable[[ModelResult], Mapping[str, float]],
+    compare: Compare,
     details: dict[str, Any],
 ) -> PromoteResult:
     """Promote the candidate if it beats the model that is current at that moment.
 
-    ``base`` is the current model if none was promoted. ``measure`` returns the metrics of a model.
-    ``details`` are stored in the history with the metrics compared. A candidate that was rolled
-    back before is not promoted.
+    ``base`` is the current model if none was promoted. ``details`` are stored in the history with
+    the comparison. A candidate that was rolled back before is not promoted.
     """
     while True:
         history = read_history(store)
         _warn_of_other_split(history, details)
         current = kept_model(store, history.current.fingerprint) if history.current else base
-        result = _compare(candidate, current, gate, measure)
+        comparison = compare(candidate, current)
+        verdict, reason = decide(comparison, gate)
         if history.was_rolled_back(candidate.fingerprint):
-            result = result.model_copy(update={"promoted": False, "reason": ROLLED_BACK})
+            verdict, reason = "declined", ROLLED_BACK
+        result = PromoteResult(
+            model=current, other=candidate, verdict=verdict, reason=reason, comparison=comparison
+        )
         if not result.promoted:
-            logger.info("promote: the current model stays: %s", result.reason)
+            logger.info("promote: %s, the current model stays: %s", verdict, reason)
             return result
-        result = result.model_copy(update={"model": keep(store, candidate)})
+        result = result.model_copy(update={"model": keep(store, candidate), "other": current})
         change = Change(
             action="promotion",
             fingerprint=candidate.fingerprint,
-            reason=result.reason,
-            details=details | result.model_dump(include=set(COMPARED)),
+            reason=reason,
+            details={
+                **details,
+                "replaced": current.fingerprint,
+                "comparison": comparison.model_dump(mode="json"),
+            },
         )
         if append(store, history, change):
-            logger.info("promote: the new model is the current one: %s", result.reason)
+            logger.info("promote: the new model is the current one: %s", reason)
             return result
         # Another run has changed the current model meanwhile: compare with the new one.
 
@@ -74,43 +81,35 @@ def _warn_of_other_split(history: History, details: dict[str, Any]) -> None:
         )
 
 
-def _compare(
-    candidate: ModelResult,
-    current: ModelResult,
-    gate: GateConfig,
-    measure: Callable[[ModelResult], Mapping[str, float]],
-) -> PromoteResult:
-    """The decision by metrics alone, with the current model as the one that embeds."""
-    new, old = measure(candidate), measure(current)
-    is_better, reason = decide(new, old, gate)
-    return PromoteResult(
-        model=current,
-        promoted=is_better,
-        reason=reason,
-        metric=gate.metric,
-        candidate_metric=new[gate.metric],
-        current_metric=old[gate.metric],
-    )
-
-
-def active_result(store: Store, history: History, candidate: ModelResult) -> PromoteResult | None:
+def active_result(
+    store: Store, history: History, candidate: ModelResult, base: ModelResult
+) -> PromoteResult | None:
     """The result of the promotion that made the candidate the current model.
 
-    None if the candidate is not the current model, or its record lacks the metrics compared.
+    None if the candidate is not the current model, or its record lacks the comparison.
     """
     record = history.current
     if record is None or record.fingerprint != candidate.fingerprint:
         return None
-    if not record.details.keys() >= set(COMPARED):
+    try:
+        comparison = Comparison.model_validate(record.details.get("comparison"))
+    except ValidationError:  # a record of an older version, or one that was edited by hand
         return None
+    replaced = kept_model(store, str(record.details.get("replaced")))
     return PromoteResult(
         model=kept_model(store, record.fingerprint),
-        promoted=True,
+        other=replaced if is_kept(replaced) else base,
+        verdict="promoted",
         reason=record.reason,
-        **{name: record.details[name] for name in COMPARED},
+        comparison=comparison,
     )
 
 
-def embedding_model(result: PromoteResult, base: ModelResult) -> ModelResult:
-    """The model that embeds; the base at its present path, as a stored one may be old."""
-    return base if result.model.fingerprint == base.fingerprint else result.model
+def at_present_path(result: PromoteResult, base: ModelResult) -> PromoteResult:
+    """The result with the base model where it is now: a stored result may name an old folder."""
+    models = {
+        name: base
+        for name in ("model", "other")
+        if getattr(result, name).fingerprint == base.fingerprint
+    }
+    return result.model_copy(update=models)

@@ -181,10 +181,10 @@ def changes_to(store: Store, history: History, to: str) -> list[Change]:
 
 
 def _check_kept(store: Store, record: Record) -> None:
-    folder = to_path(kept_model(store, record.fingerprint).folder)
-    if Artifact(folder).manifest() is None:
+    kept = kept_model(store, record.fingerprint)
+    if not is_kept(kept):
         raise UserError(
-            f"{folder} is missing or incomplete, so its model cannot become the current one."
+            f"{kept.folder} is missing or incomplete, so its model cannot become the current one."
         )
 
 
@@ -209,6 +209,11 @@ def append(store: Store, history: History, change: Change) -> History | None:
 def kept_model(store: Store, fingerprint: str) -> ModelResult:
     """A model in its folder below the store's present root; the store may have moved."""
     return ModelResult(folder=str(store.path / FOLDER / fingerprint), fingerprint=fingerprint)
+
+
+def is_kept(kept: ModelResult) -> bool:
+    """Whether the folder of a kept model is there and complete."""
+    return Artifact(to_path(kept.folder)).manifest() is not None
 
 
 def keep(store: Store, model: ModelResult) -> ModelResult:

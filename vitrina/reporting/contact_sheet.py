@@ -1,7 +1,7 @@
-"""The contact sheet: held-out texts, each with its own image and the nearest images."""
+"""The contact sheet: held-out texts, each with its image and the nearest ones by two models."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -12,12 +12,13 @@ from PIL import Image, ImageOps
 from vitrina.catalog.processed_table import IMAGE_PATH
 from vitrina.catalog.text_template import TextTemplate
 from vitrina.config.text import TITLE_ONLY
-from vitrina.evaluation.measurement import Measurement
+from vitrina.evaluation.measurement import Example, Measurement
 from vitrina.images.load import read_image
 from vitrina.reporting.plots import DPI, INK, PALE, to_png
 
 RELEVANT = "#2a9d4a"  # green
 IMAGE_SIDE = 160  # pixels
+TEXT_WIDTH, CELL, GAP = 2.2, 1.15, 0.25  # inches
 
 
 @dataclass(frozen=True)
@@ -30,76 +31,95 @@ class NearestImage:
 
 
 @dataclass(frozen=True)
-class SheetRow:
-    """A text, its own image, the rank of the first relevant image, and the nearest images."""
+class Found:
+    """What a model finds for a text: the rank of the first relevant image, the nearest images."""
 
-    text: str
-    image: Image.Image
     rank: int
     nearest: Sequence[NearestImage]
 
 
-def draw_contact_sheet(
-    table: pd.DataFrame, measurement: Measurement, text: str = TITLE_ONLY
-) -> bytes:
-    """The contact sheet of a measurement's examples as a PNG; ``table`` is the measured one.
+@dataclass(frozen=True)
+class SheetRow:
+    """A text, its own image, and what each model finds, the model that embeds first."""
 
-    ``text`` is the template of the listings' texts, which are the queries.
+    text: str
+    image: Image.Image
+    found: Sequence[Found]
+
+
+def draw_contact_sheet(
+    table: pd.DataFrame, measured: Mapping[str, Measurement], text: str = TITLE_ONLY
+) -> bytes:
+    """The contact sheet of the examples of models, by heading, as a PNG.
+
+    ``table`` is the measured one, ``text`` the template of the listings' texts, which are the
+    queries. The examples of all models are the same listings.
     """
     paths = table[IMAGE_PATH]
-    shown = table.iloc[[example.row for example in measurement.examples]]
-    texts = TextTemplate.parse(text).render(shown)
+    examples = list(zip(*(one.examples for one in measured.values()), strict=True))
+    texts = TextTemplate.parse(text).render(table.iloc[[one[0].row for one in examples]])
+
+    def found(example: Example) -> Found:
+        nearest = zip(example.nearest, example.relevant, example.cosine, strict=True)
+        images = [
+            NearestImage(read_image(paths.iloc[row]), relevant, cosine)
+            for row, relevant, cosine in nearest
+        ]
+        return Found(example.rank, images)
+
     rows = [
         SheetRow(
             text=query,
-            image=read_image(paths.iloc[example.row]),
-            rank=example.rank,
-            nearest=[
-                NearestImage(read_image(paths.iloc[row]), relevant, cosine)
-                for row, relevant, cosine in zip(
-                    example.nearest, example.relevant, example.cosine, strict=True
-                )
-            ],
+            image=read_image(paths.iloc[of_models[0].row]),
+            found=[found(example) for example in of_models],
         )
-        for example, query in zip(measurement.examples, texts, strict=True)
+        for of_models, query in zip(examples, texts, strict=True)
     ]
-    return contact_sheet(rows)
+    return contact_sheet(list(measured), rows)
 
 
-def contact_sheet(rows: Sequence[SheetRow]) -> bytes:
-    """A PNG with a row per listing: its text, its own image and the nearest ones, best first.
+def contact_sheet(headings: Sequence[str], rows: Sequence[SheetRow]) -> bytes:
+    """A PNG with a row per listing: its text, its own image and the nearest ones by each model.
 
     Relevant images have a green frame; below each is its cosine with the text.
     """
-    columns = max(len(row.nearest) for row in rows)
-    width, height = 2.6 + 1.25 * (columns + 1), 1.55 * len(rows) + 0.4
+    widths = [max(len(row.found[model].nearest) for row in rows) for model in range(len(headings))]
+    columns = [TEXT_WIDTH, CELL] + [size for width in widths for size in (GAP, *[CELL] * width)]
+    width, height = sum(columns), 1.45 * len(rows) + 0.6
     figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
     grid = figure.add_gridspec(
         len(rows),
-        columns + 2,
-        width_ratios=[2.3, 1.25] + [1.25] * columns,
-        left=0.02,
-        right=0.99,
+        len(columns),
+        width_ratios=columns,
+        left=0.01,
+        right=0.995,
         bottom=0.15 / height,
-        top=1 - 0.4 / height,
-        wspace=0.12,
+        top=1 - 0.6 / height,
+        wspace=0.1,
         hspace=0.3,
     )
     for line, row in enumerate(rows):
-        cells = [figure.add_subplot(grid[line, column]) for column in range(columns + 2)]
-        _text(cells[0], row)
-        _image(cells[1], row.image, PALE, 0.8, "")
-        for cell, near in zip(cells[2:], row.nearest, strict=False):
-            colour, line_width = (RELEVANT, 3.5) if near.relevant else (PALE, 0.8)
-            _image(cell, near.image, colour, line_width, f"{near.cosine:.2f}")
-        for cell in cells[2 + len(row.nearest) :]:
-            cell.set_axis_off()
+        _text(figure.add_subplot(grid[line, 0]), row)
+        own = figure.add_subplot(grid[line, 1])
+        _image(own, row.image, PALE, 0.8, "")
         if line == 0:
-            cells[1].set_title("its image", fontsize=9, color=INK)
-            cells[2].set_title("nearest", fontsize=9, color=INK)
-            for rank, cell in enumerate(cells[3:], start=2):
-                cell.set_title(str(rank), fontsize=9, color=INK)
+            own.set_title("its image", fontsize=9, color=INK)
+        column = 2
+        for heading, size, found in zip(headings, widths, row.found, strict=True):
+            cells = [figure.add_subplot(grid[line, column + 1 + n]) for n in range(size)]
+            _nearest(cells, found.nearest)
+            if line == 0:
+                cells[0].set_title(heading, fontsize=9, color=INK, loc="left", pad=8)
+            column += 1 + size
     return to_png(figure)
+
+
+def _nearest(cells: Sequence[Axes], nearest: Sequence[NearestImage]) -> None:
+    for cell, near in zip(cells, nearest, strict=False):
+        colour, line_width = (RELEVANT, 3.5) if near.relevant else (PALE, 0.8)
+        _image(cell, near.image, colour, line_width, f"{near.cosine:.2f}")
+    for cell in cells[len(nearest) :]:
+        cell.set_axis_off()
 
 
 def _text(cell: Axes, row: SheetRow) -> None:
@@ -113,8 +133,9 @@ def _text(cell: Axes, row: SheetRow) -> None:
         transform=cell.transAxes,
         parse_math=False,  # dollar signs in a text are prices, not TeX
     )
-    verdict = "found first" if row.rank == 1 else f"found at rank {row.rank:,}"
-    colour = RELEVANT if row.rank == 1 else "#888888"
+    ranks = [found.rank for found in row.found]
+    verdict = " · ".join("first" if rank == 1 else f"rank {rank:,}" for rank in ranks)
+    colour = RELEVANT if ranks[0] == 1 else "#888888"
     cell.text(0, 0.02, verdict, fontsize=8, color=colour, va="bottom", transform=cell.transAxes)
 
 

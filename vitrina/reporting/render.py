@@ -21,7 +21,8 @@ TEMPLATE = Template("""<!doctype html>
 <style>
 body { font: 15px/1.5 system-ui, sans-serif; color: #333; background: #fff;
        max-width: 1100px; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.05rem; margin: 1.6rem 0 .4rem; }
+h1 { font-size: 1.5rem; } .headline { font-weight: 600; }
+h2 { font-size: 1.05rem; margin: 1.6rem 0 .4rem; }
 main { display: flex; flex-wrap: wrap; gap: 0 3.5rem; }
 table { border-collapse: collapse; }
 td, th { padding: .2rem 1.2rem .2rem 0; text-align: left; vertical-align: top; }
@@ -37,6 +38,7 @@ img { max-width: 100%; height: auto; }
 </head>
 <body>
 <h1>$title</h1>
+<p class="headline">$headline</p>
 <main>
 $tables
 </main>
@@ -69,7 +71,8 @@ def terminal() -> Console:
 def terminal_table(section: Section) -> Table:
     """A section for ``rich.console.Console.print``.
 
-    With a header row, all columns but the first hold numbers and are right-aligned.
+    With a header row, all columns but the first hold numbers and are right-aligned. On a narrow
+    terminal an interval wraps below its number.
     """
     has_header = any(section.header)
     title = f"\n{section.title}"
@@ -77,17 +80,16 @@ def terminal_table(section: Section) -> Table:
     table.show_header, table.pad_edge = has_header, False
     for index, name in enumerate(section.header):
         is_number = has_header and index > 0
-        table.add_column(
-            name, justify="right" if is_number else "left", overflow="fold", no_wrap=is_number
-        )
+        table.add_column(name, justify="right" if is_number else "left", overflow="fold")
     for row in section.rows:
         table.add_row(*(Text(cell) for cell in row))
     return table
 
 
-def markdown(sections: Sequence[Section]) -> str:
-    """The sections as Markdown tables."""
-    return "\n\n".join(f"## {one.title}\n\n{_markdown_table(one)}" for one in sections) + "\n"
+def markdown(headline: str, sections: Sequence[Section]) -> str:
+    """A line and the sections as Markdown tables."""
+    tables = (f"## {one.title}\n\n{_markdown_table(one)}" for one in sections)
+    return "\n\n".join([headline, *tables]) + "\n"
 
 
 def _markdown_table(section: Section) -> str:
@@ -99,7 +101,9 @@ def _markdown_table(section: Section) -> str:
     return "\n".join([line(section.header), rule, *map(line, section.rows)])
 
 
-def html_page(title: str, sections: Sequence[Section], images: Mapping[str, bytes]) -> str:
+def html_page(
+    title: str, headline: str, sections: Sequence[Section], images: Mapping[str, bytes]
+) -> str:
     """A page with the sections and with PNGs by caption; it loads nothing from other files."""
     tables = "\n".join(_html_table(one) for one in sections)
     figures = "\n".join(
@@ -107,7 +111,9 @@ def html_page(title: str, sections: Sequence[Section], images: Mapping[str, byte
         f'<img src="{data_uri(png)}" alt="{html.escape(caption)}"></figure>'
         for caption, png in images.items()
     )
-    return TEMPLATE.substitute(title=html.escape(title), tables=tables, figures=figures)
+    return TEMPLATE.substitute(
+        title=html.escape(title), headline=html.escape(headline), tables=tables, figures=figures
+    )
 
 
 def _html_table(section: Section) -> str:

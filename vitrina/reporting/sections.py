@@ -3,16 +3,20 @@
 from collections.abc import Mapping
 
 from rich.console import Group
+from rich.text import Text
 
-from vitrina.evaluation.summary import recall_interval
 from vitrina.reporting.render import Section, html_page, terminal, terminal_table
 from vitrina.results import (
     ChangesResult,
     EmbedResult,
     EvaluateResult,
+    Interval,
+    ModelResult,
     PipelineResult,
+    PromoteResult,
     ResizeResult,
     TrainResult,
+    Verdict,
 )
 
 METRICS = {
@@ -22,6 +26,8 @@ METRICS = {
     "image_to_text_recall_at_1": "recall@1, image → text",
     "image_to_text_recall_at_5": "recall@5, image → text",
     "image_to_text_recall_at_10": "recall@10, image → text",
+    "text_to_image_geometric_rank": "geometric mean rank, text → image",
+    "image_to_text_geometric_rank": "geometric mean rank, image → text",
     "text_to_image_median_rank": "median rank, text → image",
     "image_to_text_median_rank": "median rank, image → text",
     "mean_mrr": "MRR, both ways",
@@ -39,6 +45,12 @@ METRICS = {
     "probe_both_accuracy": "linear probe on both, accuracy",
     "probe_both_macro_f1": "linear probe on both, macro F1",
     "probe_both_weighted_f1": "linear probe on both, weighted F1",
+}
+
+VERDICTS: Mapping[Verdict, str] = {
+    "promoted": "The new model was promoted",
+    "declined": "The new model was declined",
+    "cannot tell": "Whether the new model is better cannot be told",
 }
 
 
@@ -69,24 +81,53 @@ def metrics_section(evaluated: EvaluateResult) -> Section:
     """Held-out metrics before and after fine-tuning; those not measured are left out."""
     before, after = evaluated.before, evaluated.after
     rows = [
-        (label, _chance(name, after), _number(name, before), _number(name, after))
+        (label, _chance(name, after), *_figures(name, evaluated))
         for name, label in METRICS.items()
         if name in before and name in after
     ]
     listings, products = (evaluated.counts[f"ranked_{unit}"] for unit in ("rows", "products"))
-    title = (
-        f"Held-out products: {products:,} with {listings:,} listings, "
-        f"recall has a 95% interval of ±{recall_interval(products):.2f}"
+    title = f"Held-out products: {products:,} with {listings:,} listings; 95% intervals"
+    return Section(title, ("", "chance", "before", "after", "difference"), rows)
+
+
+def _figures(name: str, evaluated: EvaluateResult) -> tuple[str, str, str]:
+    """Before, after and difference, each with its interval if it has one."""
+    before, after = evaluated.before[name], evaluated.after[name]
+    form = ".1f" if "rank" in name else ".3f"
+    found = evaluated.intervals.get(name)
+    ends = (found.before, found.after, found.difference) if found else (None, None, None)
+    return (
+        _with_interval(before, ends[0], form),
+        _with_interval(after, ends[1], form),
+        _with_interval(after - before, ends[2], f"+{form}"),
     )
-    return Section(title, ("", "chance", "before", "after"), rows)
+
+
+def _with_interval(value: float, interval: Interval | None, form: str) -> str:
+    """Such as ``0.663 (0.56–0.76)``, or ``+0.652 (+0.55 … +0.75)`` for a difference."""
+    ends = [f"{end:{form.replace('3', '2')}}" for end in interval or ()]
+    between = " … " if form.startswith("+") else "–"
+    return f"{value:{form}} ({between.join(ends)})" if ends else f"{value:{form}}"
+
+
+def headline(promoted: PromoteResult) -> str:
+    """Whether the new model was promoted, and the numbers, in one line."""
+    return f"{VERDICTS[promoted.verdict]}: {promoted.reason}"
+
+
+def compared_models(promoted: PromoteResult) -> dict[str, ModelResult]:
+    """The model that embeds and the one that it was compared with, by what they are."""
+    new, old = "the new model", "the model before"
+    embeds, other = (new, old) if promoted.promoted else (old, new)
+    return {f"{embeds}, which embeds": promoted.model, f"{other}, not used": promoted.other}
 
 
 def model_section(result: PipelineResult) -> Section:
-    """The best epoch, and whether the new model was promoted."""
+    """The best epoch, and the verdict on the new model."""
     trained, promoted = result.trained, result.promoted
     rows = [
         ("best epoch", f"{trained.best_epoch} of {trained.epochs}"),
-        ("new model", "promoted" if promoted.promoted else "not promoted"),
+        ("new model", promoted.verdict),
         ("reason", promoted.reason),
     ]
     return Section("Model", ("", ""), rows)
@@ -162,11 +203,14 @@ def _number(name: str, metrics: Mapping[str, float]) -> str:
 
 
 def summary(result: PipelineResult, seconds: Mapping[str, float]) -> Group:
-    """All sections for ``rich.console.Console.print``."""
-    return Group(*(terminal_table(section) for section in sections(result, seconds)))
+    """The verdict and all sections for ``rich.console.Console.print``."""
+    tables = (terminal_table(section) for section in sections(result, seconds))
+    return Group(Text(f"\n{headline(result.promoted)}", style="bold"), *tables)
 
 
 def page(result: PipelineResult, seconds: Mapping[str, float], curve: bytes, sheet: bytes) -> str:
     """The content of report.html; ``curve`` (training) and ``sheet`` (contact sheet) are PNGs."""
-    images = {"Training": curve, "Held-out titles and their nearest images, after": sheet}
-    return html_page("Vitrina run report", sections(result, seconds), images)
+    images = {"Training": curve, "Held-out titles and their nearest images": sheet}
+    return html_page(
+        "Vitrina run report", headline(result.promoted), sections(result, seconds), images
+    )

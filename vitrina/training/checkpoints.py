@@ -22,7 +22,19 @@ EPOCH_CHECKPOINT = re.compile(r"ruCLIP_model_epoch\d+\.pth")
 MODEL_FOLDER = "ruclip"
 METRICS = "metrics.jsonl"
 CARD = "model_card.md"
-FILES = ("config.json", "bpe.model", "manifest.json", METRICS, CARD, STATE, WITHIN_EPOCH)
+# Queries of a validation: of the base model, and of the best weights so far.
+VALIDATED_BASE, VALIDATED_BEST = "validation_base.parquet", "validation_best.parquet"
+FILES = (
+    "config.json",
+    "bpe.model",
+    "manifest.json",
+    METRICS,
+    CARD,
+    STATE,
+    WITHIN_EPOCH,
+    VALIDATED_BASE,
+    VALIDATED_BEST,
+)
 
 
 @dataclass(frozen=True)

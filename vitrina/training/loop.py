@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from vitrina.config.training import TrainConfig
+from vitrina.evaluation.measurement import Metrics
+from vitrina.evaluation.query_file import put_queries
 from vitrina.execution.progress import OnProgress, no_progress
 from vitrina.model.device import choose
 from vitrina.model.model import RuCLIP
@@ -16,6 +18,8 @@ from vitrina.training.checkpoint_writer import CheckpointWriter
 from vitrina.training.checkpoints import (
     BEST_WITHIN_EPOCH,
     MODEL_FOLDER,
+    VALIDATED_BASE,
+    VALIDATED_BEST,
     WITHIN_EPOCH,
     Progress,
     RunFolder,
@@ -29,8 +33,8 @@ from vitrina.training.learner import Learner
 from vitrina.training.loss_monitor import LossMonitor
 from vitrina.training.tracking import MetricsFile, NoTracker, Tracker
 from vitrina.training.trainable_model import trainable_copy
-from vitrina.training.validation import Metrics, Validation, better, held_out_rows
-from vitrina.training.wise_ft import Weights, alpha_metrics, best_alpha, interpolate_weights
+from vitrina.training.validation import Validated, Validation, better, held_out_rows
+from vitrina.training.wise_ft import Weights, best_alpha, by_alpha, interpolate_weights
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +98,11 @@ class TrainingLoop:
     def run_steps(self) -> None:
         """Train to the last step or until the early stop."""
         if self.progress.step == 0:
-            self.learner.progress = dataclasses.replace(self.progress, base=self._validate())
+            validated = self._validate()
+            self._put_validated(VALIDATED_BASE, validated)
+            self.learner.progress = dataclasses.replace(
+                self.progress, base=validated.metrics if validated else {}
+            )
             self._log_validation(self.progress, self.progress.base)
         if self.progress.finalized_step < self.progress.step:  # interrupted before this was done
             self._finalize_step(self.learner.rate)
@@ -150,9 +158,10 @@ class TrainingLoop:
         if metrics:
             self._log(progress, {f"validation/{name}": value for name, value in metrics.items()})
             logger.info(
-                "train: validation: mean recall %.3f, mean recall at 1 %.3f",
-                metrics["mean_recall"],
+                "train: validation: geometric mean rank %.2f, recall at 1 %.3f, at 10 %.3f",
+                metrics["mean_geometric_rank"],
                 metrics["mean_recall_at_1"],
+                metrics["mean_recall_at_10"],
             )
 
     def _log(self, progress: Progress, metrics: Metrics) -> None:
@@ -160,23 +169,26 @@ class TrainingLoop:
         self.metrics.log(record)
         self.run.tracker.log(record)
 
-    def _validate(self) -> Metrics:
+    def _validate(self) -> Validated | None:
         if self.validation is None:
-            return {}
+            return None
         with self.learner.kept_weights():
             return self.validation.run(self.learner.towers, self.device)
 
     def _update_best(self, progress: Progress, *, ends_epoch: bool) -> Progress:
         """Validate, and keep the weights as the best ones or count towards the early stop."""
-        metrics = self._validate()
+        validated = self._validate()
+        metrics = validated.metrics if validated else {}
         self._log_validation(progress, metrics)
         self.monitor.restart()  # the time of a validation is not training time
-        if metrics and progress.best_checkpoint and not better(metrics, progress.best):
+        select_by = self.config.select_by
+        if metrics and progress.best_checkpoint and not better(metrics, progress.best, select_by):
             without = progress.validations_without_improvement + 1
             stopped = 0 < self.config.patience <= without
             return dataclasses.replace(
                 progress, validations_without_improvement=without, stopped=stopped
             )
+        self._put_validated(VALIDATED_BEST, validated)
         name = checkpoint_name(progress.epoch) if ends_epoch else BEST_WITHIN_EPOCH
         progress = dataclasses.replace(
             progress,
@@ -188,6 +200,11 @@ class TrainingLoop:
         if not ends_epoch:
             self.checkpoints.write(name, progress)
         return progress
+
+    def _put_validated(self, name: str, validated: Validated | None) -> None:
+        """Keep the queries of a validation, from which the model card has its intervals."""
+        if validated and self.run.world.is_main:
+            put_queries(validated.queries, self.run.run_folder.folder / name)
 
     def _save(self, name: str, progress: Progress) -> None:
         self.checkpoints.save(name, progress)
@@ -209,10 +226,10 @@ class TrainingLoop:
         base = self.base.clip.state_dict()
         weights = run_folder.load(progress.best_checkpoint)["model_state_dict"]
         if self.config.wise_ft_points and self.validation:
-            points = alpha_metrics(
-                base, weights, self.config.wise_ft_points, self._validate_weights
-            )
-            alpha = best_alpha(points)
+            validated = by_alpha(base, weights, self.config.wise_ft_points, self._validate_weights)
+            points = {alpha: one.metrics for alpha, one in validated.items()}
+            alpha = best_alpha(points, self.config.select_by)
+            self._put_validated(VALIDATED_BEST, validated[alpha])
             progress = dataclasses.replace(
                 progress,
                 wise_ft_alpha=alpha,
@@ -227,7 +244,7 @@ class TrainingLoop:
             remove([run_folder.folder / WITHIN_EPOCH])
         return progress
 
-    def _validate_weights(self, weights: Weights) -> Metrics:
+    def _validate_weights(self, weights: Weights) -> Validated:
         assert self.validation is not None
         self.learner.clip.load_state_dict(weights)
         return self.validation.run(self.learner.towers, self.device)

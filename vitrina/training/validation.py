@@ -10,8 +10,12 @@ from torch import Tensor
 
 from vitrina.catalog.products import product_groups
 from vitrina.catalog.split import sampled
+from vitrina.config.parameters import RankingMetric
 from vitrina.config.text import TITLE_ONLY
-from vitrina.evaluation.metrics import DEPTHS, retrieval_metrics
+from vitrina.evaluation.aggregate import metrics_of
+from vitrina.evaluation.comparison import score
+from vitrina.evaluation.measurement import DEPTHS, Metrics
+from vitrina.evaluation.metrics import retrieval_queries
 from vitrina.model.model import RuCLIP
 from vitrina.model.tokenize import pad, tokenize
 from vitrina.training.data.pairs import Pairs, pairs_from
@@ -21,7 +25,6 @@ from vitrina.training.frozen_features import image_features, joined_features, te
 from vitrina.training.towers import TrainingTowers
 
 CHUNK = 64
-Metrics = dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,18 @@ def held_out_rows(table: pd.DataFrame, rows: int, seed: int, template: str = TIT
     return HeldOut(pairs_from(table.iloc[chosen], template), product_groups(table)[chosen])
 
 
-def better(new: Metrics, old: Metrics) -> bool:
-    """Whether one validation beats another: by mean recall, ties by mean reciprocal rank."""
-    return (new["mean_recall"], new["mean_mrr"]) > (old["mean_recall"], old["mean_mrr"])
+@dataclass(frozen=True)
+class Validated:
+    """A validation: its metrics, and its table of queries, a row per held-out listing."""
+
+    metrics: Metrics
+    queries: pd.DataFrame
+
+
+def better(new: Metrics, old: Metrics, select_by: RankingMetric) -> bool:
+    """Whether one validation beats another by a metric; mean reciprocal rank breaks ties."""
+    one, other = ((score(metrics, select_by), metrics["mean_mrr"]) for metrics in (new, old))
+    return one > other
 
 
 class Validation:
@@ -55,12 +67,21 @@ class Validation:
         self.ids = tokenize(model.tokenizer, rows.pairs.texts())
         self._frozen: Tensor | None = None
 
-    def run(self, towers: TrainingTowers, device: torch.device) -> Metrics:
+    def run(self, towers: TrainingTowers, device: torch.device) -> Validated:
         """Retrieval metrics of the towers; every image of a text's product is relevant to it.
 
         ``mean_recall`` is the mean of recall at 1, 5 and 10 in both directions. The processes share
         the work, and each returns all metrics.
         """
+        queries = retrieval_queries(*self.features(towers, device), self.groups)
+        metrics = metrics_of(queries)
+        recalls = [metrics[f"mean_recall_at_{depth}"] for depth in DEPTHS]
+        return Validated({**metrics, "mean_recall": float(np.mean(recalls))}, queries)
+
+    def features(
+        self, towers: TrainingTowers, device: torch.device
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Features of all images and texts, each float32 (rows, dim) of unit length."""
         rows = len(self.groups)
         own = range(rows)[self.world.local_slice(rows)]
         texts = [text_features(towers, self._texts(chunk), device) for chunk in _chunks(own)]
@@ -68,9 +89,7 @@ class Validation:
             self.world.gather(features.to(device), rows).cpu().numpy()
             for features in (self._image(towers, own, device), joined_features(texts, towers))
         )
-        metrics = retrieval_metrics(image, text, self.groups)
-        recalls = [metrics[f"mean_recall_at_{depth}"] for depth in DEPTHS]
-        return {**metrics, "mean_recall": float(np.mean(recalls))}
+        return image, text
 
     def _image(self, towers: TrainingTowers, own: range, device: torch.device) -> Tensor:
         if self._frozen is not None:

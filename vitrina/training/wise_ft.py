@@ -5,12 +5,16 @@ of what fine-tuning has learned.
 """
 
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from torch import Tensor
 
-from vitrina.training.validation import Metrics, better
+from vitrina.config.parameters import RankingMetric
+from vitrina.evaluation.measurement import Metrics
+from vitrina.training.validation import better
 
 Weights = dict[str, Tensor]
+Value = TypeVar("Value")
 
 
 def interpolate_weights(
@@ -27,20 +31,20 @@ def alphas(count: int) -> list[float]:
     return [index / count for index in range(count, -1, -1)]
 
 
-def alpha_metrics(
+def by_alpha(
     base: Mapping[str, Tensor],
     tuned: Mapping[str, Tensor],
     count: int,
-    validate: Callable[[Weights], Metrics],
-) -> dict[float, Metrics]:
-    """The validation metrics at each alpha, from the fine-tuned weights (1) to the base (0)."""
+    validate: Callable[[Weights], Value],
+) -> dict[float, Value]:
+    """The validation at each alpha, from the fine-tuned weights (1) to the base (0)."""
     return {alpha: validate(interpolate_weights(base, tuned, alpha)) for alpha in alphas(count)}
 
 
-def best_alpha(metrics: Mapping[float, Metrics]) -> float:
+def best_alpha(metrics: Mapping[float, Metrics], select_by: RankingMetric) -> float:
     """The alpha with the best validation; of equally good ones the largest."""
     best = 1.0
     for alpha in sorted(metrics, reverse=True):
-        if better(metrics[alpha], metrics[best]):
+        if better(metrics[alpha], metrics[best], select_by):
             best = alpha
     return best

@@ -1,0 +1,89 @@
+"""The verdict on a new model, from how much better it ranks the held-out products."""
+
+import math
+from statistics import NormalDist
+
+from vitrina.config.evaluation import GateConfig
+from vitrina.results import Comparison, Verdict
+
+POWER = 0.8  # the chance that the estimated number of products tells
+MANY = 1_000_000  # products; more than anybody will hold out
+ANY_MODEL = -1  # the margin that promotes any model
+
+
+def decide(comparison: Comparison, gate: GateConfig) -> tuple[Verdict, str]:
+    """Whether the new model is better by more than the margin, and the reason with the numbers."""
+    verdict = _verdict(comparison, gate)
+    return verdict, f"{_numbers(comparison, gate)}{_explanation(comparison, gate, verdict)}"
+
+
+def _verdict(comparison: Comparison, gate: GateConfig) -> Verdict:
+    low, high = comparison.interval
+    if gate.margin == ANY_MODEL:
+        return "promoted"
+    if _are_alike(comparison):
+        return "declined"
+    if comparison.decisive_products < min_decisive_products(gate.confidence):
+        return "cannot tell"
+    if low > gate.margin:
+        return "promoted"
+    return "declined" if high < gate.margin else "cannot tell"
+
+
+def _are_alike(comparison: Comparison) -> bool:
+    """Whether no product is ranked differently; of one product that means nothing."""
+    return comparison.decisive_products == 0 and comparison.products > 1
+
+
+def min_decisive_products(confidence: float) -> int:
+    """With fewer, even if all speak for one model, they might do so by chance (a sign test)."""
+    return math.ceil(math.log2(2 / (1 - confidence)))
+
+
+def more_products(comparison: Comparison, gate: GateConfig) -> float:
+    """About how many more held-out products would tell, with 80% power; infinity if none would.
+
+    From the variance of the gain so far, if the gain is as large as it seems.
+    """
+    normal = NormalDist()
+    quantiles = normal.inv_cdf((1 + gate.confidence) / 2) + normal.inv_cdf(POWER)
+    distance = abs(comparison.gain - gate.margin)
+    wanted = min_decisive_products(gate.confidence) / max(comparison.decisive_products, 1)
+    if comparison.standard_error:
+        precise = (quantiles * comparison.standard_error / distance) ** 2 if distance else math.inf
+        wanted = max(wanted, precise)
+    return max(comparison.products * (wanted - 1), 1)
+
+
+def _numbers(comparison: Comparison, gate: GateConfig) -> str:
+    name, (low, high) = comparison.metric.replace("_", " "), comparison.interval
+    products = f"{comparison.products:,} held-out product{'s' * (comparison.products > 1)}"
+    if comparison.metric.endswith("geometric_rank"):
+        change = f"{comparison.current:,.3g} → {comparison.candidate:,.3g}, better by a factor of "
+        gain, ends = (
+            f"{math.exp(comparison.gain):.3g}",
+            f"{math.exp(low):.3g} to {math.exp(high):.3g}",
+        )
+    else:
+        change = f"{comparison.current:.4f} → {comparison.candidate:.4f}, "
+        gain, ends = f"{comparison.gain:+.4f}", f"{low:+.4f} to {high:+.4f}"
+    interval = f" ({gate.confidence:.0%} interval {ends})" if comparison.products > 1 else ""
+    return f"{name} {change}{gain}{interval} on {products}"
+
+
+def _explanation(comparison: Comparison, gate: GateConfig, verdict: Verdict) -> str:
+    margin = f"; gate.margin is {gate.margin:g}" if gate.margin else ""
+    if verdict == "promoted" or comparison.interval[1] < gate.margin:
+        return margin
+    if _are_alike(comparison):
+        return f"{margin}: the two models rank them alike"
+    more = more_products(comparison, gate)
+    if more > MANY:
+        return f"{margin}: the two models are too alike to tell"
+    return f"{margin}: about {_rounded(more):,} more would tell"
+
+
+def _rounded(number: float) -> int:
+    """Two significant digits, upwards: it is an estimate."""
+    step = int(10 ** max(math.floor(math.log10(number)) - 1, 0))
+    return math.ceil(number / step) * step

@@ -6,6 +6,7 @@ python -m benchmarks.recipe tuning       the same on a model that knows other pr
 python -m benchmarks.recipe masking      same_products, where many titles are equal
 python -m benchmarks.recipe unseen       combinations of colour and kind that were never trained on
 python -m benchmarks.recipe forgetting   recall of old products after fine-tuning on new ones
+python -m benchmarks.recipe compact      vectors cut to their first numbers (Matryoshka)
 
 Each prints a Markdown table of mean ± standard deviation over the seeds. The data is a demo
 catalogue of another size, the architecture is tiny, and all metrics are of products held out from
@@ -24,6 +25,7 @@ import torch
 import tyro
 
 from benchmarks.ablation import ablation, knowing_half, masking, old_and_new, tuning
+from benchmarks.compact import compact
 from benchmarks.demo_table import processed_demo
 from benchmarks.trial import (
     FROM_SCRATCH,
@@ -158,12 +160,13 @@ COMPARISONS = {
     "masking": masking,
     "unseen": unseen,
     "forgetting": forgetting,
+    "compact": compact,
 }
 
 
 def main(
     what: tyro.conf.Positional[
-        Literal["against", "ablation", "tuning", "masking", "unseen", "forgetting"]
+        Literal["against", "ablation", "tuning", "masking", "unseen", "forgetting", "compact"]
     ],
     products: int = 1_200,
     seeds: int = 3,

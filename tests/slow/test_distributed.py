@@ -66,8 +66,12 @@ def assert_same_course(one: Path, other: Path) -> None:
 @pytest.mark.usefixtures("table")
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"chunk_size": 2, "gradient_checkpointing": True, "freeze": "image"}],
-    ids=["plain", "chunks-frozen"],
+    [
+        {},
+        {"chunk_size": 2, "gradient_checkpointing": True, "freeze": "image"},
+        {"chunk_size": 2, "matryoshka": (8, 4)},
+    ],
+    ids=["plain", "chunks-frozen", "chunks-matryoshka"],
 )
 def test_two_processes_give_the_loss_curve_of_one(
     tmp_path: Path, changes: dict[str, object]

@@ -199,3 +199,14 @@ def test_a_training_on_a_full_disk_resumes_when_there_is_room(train: Train, tmp_
         weights_of(tmp_path / name, "ruCLIP_model_epoch1.pth") for name in ("whole", "out")
     )
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_lengths_beyond_the_vector_are_refused_and_others_are_stored(
+    train: Train, model: RuCLIP, tmp_path: Path
+) -> None:
+    """Before anything is written; the folder says to which lengths its vectors may be cut."""
+    with pytest.raises(UserError, match=r"matryoshka names 16, but .* have 16 numbers.*below 16"):
+        train(tmp_path / "refused", small_config(num_epochs=1, matryoshka=(8, 16)))
+    train(tmp_path, small_config(num_epochs=1, matryoshka=(4, 8)))
+    assert model.embed_dim == 16
+    assert load_folder(tmp_path / "ruclip").config["matryoshka"] == [8, 4]

@@ -69,3 +69,19 @@ def test_a_restored_learner_takes_the_same_step(
     for part in ("model_state_dict", "live_state_dict"):
         one, other = learner.content()[part], resumed.content()[part]
         assert all(torch.equal(one[name], other[name]) for name in one), part
+
+
+def test_chunks_take_the_step_of_the_whole_batch_for_nested_vectors(
+    model: RuCLIP, batches: BatchDataset
+) -> None:
+    """Loss and weights after a step with matryoshka are those without chunks."""
+    nested = CONFIG.model_copy(update={"matryoshka": (8, 4)})
+    found = []
+    for size in (0, 2):
+        config = nested.model_copy(update={"chunk_size": size})
+        learner = Learner(trainable_copy(model, config), config, 8, torch.device("cpu"), World())
+        loss, _ = learner.step(batches[0])
+        found.append((loss, learner.clip.visual.proj.detach()))
+    torch.testing.assert_close(found[0], found[1], atol=1e-5, rtol=1e-5)
+    plain = Learner(trainable_copy(model, CONFIG), CONFIG, 8, torch.device("cpu"), World())
+    assert plain.step(batches[0])[0] != found[0][0]

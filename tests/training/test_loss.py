@@ -11,7 +11,7 @@ import torch.nn.functional as F  # noqa: N812 - the conventional name
 
 from tests.support.small_training import ROWS, records, small_config, small_fine_tune
 from vitrina.model.model import RuCLIP
-from vitrina.training.loss import contrastive_loss, same_product
+from vitrina.training.loss import contrastive_loss, nested_loss, same_product
 
 
 def features(rows: int, seed: int) -> torch.Tensor:
@@ -44,6 +44,27 @@ def test_loss_equals_plain_reference_with_and_without_masking() -> None:
     unmasked = plain_loss(image, text, 14.0, np.eye(6, dtype=bool))
     assert contrastive_loss(image, text, scale).item() == pytest.approx(unmasked, abs=1e-5)
     assert expected < unmasked
+
+
+def test_a_nested_loss_is_the_mean_over_the_vectors_beginnings() -> None:
+    """Each beginning is normalized again; the whole length alone is the plain loss to the bit."""
+    image, text, scale = features(6, 1), features(6, 2), torch.tensor(14.0)
+
+    def loss(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+        return contrastive_loss(one, other, scale)
+
+    assert nested_loss(loss, image, text, (8,)) == loss(image, text)
+    parts = [
+        plain_loss(
+            F.normalize(image[:, :length], dim=1),
+            F.normalize(text[:, :length], dim=1),
+            14.0,
+            np.eye(6, dtype=bool),
+        )
+        for length in (2, 4, 8)
+    ]
+    found = nested_loss(loss, image, text, (4, 2, 8)).item()
+    assert found == pytest.approx(sum(parts) / 3, abs=1e-5)
 
 
 def test_equal_listings_do_not_push_each_other_apart() -> None:

@@ -1,6 +1,6 @@
 """Parameters of fine-tuning, and of what is held out."""
 
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -60,6 +60,11 @@ class TrainConfig(Parameters):
     )
     max_grad_norm: float = Field(
         1.0, ge=0, description="Gradients are clipped to this norm; 0 does not clip."
+    )
+    matryoshka: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (),
+        description="Lengths, such as 256 128 64: the loss also applies to the first so many "
+        "numbers of each vector, which then serve as a shorter vector.",
     )
     layer_decay: float = Field(
         1.0, gt=0, le=1, description="Learning-rate factor for each layer below the top one."

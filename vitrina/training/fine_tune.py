@@ -29,6 +29,7 @@ def fine_tune(
     finite, or the GPU runs out of memory.
     """
     check_rows(len(table), config, run.world.size)
+    check_lengths(config, model)
     training = TrainingLoop(table, held_out, model, config, run)
     training.start()
     try:
@@ -50,6 +51,16 @@ def check_rows(rows: int, config: TrainConfig, processes: int) -> None:
         raise UserError(
             f"{rows} rows to train on give batches of {smallest}, which {processes} processes "
             f"cannot share. Set processes to at most {smallest}."
+        )
+
+
+def check_lengths(config: TrainConfig, model: RuCLIP) -> None:
+    """Raise UserError if a vector would have to be cut to more numbers than it has."""
+    too_long = [length for length in config.matryoshka if length >= model.embed_dim]
+    if too_long:
+        raise UserError(
+            f"matryoshka names {too_long[0]}, but the model's vectors have {model.embed_dim} "
+            f"numbers. Set train.matryoshka to lengths below {model.embed_dim}."
         )
 
 

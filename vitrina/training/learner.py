@@ -18,7 +18,12 @@ from vitrina.training.data.pixels import Pixels
 from vitrina.training.distributed import World
 from vitrina.training.ema import MovingAverage
 from vitrina.training.frozen_features import FrozenImageFeatures, FrozenTextFeatures
-from vitrina.training.loss import MAX_LOGIT_SCALE, contrastive_loss, same_product
+from vitrina.training.loss import (
+    MAX_LOGIT_SCALE,
+    contrastive_loss,
+    nested_loss,
+    same_product,
+)
 from vitrina.training.optimizer import adamw, set_learning_rate
 from vitrina.training.schedule import learning_rate
 from vitrina.training.towers import TrainingTowers
@@ -37,6 +42,7 @@ class Learner:
         self.config, self.steps, self.device, self.world = config, steps, device, world
         self.progress = Progress()
         self.consistent = True
+        self.lengths = (*config.matryoshka, model.embed_dim)
         self.towers = TrainingTowers(model, config, device)
         self.clip = self.towers.clip
         self.shared = world.wrap(self.towers)
@@ -86,7 +92,10 @@ class Learner:
         same = None if self.config.same_products == "negatives" else same_product(products)
 
         def loss(image: Tensor, text: Tensor, factor: Tensor) -> Tensor:
-            return contrastive_loss(image, text, factor, same)
+            def whole(image: Tensor, text: Tensor) -> Tensor:
+                return contrastive_loss(image, text, factor, same)
+
+            return nested_loss(whole, image, text, self.lengths)
 
         # Cut texts before the transfer: the CPU knows their lengths without waiting for the device.
         parts = [

@@ -1,10 +1,13 @@
 """CLIP's contrastive loss; listings of one product can be masked, so as not to be negatives."""
 
 import math
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the conventional name
 from torch import Tensor
+
+Loss = Callable[[Tensor, Tensor], Tensor]
 
 # CLIP's bound on logit_scale: cosines are multiplied by 100 at most (Radford et al. 2021, 2.5).
 MAX_LOGIT_SCALE = math.log(100)
@@ -31,6 +34,25 @@ def contrastive_loss(
         others = same & (own[:, None] != own)
         logits = logits.masked_fill(others, -torch.inf)
     return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
+
+
+def nested_loss(
+    loss: Loss, image_features: Tensor, text_features: Tensor, lengths: Sequence[int]
+) -> Tensor:
+    """The mean of a loss over the beginnings of the vectors (Kusupati et al. 2022, Matryoshka).
+
+    With the whole length alone it is the loss itself.
+
+    ``loss`` maps image and text features, float (batch, length) of unit length, to a scalar.
+    """
+    dim = image_features.shape[1]
+    if tuple(lengths) == (dim,):
+        return loss(image_features, text_features)
+    values = [
+        loss(*(F.normalize(one[:, :length], dim=-1) for one in (image_features, text_features)))
+        for length in lengths
+    ]
+    return torch.stack(values).mean()
 
 
 def same_product(products: Tensor) -> Tensor:

@@ -18,7 +18,11 @@ def trainable_copy(model: RuCLIP, config: TrainConfig) -> RuCLIP:
 def trained_config(model: RuCLIP, config: TrainConfig) -> dict[str, Any]:
     """The content of the fine-tuned model's config.json: the base's, with what was trained with.
 
-    That is the resize mode, and the template of a listing's text.
+    That is the resize mode, the template of a listing's text, and the lengths to which vectors may
+    be cut.
     """
     resize_mode = model.resize_mode if config.resize_mode == "model" else config.resize_mode
-    return {**model.config, "resize_mode": resize_mode, "text": model.text}
+    trained = {**model.config, "resize_mode": resize_mode, "text": model.text}
+    if config.matryoshka:
+        trained["matryoshka"] = sorted(config.matryoshka, reverse=True)
+    return trained

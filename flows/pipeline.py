@@ -45,9 +45,9 @@ def pipeline(config: PipelineConfig) -> PipelineResult:
     embed_stage = embed_in_deployment(config) if config.embedding_deployment else embed
 
     catalog, images = config.catalog, config.images
-    if catalog == "demo":
+    if config.is_demo:
         drawn = clock.run(draw_demo, store, options, config.demo_products)
-        catalog, images = drawn.catalog, drawn.images
+        catalog, images = (drawn.catalog,), drawn.images
     cleaned = clock.run(clean, catalog, store, config.clean, options)
     folders = ImageFolders(
         originals=images, resized=resized_folder(config.output, images, config.resize)

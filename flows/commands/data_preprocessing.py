@@ -8,7 +8,8 @@ from flows.command import Command
 from flows.run import Work, run_flow
 from tasks.orchestration.executor import check_executor
 from vitrina.catalog.cleaning import check_catalog
-from vitrina.catalog.processed_writer import TABLE
+from vitrina.catalog.processed_writer import CSV, REJECTED, TABLE
+from vitrina.catalog.source.parts import catalog_paths, check_not_read_from
 from vitrina.config.catalog import CleanConfig
 from vitrina.config.images import ResizeConfig
 from vitrina.config.scripts import DataPreprocessingConfig
@@ -24,20 +25,18 @@ from vitrina.store.paths import check_folder, to_path
 def check(config: DataPreprocessingConfig) -> None:
     """Validate the input before anything is written."""
     check_executor(config.executor)
-    check_catalog(to_path(config.file_path), config.part(CleanConfig))
+    catalog, processed = catalog_paths(config.file_path), to_path(config.processed_data_path)
+    check_catalog(catalog, config.part(CleanConfig))
     check_folder(to_path(config.base_image_path))
-    if to_path(config.processed_data_path) / TABLE == to_path(config.file_path):
-        raise UserError(
-            f"{config.file_path} is the catalogue, and the processed table would be written over "
-            "it. Name another --processed_data_path."
-        )
+    for name in (TABLE, CSV, REJECTED):
+        check_not_read_from(processed / name, catalog, "--processed_data_path")
     originals, resized = to_path(config.base_image_path), to_path(config.processed_images_path)
     if would_overwrite(originals, resized, config.part(ResizeConfig)):
         raise UserError(
             f"{config.base_image_path} holds the original images, which the resized ones would "
             "overwrite. Name another --processed_images_path."
         )
-    check_output(to_path(config.processed_data_path), MANIFEST)
+    check_output(processed, MANIFEST)
     check_output(to_path(config.processed_images_path), INDEX_FOLDER)
 
 

@@ -13,6 +13,8 @@ from flows.command import Command
 from flows.run import Work, run_flow
 from tasks.orchestration.executor import check_executor, check_launcher
 from vitrina.catalog.cleaning import check_catalog
+from vitrina.catalog.processed_writer import TABLE
+from vitrina.catalog.source.parts import catalog_paths, check_not_read_from, name_of
 from vitrina.catalog.text_template import TextTemplate
 from vitrina.config.pipeline import PipelineConfig
 from vitrina.demo.catalog import SCHEMA
@@ -33,12 +35,14 @@ def check(config: PipelineConfig) -> None:
         check_launcher(config.train)
         check_processes(config.train)
     template = TextTemplate.parse(config.text)
-    if config.catalog == "demo":
+    if config.is_demo:
         template.check("The demo catalogue", SCHEMA.names, SCHEMA)
     else:
-        schema = check_catalog(to_path(config.catalog), config.clean).cleaned_schema
+        catalog = catalog_paths(config.catalog)
+        schema = check_catalog(catalog, config.clean).cleaned_schema
+        check_not_read_from(to_path(config.output) / "resize" / TABLE, catalog, "--output")
         check_labels(schema.names, config.evaluate)
-        template.check(config.catalog, schema.names, schema)
+        template.check(name_of(catalog), schema.names, schema)
         check_folder(to_path(config.images))
     check_model(config.model)
     check_layout(to_path(config.output))

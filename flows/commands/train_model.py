@@ -10,6 +10,7 @@ from flows.run import Work, run_flow
 from tasks.orchestration.executor import check_launcher
 from vitrina.catalog.cleaning import check_catalog
 from vitrina.catalog.processed_table import check_table
+from vitrina.catalog.source.parts import catalog_paths, name_of
 from vitrina.catalog.text_template import TextTemplate, check_text
 from vitrina.config.catalog import CleanConfig
 from vitrina.config.images import ResizeConfig
@@ -32,7 +33,7 @@ def preprocessing(config: TrainModelConfig) -> DataPreprocessingConfig:
     holds the original images.
     """
     folder = to_path(config.processed_data_path).parent
-    if config.file_path is None or config.base_image_path is None:
+    if not config.file_path or config.base_image_path is None:
         raise UserError(
             f"{config.processed_data_path} does not exist. Make it with "
             "flows/data_preprocessing.py, or give --file_path and --base_image_path too."
@@ -59,9 +60,9 @@ def check(config: TrainModelConfig) -> None:
     else:
         preparation = preprocessing(config)
         check_preprocessing(preparation)
-        catalog = to_path(preparation.file_path)
+        catalog = catalog_paths(preparation.file_path)
         schema = check_catalog(catalog, preparation.part(CleanConfig)).cleaned_schema
-        TextTemplate.parse(config.text).check(str(catalog), schema.names, schema)
+        TextTemplate.parse(config.text).check(name_of(catalog), schema.names, schema)
     check_model(config.model)
     folder = to_path(config.model_save_path)
     check_base(config.model, folder)

@@ -12,7 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from upath import UPath
 
-from vitrina.catalog.cleaning import CatalogCleaner, check_catalog, clean_catalog
+from vitrina.catalog.cleaner import CatalogCleaner
+from vitrina.catalog.cleaning import check_catalog, clean_catalog
+from vitrina.catalog.source.batch import CatalogBatch
 from vitrina.config.catalog import CleanConfig
 from vitrina.errors import UserError
 from vitrina.results import CleanResult
@@ -278,10 +280,10 @@ def test_a_table_with_images_in_it_takes_little_memory(tmp_path: Path) -> None:
     peak = 0
 
     class Watched(CatalogCleaner):
-        def clean_batch(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+        def clean_batch(self, read: CatalogBatch) -> tuple[pa.RecordBatch, pa.RecordBatch]:
             nonlocal peak
             peak = max(peak, pa.system_memory_pool().bytes_allocated() - before)
-            return super().clean_batch(batch)
+            return super().clean_batch(read)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("vitrina.catalog.cleaning.CatalogCleaner", Watched)
@@ -358,17 +360,14 @@ def test_a_catalogue_with_the_wrong_columns_is_refused(
     assert not (tmp_path / "cleaned").exists()
 
 
-def test_a_file_other_than_parquet_is_refused(place: UPath) -> None:
-    """A CSV, a damaged file, a missing one or a folder: the message names it."""
-    write_bytes(place / "c.csv", b"nm,title\n1,a\n")
+def test_a_damaged_or_missing_catalogue_is_refused(place: UPath) -> None:
+    """The message names it, also where the damage shows only while it is read."""
     whole = write_catalog(place / "whole.parquet", nm=list(range(5_000)))
     with local_read(whole) as local:
         write_bytes(place / "cut.parquet", local.read_bytes()[:5_000])
     for name, message in (
-        ("c.csv", "is not a Parquet file"),
         ("cut.parquet", "is not a Parquet file"),
         ("none.parquet", "does not exist"),
-        (".", "does not exist or is not a file"),
     ):
         with pytest.raises(UserError, match=message):
             check_catalog(place / name, CleanConfig())
@@ -390,3 +389,105 @@ def test_a_changed_reject_changes_the_fingerprint(tmp_path: Path) -> None:
     second, _, _ = cleaned(write_catalog(path, nm=[1, 3], title=["а", None]))
     assert first.reasons == second.reasons
     assert first.fingerprint != second.fingerprint
+
+
+def write_text(path: Path, *lines: str) -> UPath:
+    """A text file of these lines."""
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return to_path(path)
+
+
+def ids_of(catalog: UPath) -> tuple[CleanResult, list[Any]]:
+    """The result, and the kept ids as the cleaned table has them."""
+    result, _, _ = cleaned(catalog)
+    return result, pq.read_table(result.table)["nm"].to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        (["1", "20", "-3", "0"], [1, 20, -3, 0]),
+        ([" 1 ", '"2"', "\u200b3"], [1, 2, 3]),
+        (["1.0", "2.0"], [1, 2]),
+        (["1", "2.0"], ["1", "2.0"]),
+        (["007", "8"], ["007", "8"]),
+        (["1", "1e5"], ["1", "1e5"]),
+        (["1", "A7"], ["1", "A7"]),
+        (["1", "+2"], ["1", "+2"]),
+        (["1", "-0"], ["1", "-0"]),
+        (["1", "1_000"], ["1", "1_000"]),
+        (["1", "١"], ["1", "١"]),
+        (["12345678901234567890"], ["12345678901234567890"]),
+        (["1", "nan", "", "2"], [1, 2]),
+    ],
+)
+def test_ids_in_a_csv_are_integers_only_if_that_keeps_their_texts(
+    tmp_path: Path, written: list[str], kept: list[Any]
+) -> None:
+    """All of them or none, however many rows stand before the first that is no integer."""
+    lines = [f"{nm},Ваза,Стекло" for nm in written]
+    header = "nm,title,description"
+    assert ids_of(write_text(tmp_path / "c.csv", header, *lines))[1] == kept
+    numbers = [f"{nm},Ваза,Стекло" for nm in range(100_000, 103_000)]
+    late, ids = ids_of(write_text(tmp_path / "c.csv", header, *numbers, *lines))
+    first = [f"{nm}" for nm in range(100_000, 103_000)]
+    are_integers = isinstance(kept[0], int) and "1.0" not in written
+    assert ids[:3_000] == ([*map(int, first)] if are_integers else first)
+    assert late.rows_in == 3_000 + len(written)
+
+
+def test_an_id_of_a_rejected_row_decides_too(tmp_path: Path) -> None:
+    """The column decides, not the rows that happen to be kept."""
+    catalog = write_text(tmp_path / "c.csv", "nm,title,description", "1,a,b", "A7,,b")
+    assert ids_of(catalog)[1] == ["1"]
+
+
+def test_malformed_rows_are_rejected_and_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Rows in = kept + rejected; the rejected ones stand in the order of the file."""
+    lines = ["nm,title,description", "1,a,b", "2,a", ",x,y", "4,a,b,c", "5,a,b", "6,a,b"]
+    catalog = write_text(tmp_path / "c.csv", *lines)
+    rejected = [("2", "malformed_row"), (None, "missing_id"), ("4", "malformed_row")]
+    with caplog.at_level("INFO", "vitrina"):
+        for batch_rows in (1, 2, 100):
+            result, table, found = cleaned(catalog, batch_rows=batch_rows)
+            assert (table["nm"].tolist(), found) == ([1, 5, 6], rejected)
+            assert result.rows_in == 6
+    assert "2 malformed rows are rejected, first" in caplog.text
+    assert "c.csv, line 3: 2 fields instead of 3" in caplog.text
+    assert "c.csv is read as CSV in utf-8, separated by comma" in caplog.text
+
+
+def test_parts_with_integer_and_text_ids_have_text_ids(tmp_path: Path) -> None:
+    """An integer is the text of its digits, so a listing in both parts is one."""
+    for name, nm in (("1", [7, 8]), ("2", ["A1", "8"])):
+        write_catalog(to_path(tmp_path / "c" / f"{name}.parquet"), nm=nm)
+    result, table, rejected = cleaned(to_path(tmp_path / "c"))
+    assert table["nm"].tolist() == ["7", "8", "A1"]
+    assert rejected == [("8", "duplicate_id")]
+    assert result.rows_in == 4
+
+
+def test_each_part_needs_the_required_columns(tmp_path: Path) -> None:
+    """A part of another table is named, not read as rows without titles."""
+    write_catalog(to_path(tmp_path / "1.parquet"), nm=[1])
+    pq.write_table(pa.table({"nm": [2], "text": ["x"]}), tmp_path / "2.parquet")
+    message = r"2\.parquet has no column 'title'"
+    with pytest.raises(UserError, match=message):
+        check_catalog(to_path(tmp_path), CleanConfig())
+    with pytest.raises(UserError, match=message):
+        cleaned(to_path(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["c.csv", "c.parquet", "c.jsonl"])
+def test_a_catalogue_without_rows_is_refused(tmp_path: Path, name: str) -> None:
+    """It is a failed export; nothing is written."""
+    path = tmp_path / name
+    if name == "c.parquet":
+        pd.DataFrame({"nm": [], "title": [], "description": []}).to_parquet(path)
+    else:
+        path.write_text("nm,title,description\n" if name == "c.csv" else "\n")
+    with pytest.raises(UserError, match=r"has no rows|is empty"):
+        cleaned(to_path(path))
+    assert not (tmp_path / "cleaned").exists() or not list((tmp_path / "cleaned").iterdir())

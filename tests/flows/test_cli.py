@@ -49,7 +49,7 @@ def test_the_seed_s_command_lines_are_understood(hyphens: bool) -> None:
         ]
 
     first = parse(DataPreprocessingConfig, None, written(PREPROCESSING))
-    assert (first.file_path, first.default_image_size) == ("catalog.parquet", (384, 384))
+    assert (first.file_path, first.default_image_size) == (("catalog.parquet",), (384, 384))
     second = parse(TrainModelConfig, None, written(TRAINING))
     assert (second.num_epochs, second.batch_size, second.lr) == (2, 32, 1e-6)
     third = parse(GenerateEmbeddingsConfig, None, written(EMBEDDING))
@@ -153,7 +153,7 @@ def test_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
     )
     arguments = ["--config", str(file), "--train.lr", "1e-5"]
     config = parse(PipelineConfig, None, arguments, demo=file)
-    assert (config.catalog, config.refresh) == ("c.parquet", True)
+    assert (config.catalog, config.refresh) == (("c.parquet",), True)
     assert config.resize.default_image_size == (96, 64)
     assert (config.train.lr, config.train.num_epochs) == (1e-5, 7)
 
@@ -185,6 +185,39 @@ def test_the_demo_never_runs_by_accident(
     assert told in capsys.readouterr().err
 
 
+def test_a_catalogue_may_be_several_paths(tmp_path: Path) -> None:
+    """On the command line, and in a file as a text or a list; one is written as a text again."""
+    one, several = tmp_path / "one.yaml", tmp_path / "several.yaml"
+    one.write_text("catalog: a.csv\nimages: i\n")
+    several.write_text("catalog:\n- a.csv\n- b.csv\nimages: i\n")
+    read = [parse(PipelineConfig, None, ["--config", str(file)], file) for file in (one, several)]
+    given = parse(PipelineConfig, None, ["--catalog", "a.csv", "b.csv", "--images", "i"], one)
+    assert [config.catalog for config in read] == [("a.csv",), ("a.csv", "b.csv")]
+    assert given == read[1]
+    assert [config.model_dump(mode="json")["catalog"] for config in read] == [
+        "a.csv",
+        ["a.csv", "b.csv"],
+    ]
+
+
+def test_a_catalogue_that_is_no_path_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """An option without a value, and a delimiter or an encoding that there is not."""
+    line = "--file_path {} --base_image_path i --processed_data_path p --processed_images_path q"
+    for path, options, told in (
+        ("", "", "--file_path: expected a path or a list of paths"),
+        (
+            "c.csv",
+            " --catalog_delimiter ;;",
+            "--catalog_delimiter: expected auto, comma, semicolon",
+        ),
+        ("c.csv", " --catalog_encoding klingon", "--catalog_encoding: unknown encoding"),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            parse(DataPreprocessingConfig, None, (line.format(path) + options).split())
+        assert stop.value.code == 2
+        assert told in capsys.readouterr().err
+
+
 def test_what_a_file_lacks_is_for_the_options_to_give(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -192,7 +225,7 @@ def test_what_a_file_lacks_is_for_the_options_to_give(
     file = tmp_path / "shop.yaml"
     file.write_text("images: i\ntrain:\n  lr: 0.001\n")
     config = ["--config", str(file)]
-    assert parse(PipelineConfig, None, [*config, "--catalog", "c"], file).catalog == "c"
+    assert parse(PipelineConfig, None, [*config, "--catalog", "c"], file).catalog == ("c",)
     with pytest.raises(SystemExit):
         parse(PipelineConfig, None, config, demo=file)
     assert "--catalog" in capsys.readouterr().err
@@ -217,7 +250,7 @@ def test_a_line_without_a_value_is_the_default(tmp_path: Path) -> None:
         ("train: {lr: -1}", "train.lr: Input should be greater than 0"),
         ("train: 3", "train is a group of parameters"),
         ("train: {num_epochs: [1]}", "train.num_epochs: Input should be a valid integer"),
-        ("catalog:", "catalog: Input should be a valid string"),
+        ("catalog:", "catalog: expected a path or a list of paths"),
         (
             "train: {validation_fraction: 0.6, test_fraction: 0.6}",
             "train: validation_fraction and test_fraction must sum to less than 1",

@@ -19,13 +19,13 @@ def carried_type(name: str, column_type: pa.DataType) -> pa.DataType:
         return pa.string()
     if _is_text_dictionary(column_type) or isinstance(column_type, pa.BaseExtensionType):
         return column_type
-    return map_leaves(pa.nulls(0, column_type), _unview).type
+    return map_leaves(pa.nulls(0, column_type), unview).type
 
 
 def carried_rows(column: pa.Array, rows: pa.Array, column_type: pa.DataType) -> pa.Array:
     """These rows of a column in its ``carried_type``, with invalid UTF-8 in its texts replaced."""
     if column.type != column_type:
-        column = map_leaves(column, _unview)
+        column = map_leaves(column, unview)
     if column_type == pa.string() and is_bytes_type(column.type):
         return decoded(column.take(rows), column_type)
     column = column.take(rows)
@@ -43,17 +43,18 @@ def decoded(texts: pa.Array, text_type: pa.DataType) -> pa.Array:
     return pa.array(repaired, text_type)
 
 
+def unview(leaves: pa.Array) -> pa.Array:
+    """The texts or bytes of a view, from which Arrow cannot take rows; any other array as it is."""
+    if pa.types.is_string_view(leaves.type):
+        return leaves.cast(pa.string())
+    return leaves.cast(pa.binary()) if pa.types.is_binary_view(leaves.type) else leaves
+
+
 def _is_text_dictionary(column_type: pa.DataType) -> bool:
     types = pa.types
     return types.is_dictionary(column_type) and any(
         test(column_type.value_type) for test in (types.is_string, types.is_large_string)
     )
-
-
-def _unview(leaves: pa.Array) -> pa.Array:
-    if pa.types.is_string_view(leaves.type):
-        return leaves.cast(pa.string())
-    return leaves.cast(pa.binary()) if pa.types.is_binary_view(leaves.type) else leaves
 
 
 def _repaired(array: pa.Array) -> pa.Array:

@@ -13,6 +13,9 @@ RawId = int | float | Decimal | str | None
 # Above it, different integers share one float of that many bits.
 MAX_EXACT_FLOAT = {16: 2**11, 32: 2**24, 64: 2**53}
 INT64 = range(-(2**63), 2**63)
+# Texts that are integers if all ids of a column that has no type look alike.
+INTEGER = r"0|-?[1-9]\d{0,17}"  # fits int64 and keeps its text: no leading zeros
+FLOAT = rf"(?:{INTEGER})\.0"  # an integer that pandas wrote as a float
 BLANKS = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\u2800"  # a blank, but no space
 
 

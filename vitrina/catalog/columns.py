@@ -30,6 +30,7 @@ class CatalogColumns:
 
     ``title`` or ``description`` is None where the catalogue has no such column and needs none.
     ``extra`` columns are copied, in their order, behind ``nm``, ``title`` and ``description``.
+    With ``ids_by_digits`` ids are texts that become integers, if all of them look like it.
     """
 
     nm: int
@@ -37,9 +38,12 @@ class CatalogColumns:
     description: int | None
     extra: tuple[int, ...]
     cleaned_schema: pa.Schema
+    ids_by_digits: bool = False
 
 
-def find_columns(schema: pa.Schema, catalog: UPath, config: CleanConfig) -> CatalogColumns:
+def find_columns(
+    schema: pa.Schema, catalog: UPath | str, config: CleanConfig, *, ids_by_digits: bool = False
+) -> CatalogColumns:
     """The columns of a catalogue with this schema.
 
     Raises UserError, naming ``catalog``, if a required column is missing or of an unusable type.
@@ -55,7 +59,7 @@ def find_columns(schema: pa.Schema, catalog: UPath, config: CleanConfig) -> Cata
     used = {nm, title, description}
     extra = tuple(index for index in range(len(schema)) if index not in used)
     fields = [
-        pa.field(NM, cleaned_id_type(schema.types[nm])),
+        pa.field(NM, pa.int64() if ids_by_digits else cleaned_id_type(schema.types[nm])),
         pa.field(TITLE, pa.string()),
         pa.field(DESCRIPTION, pa.string()),
     ]
@@ -64,7 +68,7 @@ def find_columns(schema: pa.Schema, catalog: UPath, config: CleanConfig) -> Cata
         name = _unused_name(schema.names[index], taken)
         taken.add(name)
         fields.append(_carried_field(schema.field(index), name))
-    return CatalogColumns(nm, title, description, extra, pa.schema(fields))
+    return CatalogColumns(nm, title, description, extra, pa.schema(fields), ids_by_digits)
 
 
 def _carried_field(field: pa.Field, name: str) -> pa.Field:
@@ -74,7 +78,7 @@ def _carried_field(field: pa.Field, name: str) -> pa.Field:
     return pa.field(name, kind, metadata=extension or None)
 
 
-def _find(schema: pa.Schema, role: str, name: str, catalog: UPath) -> int:
+def _find(schema: pa.Schema, role: str, name: str, catalog: UPath | str) -> int:
     """The position of a column; ``role`` names the setting that chooses it."""
     if name not in schema.names:
         raise UserError(
@@ -90,7 +94,7 @@ def _find(schema: pa.Schema, role: str, name: str, catalog: UPath) -> int:
 
 
 def _find_text(
-    schema: pa.Schema, role: str, name: str, catalog: UPath, config: CleanConfig
+    schema: pa.Schema, role: str, name: str, catalog: UPath | str, config: CleanConfig
 ) -> int | None:
     """The position of a text column; None if it is missing and not required."""
     if role not in config.required and name not in schema.names:

@@ -6,6 +6,7 @@ from enum import StrEnum
 class RejectionReason(StrEnum):
     """The reason for which a row is rejected: the first that applies."""
 
+    MALFORMED_ROW = "malformed_row"  # a row of a text file that cannot be read as one
     MISSING_ID = "missing_id"  # null, empty, or a word for null such as "nan"
     INVALID_ID = "invalid_id"  # a number that is not a 64-bit integer
     MISSING_TITLE = "missing_title"

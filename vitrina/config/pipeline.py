@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from vitrina.config.catalog import CleanConfig
+from vitrina.config.catalog import CATALOG_FORMS, CatalogPaths, CleanConfig
 from vitrina.config.embedding import EmbedConfig
 from vitrina.config.evaluation import EvaluateConfig, GateConfig
 from vitrina.config.images import ResizeConfig
@@ -18,7 +18,7 @@ from vitrina.config.training import TrainConfig
 class PipelinePaths(Parameters):
     """What the pipeline reads and where it writes."""
 
-    catalog: str = Field(description="Parquet table of listings, local or s3://; 'demo' draws one.")
+    catalog: CatalogPaths = Field(description=f"{CATALOG_FORMS}; 'demo' draws one.")
     images: str = Field(description="Folder with the images, local or s3://; 'demo' draws them.")
     model: str = Field(DEFAULT_MODEL, description=MODEL_SOURCES)
     output: str = Field("output", description="Folder for all artifacts, local or s3://.")
@@ -43,9 +43,14 @@ class PipelineConfig(ListingConfig, RunOptions, TrackedRunOptions, PipelinePaths
     gate: GateConfig = GateConfig()
     embed: EmbedConfig = EmbedConfig()
 
+    @property
+    def is_demo(self) -> bool:
+        """Whether the catalogue and its images are drawn."""
+        return self.catalog == ("demo",)
+
     @model_validator(mode="after")
     def _demo_is_given_for_both(self) -> Self:
-        if (self.catalog == "demo") != (self.images == "demo"):
+        if self.is_demo != (self.images == "demo"):
             raise ValueError("'demo' draws a catalogue with its images: give it for both")
         return self
 

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from vitrina.config.catalog import CleanConfig
+from vitrina.config.catalog import CATALOG_FORMS, CatalogPaths, CleanConfig, OptionalCatalogPaths
 from vitrina.config.embedding import EmbedConfig
 from vitrina.config.images import ResizeConfig
 from vitrina.config.model import DEFAULT_MODEL, MODEL_SOURCES
@@ -15,7 +15,7 @@ from vitrina.config.training import TrainConfig
 class PreprocessingPaths(Parameters):
     """Paths that preprocessing reads and writes."""
 
-    file_path: str = Field(description="Parquet table of listings, local or s3://.")
+    file_path: CatalogPaths = Field(description=f"{CATALOG_FORMS}.")
     base_image_path: str = Field(description="Folder with the images, local or s3://.")
     processed_data_path: str = Field(description="Folder for the processed table.")
     processed_images_path: str = Field(description="Folder for the resized images.")
@@ -32,7 +32,10 @@ class TrainingPaths(Parameters):
         description="processed_data.csv; made from --file_path when it does not exist yet."
     )
     model_save_path: str = Field(description="Folder for checkpoints and the fine-tuned model.")
-    file_path: str | None = Field(None, description="Parquet table to preprocess first.")
+    file_path: OptionalCatalogPaths = Field(
+        (),
+        description="Catalogue to preprocess first, as data_preprocessing.py takes it.",
+    )
     base_image_path: str | None = Field(None, description="Folder with its images.")
     model: str = Field(DEFAULT_MODEL, description=MODEL_SOURCES)
     overwrite: bool = Field(False, description="Replace another training in --model_save_path.")

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from upath import UPath
 
+from vitrina.catalog.column_types import FLOAT, INTEGER
 from vitrina.catalog.processed_table import (
     IMAGE_HASH,
     IMAGE_PATH,
@@ -27,8 +28,6 @@ from vitrina.store.paths import to_path
 logger = logging.getLogger(__name__)
 STATS_BATCH_ROWS = 5_000
 COLUMNS = (IMAGE_PATH, NM, IMAGE_HASH)  # besides those of the texts; others may be whole images
-INTEGER = r"0|-?[1-9]\d{0,17}"  # fits int64 and keeps its text: no leading zeros
-FLOAT = rf"(?:{INTEGER})\.0"  # an integer that pandas wrote as a float
 HASHING_THREADS = 16  # each file on S3 takes a request of some 20 ms
 
 

@@ -1,0 +1,1 @@
+"""A catalogue in any form of table, read as Arrow batches."""

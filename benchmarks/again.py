@@ -31,7 +31,7 @@ from vitrina.config.catalog import CleanConfig
 from vitrina.config.embedding import EmbedConfig
 from vitrina.config.images import ResizeConfig
 from vitrina.config.run_options import RunOptions
-from vitrina.images.resize_catalog import ImageFolders, resized_folder
+from vitrina.images.image_folders import ImageFolders, resized_folder
 from vitrina.model.folder import folder_fingerprint
 from vitrina.model.tiny import make_tiny
 from vitrina.model.tokenize import TEMPLATES

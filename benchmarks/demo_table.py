@@ -11,7 +11,7 @@ from vitrina.catalog.processed_table import read_table
 from vitrina.config.catalog import CleanConfig
 from vitrina.config.images import ResizeConfig
 from vitrina.config.run_options import RunOptions
-from vitrina.images.resize_catalog import ImageFolders, resized_folder
+from vitrina.images.image_folders import ImageFolders, resized_folder
 from vitrina.store.artifacts import Store
 from vitrina.store.paths import to_path
 

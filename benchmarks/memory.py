@@ -35,11 +35,14 @@ import tyro
 
 from benchmarks.results import Figure, Findings, Lines, print_figures, write_findings
 from vitrina.catalog.cleaning import clean_catalog
+from vitrina.catalog.parquet_batches import read_schema
 from vitrina.config.catalog import CleanConfig
 from vitrina.config.embedding import EmbedConfig
 from vitrina.config.images import ResizeConfig
 from vitrina.config.training import TrainConfig
-from vitrina.images.resize_catalog import inspect_images, resize_catalog
+from vitrina.images.image_folders import ImageFolders
+from vitrina.images.inspect_images import inspect_images
+from vitrina.images.resize_catalog import resize_catalog
 from vitrina.images.resize_plan import ResizePlanner
 from vitrina.results import CleanResult
 from vitrina.store.artifacts import Artifact
@@ -95,9 +98,8 @@ def clean(folder: Path, out: Path) -> None:
 def resize(folder: Path, out: Path) -> None:
     """Write the processed table and its images."""
     cleaned = CleanResult.model_validate_json((folder / "clean" / "result.json").read_bytes())
-    planner = ResizePlanner.make(
-        to_path(folder / "images"), to_path(out / "images"), ResizeConfig()
-    )
+    folders = ImageFolders(originals=str(folder / "images"), resized=str(out / "images"))
+    planner = ResizePlanner.make(folders, ResizeConfig(), read_schema(to_path(cleaned.table)))
     inspect_images(cleaned, planner)
     resize_catalog(cleaned, planner, Artifact(to_path(out)))
 

@@ -37,4 +37,4 @@ def photo(seed: int, size: tuple[int, int] = SIZE, quality: int = 88) -> bytes:
 
 def idle(jobs: Sequence[ResizeJob]) -> list[ResizeOutcome]:
     """The outcomes of a shard without its work; here, where Ray's workers can import it."""
-    return [ResizeOutcome(job.nm, job.stamp, 0, "", "") for job in jobs]
+    return [ResizeOutcome(job.name, job.stamp, 0, "", "") for job in jobs]

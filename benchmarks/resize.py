@@ -32,9 +32,11 @@ from skimage.metrics import structural_similarity
 from benchmarks.photos import photo
 from benchmarks.results import Figure, Findings, bars, ratios, write_findings
 from vitrina.catalog.cleaning import clean_catalog
+from vitrina.catalog.parquet_batches import read_schema
 from vitrina.config.catalog import CleanConfig
 from vitrina.config.images import ResizeConfig
 from vitrina.execution.cpu_count import cpu_count
+from vitrina.images.image_folders import ImageFolders
 from vitrina.images.resize_catalog import resize_catalog
 from vitrina.images.resize_plan import ResizePlanner
 from vitrina.results import CleanResult
@@ -145,7 +147,9 @@ def in_threads(method: Method, catalog: Catalog, out: Path) -> None:
 
 def ours(catalog: Catalog, out: Path) -> None:
     """The resize stage without Prefect."""
-    planner = ResizePlanner.make(to_path(catalog.folder / "images"), to_path(out), ResizeConfig())
+    folders = ImageFolders(originals=str(catalog.folder / "images"), resized=str(out))
+    schema = read_schema(to_path(catalog.cleaned.table))
+    planner = ResizePlanner.make(folders, ResizeConfig(), schema)
     artifact = Artifact(to_path(out / "table"))
     result, _ = resize_catalog(catalog.cleaned, planner, artifact)
     assert result.images_resized == catalog.cleaned.rows_kept

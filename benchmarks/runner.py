@@ -31,7 +31,7 @@ from tasks.orchestration.ray_shards import SHARDS_PER_CPU, shard_map
 from vitrina.config.images import ResizeConfig
 from vitrina.execution.cpu_count import cpu_count
 from vitrina.execution.shard_map import Shard, ShardMap, ShardResult
-from vitrina.images.resize_catalog import BATCH_ROWS
+from vitrina.images.cleaned_rows import BATCH_ROWS
 from vitrina.images.resize_index import ResizeOutcome
 from vitrina.images.resize_plan import ResizeJob
 from vitrina.images.resize_pool import ResizePool, resize_shard

@@ -8,13 +8,13 @@ if __name__ == "__main__":  # first, for help and refusals need nothing of what 
 
 from prefect import flow
 
+from flows.commands.data_preprocessing import image_folders
 from tasks.clean import clean
 from tasks.resize import resize
 from vitrina.config.catalog import CleanConfig
 from vitrina.config.images import ResizeConfig
 from vitrina.config.run_options import RunOptions
 from vitrina.config.scripts import DataPreprocessingConfig
-from vitrina.images.resize_catalog import ImageFolders
 from vitrina.results import ResizeResult
 from vitrina.store.artifacts import Store
 
@@ -25,6 +25,5 @@ def data_preprocessing(config: DataPreprocessingConfig) -> ResizeResult:
     output, options = config.processed_data_path.rstrip("/"), config.part(RunOptions)
     own = Store(root=f"{output}/.vitrina")
     cleaned = clean(config.file_path, own, config.part(CleanConfig), options)
-    folders = ImageFolders(originals=config.base_image_path, resized=config.processed_images_path)
     store = Store(root=output, keyed=False)
-    return resize(cleaned, folders, store, config.part(ResizeConfig), options)
+    return resize(cleaned, image_folders(config), store, config.part(ResizeConfig), options)

@@ -9,6 +9,7 @@ if __name__ == "__main__":  # first, for help and refusals need nothing of what 
 
 from prefect import flow
 
+from flows.commands.pipeline import image_folders
 from tasks.base_model import prepare_model
 from tasks.changes import changes
 from tasks.child_stages import embed_in_deployment, train_in_deployment
@@ -26,7 +27,6 @@ from vitrina.config.evaluation import MeasureConfig
 from vitrina.config.pipeline import PipelineConfig
 from vitrina.config.run_options import RunOptions, TrackedRunOptions
 from vitrina.config.text import ListingConfig
-from vitrina.images.resize_catalog import ImageFolders, resized_folder
 from vitrina.reporting.render import terminal
 from vitrina.reporting.sections import summary
 from vitrina.results import PipelineResult, StageResults
@@ -49,9 +49,7 @@ def pipeline(config: PipelineConfig) -> PipelineResult:
         drawn = clock.run(draw_demo, store, options, config.demo_products)
         catalog, images = (drawn.catalog,), drawn.images
     cleaned = clock.run(clean, catalog, store, config.clean, options)
-    folders = ImageFolders(
-        originals=images, resized=resized_folder(config.output, images, config.resize)
-    )
+    folders = image_folders(config, catalog, images)
     resized = clock.run(resize, cleaned, folders, store, config.resize, options)
     table = resized.table
     check_text(listing.text, to_path(table.path))

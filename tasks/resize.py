@@ -3,9 +3,12 @@
 from tasks.orchestration import prefect_ui
 from tasks.orchestration.ray_shards import shard_map
 from tasks.orchestration.stage import StageTask
+from vitrina.catalog.parquet_batches import read_schema
 from vitrina.config.images import ResizeConfig
 from vitrina.config.run_options import RunOptions
-from vitrina.images.resize_catalog import ImageFolders, inspect_images, resize_catalog
+from vitrina.images.image_folders import ImageFolders
+from vitrina.images.inspect_images import inspect_images
+from vitrina.images.resize_catalog import resize_catalog
 from vitrina.images.resize_plan import ResizePlanner
 from vitrina.results import CleanResult, ResizeResult
 from vitrina.store.artifacts import Artifact, Store
@@ -25,7 +28,7 @@ def resize(
 ) -> StageOutcome[ResizeResult]:
     """The processed table and its images; images that are missing or outdated are made again."""
     planner = ResizePlanner.make(
-        to_path(folders.originals), to_path(folders.resized), config, refresh=options.refresh
+        folders, config, read_schema(to_path(cleaned.table)), refresh=options.refresh
     )
     images, to_resize = inspect_images(cleaned, planner)
 

@@ -44,11 +44,19 @@ class ResizeResult(Parameters):
     )
     csv: str = Field(description="processed_data.csv, the same table.")
     rejected: str = Field(description="rejected.csv: nm, reason; of clean and of resize.")
+    rejected_images: str = Field(
+        "",
+        description="rejected_images.csv: nm, source, reason; also of listings that are kept. "
+        "Empty unless a listing may have several images.",
+    )
     images: str = Field(description="Folder of the resized images.")
     rows_in: int = Field(description="Rows of the catalogue, before clean.")
     rows_kept: int
     reasons: dict[str, int]
     images_resized: int = Field(description="Images read in this run; the rest were up to date.")
+    images_rejected: dict[str, int] = Field(
+        {}, description="Images in rejected_images.csv by reason."
+    )
 
 
 class ModelResult(Parameters):

@@ -9,33 +9,36 @@ from flows.run import Work, run_flow
 from tasks.orchestration.executor import check_executor
 from vitrina.catalog.cleaning import check_catalog
 from vitrina.catalog.processed_writer import CSV, REJECTED, TABLE
-from vitrina.catalog.source.parts import catalog_paths, check_not_read_from
+from vitrina.catalog.source.parts import catalog_paths, check_not_read_from, name_of
 from vitrina.config.catalog import CleanConfig
 from vitrina.config.images import ResizeConfig
 from vitrina.config.scripts import DataPreprocessingConfig
-from vitrina.errors import UserError
+from vitrina.images.image_folders import ImageFolders
+from vitrina.images.places.open_place import check_place
 from vitrina.images.resize_index import INDEX_FOLDER
-from vitrina.images.resize_plan import would_overwrite
 from vitrina.reporting.sections import rows_section, show_sections
 from vitrina.results import ResizeResult
 from vitrina.store.artifacts import MANIFEST, check_output
-from vitrina.store.paths import check_folder, to_path
+from vitrina.store.paths import to_path
+
+
+def image_folders(config: DataPreprocessingConfig) -> ImageFolders:
+    """Where the images are and where they go."""
+    return ImageFolders(
+        originals=config.base_image_path,
+        resized=config.processed_images_path,
+        catalog=config.file_path,
+    )
 
 
 def check(config: DataPreprocessingConfig) -> None:
     """Validate the input before anything is written."""
     check_executor(config.executor)
     catalog, processed = catalog_paths(config.file_path), to_path(config.processed_data_path)
-    check_catalog(catalog, config.part(CleanConfig))
-    check_folder(to_path(config.base_image_path))
+    schema = check_catalog(catalog, config.part(CleanConfig)).cleaned_schema
+    check_place(image_folders(config), config.part(ResizeConfig), schema, name_of(catalog))
     for name in (TABLE, CSV, REJECTED):
         check_not_read_from(processed / name, catalog, "--processed_data_path")
-    originals, resized = to_path(config.base_image_path), to_path(config.processed_images_path)
-    if would_overwrite(originals, resized, config.part(ResizeConfig)):
-        raise UserError(
-            f"{config.base_image_path} holds the original images, which the resized ones would "
-            "overwrite. Name another --processed_images_path."
-        )
     check_output(processed, MANIFEST)
     check_output(to_path(config.processed_images_path), INDEX_FOLDER)
 
@@ -59,6 +62,7 @@ FIRST = (
     "processed_images_path",
     "default_image_size",
     "image_pattern",
+    "image_column",
     "nm_column",
     "required",
     "executor",

@@ -19,13 +19,21 @@ from vitrina.catalog.text_template import TextTemplate
 from vitrina.config.pipeline import PipelineConfig
 from vitrina.demo.catalog import SCHEMA
 from vitrina.evaluation.summary import check_labels
+from vitrina.images.image_folders import ImageFolders, resized_folder
+from vitrina.images.places.open_place import check_place
 from vitrina.model.source import check_model
 from vitrina.results import PipelineResult
 from vitrina.store.artifacts import LAYOUT_FILE, check_layout, check_output
-from vitrina.store.paths import check_folder, to_path
+from vitrina.store.paths import to_path
 from vitrina.training.train import check_processes
 
 DEMO = Path(__file__).parents[1] / "demo.yaml"
+
+
+def image_folders(config: PipelineConfig, catalog: tuple[str, ...], images: str) -> ImageFolders:
+    """Where the images are and where they go; the demo's are drawn first."""
+    resized = resized_folder(config.output, images, config.resize)
+    return ImageFolders(originals=images, resized=resized, catalog=catalog)
 
 
 def check(config: PipelineConfig) -> None:
@@ -43,7 +51,8 @@ def check(config: PipelineConfig) -> None:
         check_not_read_from(to_path(config.output) / "resize" / TABLE, catalog, "--output")
         check_labels(schema.names, config.evaluate)
         template.check(name_of(catalog), schema.names, schema)
-        check_folder(to_path(config.images))
+        folders = image_folders(config, config.catalog, config.images)
+        check_place(folders, config.resize, schema, name_of(catalog))
     check_model(config.model)
     check_layout(to_path(config.output))
     check_output(to_path(config.output), LAYOUT_FILE)
@@ -66,6 +75,7 @@ FIRST = (
     "config",
     "catalog",
     "images",
+    "resize.image_pattern",
     "model",
     "output",
     "text",

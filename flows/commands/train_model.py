@@ -17,7 +17,8 @@ from vitrina.config.images import ResizeConfig
 from vitrina.config.scripts import DataPreprocessingConfig, TrainModelConfig
 from vitrina.config.training import TrainConfig
 from vitrina.errors import UserError
-from vitrina.images.resize_plan import would_overwrite
+from vitrina.images.image_folders import ImageFolders
+from vitrina.images.places.open_place import would_overwrite
 from vitrina.model.source import check_model
 from vitrina.reporting.sections import show_sections, training_section
 from vitrina.results import TrainResult
@@ -39,7 +40,8 @@ def preprocessing(config: TrainModelConfig) -> DataPreprocessingConfig:
             "flows/data_preprocessing.py, or give --file_path and --base_image_path too."
         )
     resized = folder / "images"
-    if would_overwrite(to_path(config.base_image_path), resized, ResizeConfig()):
+    folders = ImageFolders(originals=config.base_image_path, resized=str(resized))
+    if would_overwrite(folders, ResizeConfig()):
         resized = folder / "resized"
     return DataPreprocessingConfig(
         file_path=config.file_path,

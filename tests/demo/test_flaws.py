@@ -29,6 +29,8 @@ def test_every_reason_that_a_parquet_file_with_integer_ids_allows_occurs() -> No
         RejectionReason.INVALID_ID,
         RejectionReason.UNSAFE_PATH,
         RejectionReason.MALFORMED_ROW,
+        RejectionReason.NO_IMAGE_VALUE,
+        RejectionReason.INVALID_IMAGE_VALUE,
     }
     assert {reason for reason in FLAWS.values() if reason} == set(RejectionReason) - impossible
 

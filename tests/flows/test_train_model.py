@@ -47,7 +47,7 @@ def test_preprocessing_refuses_to_overwrite_the_originals_before_it_starts(tmp_p
     (tmp_path / "images").mkdir()
     catalog = pa.table({"nm": [1], "title": ["Кружка"], "description": ["Белая"]})
     pq.write_table(catalog, tmp_path / "catalog.parquet")
-    with pytest.raises(UserError, match="Name another --processed_images_path"):
+    with pytest.raises(UserError, match="Name another folder for the resized ones"):
         check_preprocessing(
             DataPreprocessingConfig(
                 file_path=str(tmp_path / "catalog.parquet"),

@@ -10,8 +10,9 @@ from upath import UPath
 
 from tests.support.flaky_s3 import flaky_endpoint
 from tests.support.image_shop import CONFIG, Shop, image, table_of
-from vitrina.images.image_files import MISSING, ImageFiles
+from vitrina.images.image_files import ImageFiles
 from vitrina.images.load import read_image
+from vitrina.images.named_files import MISSING
 from vitrina.store import files
 from vitrina.store.files import write_bytes
 from vitrina.store.paths import is_local, to_path
@@ -46,7 +47,7 @@ def test_the_name_that_is_written_so_comes_first(shop: Shop) -> None:
     names = [unicodedata.normalize(form, ID) for form in ("NFC", "NFD")]
     for size, name in enumerate(names, 1):
         write_bytes(shop.originals / name, b"x" * size)
-    found = ImageFiles.of(shop.originals).find([*names, "absent"])
+    found = ImageFiles(shop.originals).find([*names, "absent"])
     assert [one.name for one in found] == [*names, "absent"]
     assert [one.size for one in found] == [1, 2, MISSING]
 
@@ -76,9 +77,9 @@ def test_no_folder_is_entered_that_no_row_needs(
     write_bytes(shop.originals / "other" / "deep" / "1.jpg", image(9))
     (Path(shop.originals.path) / "back").symlink_to(shop.originals.path)
     folders = entered(monkeypatch)
-    planner = shop.planner(CONFIG.model_copy(update={"image_pattern": pattern}))
-    steps = planner.plan(list(map(str, shop.ids)))
-    assert all(step.stamp for step in steps)
+    config = CONFIG.model_copy(update={"image_pattern": pattern})
+    plan = shop.plan(*map(str, shop.ids), config=config)
+    assert all(step.stamp for step in plan.steps)
     below = [folder for folder in folders if folder.startswith(shop.originals.path)]
     assert below == ([] if listed is None else [str(Path(shop.originals.path, listed))])
 
@@ -132,7 +133,7 @@ def test_a_folder_that_may_not_be_entered_is_told_once(
 
     monkeypatch.setattr("vitrina.images.image_files.info_of", refuse)
     with caplog.at_level(logging.WARNING):
-        found = ImageFiles.of(shop.originals).find(["a/1.jpg", "b/1.jpg", "1.jpg"])
+        found = ImageFiles(shop.originals).find(["a/1.jpg", "b/1.jpg", "1.jpg"])
     assert [one.size == MISSING for one in found] == [True, True, False]
     assert caplog.text.count("may not be read") == 1
 
@@ -169,3 +170,37 @@ def _of_images(asked: dict[str, int]) -> dict[str, int]:
             kind = f"{method} {path.split('/')[-2]}"
             counts[kind] = counts.get(kind, 0) + count
     return counts
+
+
+@pytest.mark.parametrize("pattern", ["{nm}.jpg", "{nm}/1.jpg", "new/{nm}"])
+def test_an_image_with_another_ending_or_case_is_found(place: UPath, pattern: str) -> None:
+    """The seed's ids have no case, but endings come as cameras and shops write them."""
+    shop = Shop(place, rows=0)
+    endings = [".JPG", ".jpeg", ".png", ".WEBP", ".Jpg"]
+    for nm, ending in enumerate(endings):
+        name = pattern.replace("{nm}", str(nm)).removesuffix(".jpg") + ending
+        write_bytes(shop.originals / name, image(nm))
+    shop.ids = [*range(len(endings)), 99]
+    config = CONFIG.model_copy(update={"image_pattern": pattern})
+    assert shop.run(config=config).reasons == {"missing_image": 1}
+    assert shop.run(config=config).images_resized == 0
+
+
+def test_a_file_in_other_case_is_not_taken_from_another_row(place: UPath) -> None:
+    """Ids such as aB3 and AB3 may be different listings: neither gets the other's image."""
+    shop = Shop(place, rows=0)
+    for nm in ("AB3", "ab4", "ёж"):
+        shop.put(nm, image(len(nm)))
+    shop.ids = ["aB3", "AB3", "AB4", "ЁЖ"]
+    result = shop.run()
+    assert table_of(result)["nm"].tolist() == ["AB3", "AB4", "ЁЖ"]
+    assert result.reasons == {"missing_image": 1}
+
+
+def test_what_is_there_is_taken_before_what_is_nearly_there(shop: Shop) -> None:
+    """Also if the other one would be nearer to what most shops have."""
+    shop.put("x", image(1))
+    write_bytes(shop.originals / "x.JPG", image(2))
+    found = ImageFiles(shop.originals).find(["x.jpg", "x.JPG", "x.png"])
+    assert [one.name for one in found] == ["x.jpg", "x.JPG", "x.jpg"]
+    assert ImageFiles(shop.originals, exact=True).find(["x.png"])[0].size == MISSING

@@ -17,7 +17,9 @@ from tests.support.image_shop import CONFIG, Shop, image, rejects_of, table_of
 from vitrina.catalog.table_fingerprint import table_fingerprint
 from vitrina.config.images import ResizeConfig
 from vitrina.errors import UserError
-from vitrina.images.resize_catalog import inspect_images, resize_catalog, resized_folder
+from vitrina.images.image_folders import resized_folder
+from vitrina.images.inspect_images import inspect_images
+from vitrina.images.resize_catalog import resize_catalog
 from vitrina.store.artifacts import Artifact
 from vitrina.store.files import atomic_write, copy, local_read, read_bytes
 from vitrina.store.paths import to_path
@@ -138,9 +140,10 @@ def test_progress_counts_every_row_once(shop: Shop) -> None:
 
 
 def test_a_folder_without_any_of_the_images_is_refused(shop: Shop) -> None:
-    """Most often the folder or the pattern is wrong; the message shows a name that is missing."""
-    with pytest.raises(UserError, match=r"no image for any of 6 rows, for example no 0\.png"):
-        inspect_images(shop.cleaned(), shop.planner(ResizeConfig(image_pattern="{nm}.png")))
+    """Most often the folder or the pattern is wrong; the message shows what lies there."""
+    told = r"of 6 rows, for example no 000\.jpg; the folder holds for example 0\.jpg"
+    with pytest.raises(UserError, match=told):
+        inspect_images(shop.cleaned(), shop.planner(ResizeConfig(image_pattern="{nm:03}.jpg")))
 
 
 def test_images_are_inspected_without_opening_them(shop: Shop) -> None:

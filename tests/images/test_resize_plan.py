@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from PIL import Image
 from upath import UPath
@@ -10,9 +11,13 @@ from upath import UPath
 from tests.support.image_shop import CONFIG, Shop, image, record_opened, table_of
 from vitrina.config.images import ResizeConfig
 from vitrina.errors import UserError
-from vitrina.images.resize_plan import ResizePlanner, is_unsafe
+from vitrina.images.image_folders import ImageFolders
+from vitrina.images.resize_plan import ResizePlanner
+from vitrina.images.safe_names import is_unsafe
 from vitrina.store.files import listing, read_bytes, remove, write_bytes
 from vitrina.store.paths import to_path
+
+SCHEMA = pa.schema([("nm", pa.int64())])
 
 
 @pytest.fixture
@@ -133,14 +138,19 @@ def test_a_file_name_that_is_not_utf8_does_no_harm(shop: Shop) -> None:
 
 def test_resized_images_do_not_overwrite_the_originals(shop: Shop) -> None:
     """The folder of resized images cannot be that of the originals."""
-    with pytest.raises(UserError, match="Name another folder"):
-        ResizePlanner.make(shop.originals, shop.originals / ".." / "originals", CONFIG)
-    pattern = ResizeConfig(image_pattern="originals/{nm}.jpg")
-    with pytest.raises(UserError, match="Name another folder"):
-        ResizePlanner.make(shop.root, shop.originals, pattern)
+    below = ResizeConfig(image_pattern="originals/{nm}.jpg")
+    other_name = f"{shop.originals}/../originals"
+    for originals, resized, config in (
+        (shop.originals, other_name, CONFIG),
+        (shop.root, shop.originals, below),
+    ):
+        folders = ImageFolders(originals=str(originals), resized=str(resized))
+        with pytest.raises(UserError, match="Name another folder"):
+            ResizePlanner.make(folders, config, SCHEMA)
 
 
 def test_a_missing_folder_of_originals_is_refused(shop: Shop) -> None:
     """Nothing is planned for a folder that does not exist."""
+    folders = ImageFolders(originals=f"{shop.root}/nowhere", resized=str(shop.images))
     with pytest.raises(UserError, match="does not exist"):
-        ResizePlanner.make(shop.root / "nowhere", shop.images, CONFIG)
+        ResizePlanner.make(folders, CONFIG, SCHEMA)

@@ -19,7 +19,7 @@ from vitrina.errors import UserError
 from vitrina.images import resize_pool
 from vitrina.images.resize_image import resize_image
 from vitrina.images.resize_index import ResizeOutcome
-from vitrina.images.resize_plan import ResizeJob
+from vitrina.images.resize_plan import Plan, ResizeJob
 from vitrina.images.resize_pool import open_plan_executor, resize_shard
 from vitrina.store.files import read_bytes
 from vitrina.store.paths import to_path
@@ -123,8 +123,8 @@ def test_a_file_that_cannot_be_read_is_one_rejected_row(
 def test_outcomes_of_shards_come_in_the_order_of_the_plans(shop: Shop) -> None:
     """Known outcomes and jobs are merged; a plan without jobs is not sent as a shard."""
     planner = shop.planner()
-    known = [ResizeOutcome("known", 1, 2, "hash", "")]
-    plans = [known, planner.plan(["0", "gone", "1"]), known, known, planner.plan(["2"]), known]
+    known = Plan([ResizeOutcome("known", 1, 2, "hash", "")], [0], ["known.jpg"])
+    plans = [known, shop.plan("0", "gone", "1"), known, known, shop.plan("2"), known]
     sizes: list[int] = []
 
     def map_shards(
@@ -138,7 +138,7 @@ def test_outcomes_of_shards_come_in_the_order_of_the_plans(shop: Shop) -> None:
         merged = [dict(outcomes) for outcomes in execute(plans)]
     with open_plan_executor(planner, None) as execute:
         assert merged == [dict(outcomes) for outcomes in execute(plans)]
-    assert [[one[at].nm for at in range(len(one))] for one in merged] == [
+    assert [[one[at].name for at in range(len(one))] for one in merged] == [
         ["known"],
         ["0", "gone", "1"],
         ["known"],
@@ -151,9 +151,9 @@ def test_outcomes_of_shards_come_in_the_order_of_the_plans(shop: Shop) -> None:
 
 def test_a_shard_keeps_the_order_of_its_jobs(shop: Shop) -> None:
     """The outcomes are those of the jobs one by one, whichever image is done first."""
-    jobs = [step for step in shop.planner().plan(["3", "1", "2"]) if isinstance(step, ResizeJob)]
+    jobs = shop.plan("3", "1", "2").jobs()
     outcomes = resize_shard(
         shop.originals, shop.images, CONFIG.model_copy(update={"threads": 3}), jobs
     )
-    assert [one.nm for one in outcomes] == ["3", "1", "2"]
-    assert all(one.size == len(read_bytes(shop.images / f"{one.nm}.jpg")) for one in outcomes)
+    assert [one.name for one in outcomes] == ["3", "1", "2"]
+    assert all(one.size == len(read_bytes(shop.images / f"{one.name}.jpg")) for one in outcomes)

@@ -146,7 +146,7 @@ def test_both_stages_on_ray_give_what_threads_give(
 ) -> None:
     """Images, tables, rejected rows, vectors; Ray runs only as long as the stage."""
     ray = pytest.importorskip("ray")
-    monkeypatch.setattr("vitrina.images.resize_catalog.BATCH_ROWS", 40)
+    monkeypatch.setattr("vitrina.images.cleaned_rows.BATCH_ROWS", 40)
     draw_catalog(tmp_path, products=120, seed=3)
     on_threads = preprocess(tmp_path, "threads")
     shutil.copytree(tmp_path / "made", tmp_path / "kept")  # the vectors are of these
@@ -168,7 +168,7 @@ def test_resizing_goes_on_when_a_worker_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ray gives the shard to another worker; a half-written file is no image."""
-    monkeypatch.setattr("vitrina.images.resize_catalog.BATCH_ROWS", 50)
+    monkeypatch.setattr("vitrina.images.cleaned_rows.BATCH_ROWS", 50)
     noise = image(0, (2_400, 2_400))
     (tmp_path / "images").mkdir()
     for nm in range(300):
@@ -189,7 +189,7 @@ def test_embedding_goes_on_when_a_worker_is_killed_and_reuses_vectors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same vectors; after one title was changed only that one is computed, on Ray too."""
-    monkeypatch.setattr("vitrina.images.resize_catalog.BATCH_ROWS", 40)
+    monkeypatch.setattr("vitrina.images.cleaned_rows.BATCH_ROWS", 40)
     draw_catalog(tmp_path, products=160, seed=3)
     table = prepare_embedding(tmp_path, preprocess(tmp_path, "threads"))
     in_threads = embed(tmp_path, table, "threads", 5)

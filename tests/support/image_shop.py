@@ -13,13 +13,16 @@ from PIL import Image
 from upath import UPath
 
 from vitrina.catalog.cleaning import clean_catalog
+from vitrina.catalog.parquet_batches import read_schema
 from vitrina.config.catalog import CleanConfig
 from vitrina.config.images import ResizeConfig
 from vitrina.execution.shard_map import ShardMap
 from vitrina.images import resize_pool
+from vitrina.images.image_folders import ImageFolders
+from vitrina.images.inspect_images import inspect_images
 from vitrina.images.resize_catalog import resize_catalog
 from vitrina.images.resize_image import resize_image
-from vitrina.images.resize_plan import ResizePlanner
+from vitrina.images.resize_plan import Plan, ResizePlanner
 from vitrina.results import CleanResult, ResizeResult
 from vitrina.store.artifacts import Artifact
 from vitrina.store.files import atomic_write, listing, local_read, read_bytes, write_bytes
@@ -59,9 +62,18 @@ class Shop:
         artifact = Artifact(self.root / "clean")
         return clean_catalog(self.root / "catalog.parquet", artifact, CleanConfig())[0]
 
+    def folders(self) -> ImageFolders:
+        """The folders of original and of resized images."""
+        return ImageFolders(originals=str(self.originals), resized=str(self.images))
+
     def planner(self, config: ResizeConfig = CONFIG, **options: Any) -> ResizePlanner:
         """A planner of the images as they are now."""
-        return ResizePlanner.make(self.originals, self.images, config, **options)
+        schema = pa.schema([("nm", pa.string())])
+        return ResizePlanner.make(self.folders(), config, schema, **options)
+
+    def plan(self, *ids: str, config: ResizeConfig = CONFIG) -> Plan:
+        """The plan of a batch of rows with these ids."""
+        return self.planner(config).plan(pa.RecordBatch.from_pydict({"nm": list(ids)}))
 
     def run(
         self,
@@ -72,8 +84,12 @@ class Shop:
     ) -> ResizeResult:
         """Clean and resize; the table is written to the folder ``name``."""
         artifact = Artifact(self.root / name)
-        planner = self.planner(config, **options)
-        result, files = resize_catalog(self.cleaned(), planner, artifact, map_shards=map_shards)
+        cleaned = self.cleaned()
+        planner = ResizePlanner.make(
+            self.folders(), config, read_schema(to_path(cleaned.table)), **options
+        )
+        inspect_images(cleaned, planner)
+        result, files = resize_catalog(cleaned, planner, artifact, map_shards=map_shards)
         assert set(files) <= set(dict(listing(artifact.path)))
         return result
 

@@ -15,7 +15,7 @@ from vitrina.catalog.cleaning import clean_catalog
 from vitrina.config.catalog import CleanConfig
 from vitrina.config.images import ResizeConfig
 from vitrina.config.run_options import RunOptions
-from vitrina.images.resize_catalog import ImageFolders, resized_folder
+from vitrina.images.image_folders import ImageFolders, resized_folder
 from vitrina.results import ResizeResult
 from vitrina.store.artifacts import Artifact, Store
 from vitrina.store.paths import to_path
@@ -96,7 +96,7 @@ def test_shards_in_any_map_give_what_threads_give(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Equal tables and images; known images are not resized, and an empty batch is no shard."""
-    monkeypatch.setattr("vitrina.images.resize_catalog.BATCH_ROWS", 2)
+    monkeypatch.setattr("vitrina.images.cleaned_rows.BATCH_ROWS", 2)
     shop = Shop(to_path(tmp_path))
     shop.put(3, b"no image")
     shop.put(4, b"")

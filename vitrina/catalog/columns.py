@@ -6,6 +6,7 @@ import pyarrow as pa
 from upath import UPath
 
 from vitrina.catalog.carried import carried_type
+from vitrina.catalog.catalog_names import with_catalog_name
 from vitrina.catalog.column_names import missing_column
 from vitrina.catalog.column_types import cleaned_id_type, is_id_type, is_readable_as_text
 from vitrina.catalog.processed_table import (
@@ -58,10 +59,14 @@ def find_columns(
     description = _find_text(schema, DESCRIPTION, config.description_column, catalog, config)
     used = {nm, title, description}
     extra = tuple(index for index in range(len(schema)) if index not in used)
+    texts = ((TITLE, title), (DESCRIPTION, description))
+    id_type = pa.int64() if ids_by_digits else cleaned_id_type(schema.types[nm])
     fields = [
-        pa.field(NM, pa.int64() if ids_by_digits else cleaned_id_type(schema.types[nm])),
-        pa.field(TITLE, pa.string()),
-        pa.field(DESCRIPTION, pa.string()),
+        with_catalog_name(pa.field(NM, id_type), config.nm_column),
+        *(
+            with_catalog_name(pa.field(role, pa.string()), role if at is None else schema.names[at])
+            for role, at in texts
+        ),
     ]
     taken = set(RESERVED_NAMES)
     for index in extra:
@@ -75,7 +80,7 @@ def _carried_field(field: pa.Field, name: str) -> pa.Field:
     """With the metadata that names an extension type, also one that Arrow has not registered."""
     kind = carried_type(field.name, field.type)
     extension = {key: value for key, value in (field.metadata or {}).items() if b"extension" in key}
-    return pa.field(name, kind, metadata=extension or None)
+    return with_catalog_name(pa.field(name, kind, metadata=extension or None), field.name)
 
 
 def _find(schema: pa.Schema, role: str, name: str, catalog: UPath | str) -> int:

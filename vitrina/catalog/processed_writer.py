@@ -8,7 +8,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, TextIO
 
@@ -32,6 +32,7 @@ from vitrina.store.content_hash import ContentHash
 from vitrina.store.files import atomic_write
 
 CSV, TABLE, REJECTED = "processed_data.csv", "processed_data.parquet", "rejected.csv"
+REJECTED_IMAGES = "rejected_images.csv"  # only where a listing may have several images
 LEADING_COLUMNS = (TITLE, IMAGE_PATH, NM)
 PATH_COLUMNS, HASH_COLUMNS = (IMAGE_PATH, IMAGE_PATHS), (IMAGE_HASH, IMAGE_HASHES)
 CsvFormulas = Literal["keep", "escape"]
@@ -52,10 +53,12 @@ class ProcessedTableWriter:
     csv: TextIO
     parquet: pq.ParquetWriter
     rejected: TextIO
+    rejected_images: TextIO | None = None
     csv_formulas: CsvFormulas = "keep"
     content: ContentHash = field(default_factory=ContentHash)
     rows_kept: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
+    image_reasons: Counter[str] = field(default_factory=Counter)
 
     def keep(
         self,
@@ -91,6 +94,14 @@ class ProcessedTableWriter:
             _csv_writer(self.rejected).writerow(row)
             self.reasons[str(reason)] += 1
 
+    def reject_images(self, images: Iterable[tuple[str, str, str]]) -> None:
+        """Write rejected images, also those of kept rows: nm, source, reason."""
+        if self.rejected_images:
+            for nm, source, reason in images:
+                texts = [_csv_text(text, self.csv_formulas) for text in (nm, source)]
+                _csv_writer(self.rejected_images).writerow([*texts, str(reason)])
+                self.image_reasons[str(reason)] += 1
+
 
 @contextmanager
 def open_processed_writer(
@@ -105,18 +116,24 @@ def open_processed_writer(
     With ``several_images`` the table has columns for all images of a listing.
     """
     schema = _processed_schema(cleaned, several_images)
-    with (
-        atomic_write(folder / CSV) as csv_path,
-        atomic_write(folder / TABLE) as table_path,
-        atomic_write(folder / REJECTED) as rejected_path,
-        csv_path.open("w", encoding="utf-8", newline="") as csv_file,
-        pq.ParquetWriter(table_path, schema) as parquet,
-        rejected_path.open("w", encoding="utf-8", newline="") as rejected,
-    ):
-        names = [_csv_text(name, csv_formulas) for name in _csv_names(schema)]
-        _csv_writer(csv_file).writerow(names)
-        _csv_writer(rejected).writerow([NM, "reason"])
-        yield ProcessedTableWriter(csv_file, parquet, rejected, csv_formulas)
+    with ExitStack() as files:
+
+        def opened(name: str, header: Sequence[str]) -> TextIO:
+            path = files.enter_context(atomic_write(folder / name))
+            file = files.enter_context(path.open("w", encoding="utf-8", newline=""))
+            _csv_writer(file).writerow(header)
+            return file
+
+        table_path = files.enter_context(atomic_write(folder / TABLE))
+        yield ProcessedTableWriter(
+            csv=opened(CSV, [_csv_text(name, csv_formulas) for name in _csv_names(schema)]),
+            parquet=files.enter_context(pq.ParquetWriter(table_path, schema)),
+            rejected=opened(REJECTED, [NM, "reason"]),
+            rejected_images=(
+                opened(REJECTED_IMAGES, [NM, "source", "reason"]) if several_images else None
+            ),
+            csv_formulas=csv_formulas,
+        )
 
 
 def _processed_schema(cleaned: pa.Schema, several_images: bool) -> pa.Schema:

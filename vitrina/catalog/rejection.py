@@ -12,7 +12,9 @@ class RejectionReason(StrEnum):
     MISSING_TITLE = "missing_title"
     MISSING_DESCRIPTION = "missing_description"
     DUPLICATE_ID = "duplicate_id"  # the first complete row of an id is kept
-    UNSAFE_PATH = "unsafe_path"  # as a file name, the id would leave its folder
+    UNSAFE_PATH = "unsafe_path"  # the id, or the image's path, would leave its folder
+    NO_IMAGE_VALUE = "no_image_value"  # a column that says where the image is has no value
+    INVALID_IMAGE_VALUE = "invalid_image_value"  # or one that does not fit
     MISSING_IMAGE = "missing_image"  # no such file
     EMPTY_IMAGE = "empty_image"  # a file of 0 bytes
     UNREADABLE_IMAGE = "unreadable_image"  # not an image, or in an unsupported format

@@ -19,7 +19,11 @@ class PipelinePaths(Parameters):
     """What the pipeline reads and where it writes."""
 
     catalog: CatalogPaths = Field(description=f"{CATALOG_FORMS}; 'demo' draws one.")
-    images: str = Field(description="Folder with the images, local or s3://; 'demo' draws them.")
+    images: str = Field(
+        "",
+        description="Folder with the images, local or s3://; 'demo' draws them. Not needed if "
+        "resize.image_column names the images by address or absolute path, or holds them.",
+    )
     model: str = Field(DEFAULT_MODEL, description=MODEL_SOURCES)
     output: str = Field("output", description="Folder for all artifacts, local or s3://.")
 

@@ -16,7 +16,11 @@ class PreprocessingPaths(Parameters):
     """Paths that preprocessing reads and writes."""
 
     file_path: CatalogPaths = Field(description=f"{CATALOG_FORMS}.")
-    base_image_path: str = Field(description="Folder with the images, local or s3://.")
+    base_image_path: str = Field(
+        "",
+        description="Folder with the images, local or s3://. Not needed if image_column names "
+        "the images by address or absolute path, or holds them.",
+    )
     processed_data_path: str = Field(description="Folder for the processed table.")
     processed_images_path: str = Field(description="Folder for the resized images.")
 

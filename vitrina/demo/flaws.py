@@ -1,8 +1,8 @@
 """Flaws planted in some rows, as real catalogues have them, and the rejections that they cause.
 
-Every reason for which cleaning and resizing reject a row occurs, except ``invalid_id`` and
-``unsafe_path``: the demo's ids are int64, all of which are valid ids and safe file names; and
-except ``malformed_row``, which text files have: the demo's catalogue is Parquet.
+Every reason for which cleaning and resizing reject a row occurs, except those that int64 ids, a
+Parquet file and a folder of images named after the ids rule out: ``invalid_id``, ``unsafe_path``,
+``malformed_row``, ``no_image_value`` and ``invalid_image_value``.
 """
 
 import io

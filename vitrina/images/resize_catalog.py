@@ -3,86 +3,35 @@
 The folder of resized images is reused by later runs, which open only new and changed images.
 """
 
-import hashlib
 import logging
 from collections import deque
 from collections.abc import Iterator
-from typing import NamedTuple
 
-import numpy as np
 import pyarrow as pa
-from upath import UPath
 
 from vitrina.catalog.arrow_memory import flat_memory
-from vitrina.catalog.parquet_batches import ParquetReader, read_schema
+from vitrina.catalog.parquet_batches import read_schema
 from vitrina.catalog.processed_table import NM
 from vitrina.catalog.processed_writer import (
     CSV,
     REJECTED,
+    REJECTED_IMAGES,
     TABLE,
     ProcessedTableWriter,
     open_processed_writer,
 )
-from vitrina.config.images import ResizeConfig
-from vitrina.config.parameters import Parameters
-from vitrina.errors import UserError
 from vitrina.execution.progress import OnProgress, no_progress
 from vitrina.execution.shard_map import ShardMap
+from vitrina.images.cleaned_rows import cleaned_batches
 from vitrina.images.resize_index import ResizeOutcome
-from vitrina.images.resize_plan import NO_STAMP, ResizeJob, ResizePlanner, target_name
-from vitrina.images.resize_pool import ExecutePlans, Outcomes, Plan, open_plan_executor
+from vitrina.images.resize_plan import Plan, ResizeJob, ResizePlanner, target_name
+from vitrina.images.resize_pool import ExecutePlans, Outcomes, open_plan_executor
 from vitrina.results import CleanResult, ResizeResult, TableRef
 from vitrina.store.artifacts import Artifact
-from vitrina.store.files import local_read, remove_stale_temp_files
-from vitrina.store.fingerprint import fingerprint
+from vitrina.store.files import remove, remove_stale_temp_files
 from vitrina.store.paths import to_path
 
 logger = logging.getLogger(__name__)
-BATCH_ROWS = 2_000  # also of a shard, which costs Prefect some 0.1 s whatever its size
-
-
-class ImageFolders(Parameters):
-    """Where the original images are, and where the resized ones go."""
-
-    originals: str
-    resized: str
-
-
-def resized_folder(output: str, originals: str, config: ResizeConfig) -> str:
-    """Where the pipeline keeps images resized with these settings, shared by all its runs.
-
-    It depends on the folder of originals, as the same id may have another image in another one.
-    """
-    source = str(to_path(originals)), config.image_pattern
-    return str(to_path(output) / "images" / fingerprint(source, config.content()))
-
-
-class ImageStats(NamedTuple):
-    """The images of a table's rows, before any of them is opened."""
-
-    fingerprint: str  # changes when any image or a setting does
-    to_resize: int  # new or changed images
-
-
-def inspect_images(cleaned: CleanResult, planner: ResizePlanner) -> ImageStats:
-    """Fingerprint the images of all rows and count those to resize.
-
-    Raises UserError if no row has an image.
-    """
-    stamps = hashlib.blake2b(digest_size=10)
-    present = to_resize = 0
-    with flat_memory():
-        for batch in _batches(cleaned.table, [NM]):
-            plan = planner.plan(_ids(batch))
-            stamps.update(np.array([step.stamp for step in plan], np.uint64).tobytes())
-            present += sum(step.stamp != NO_STAMP for step in plan)
-            to_resize += sum(isinstance(step, ResizeJob) for step in plan)
-    if cleaned.rows_kept and not present:
-        raise UserError(
-            f"{planner.originals} has no image for any of {cleaned.rows_kept} rows, for example no "
-            f"{planner.source_name(plan[0].nm)}. Set another folder, or resize.image_pattern."
-        )
-    return ImageStats(stamps.hexdigest(), to_resize)
 
 
 def resize_catalog(
@@ -102,27 +51,37 @@ def resize_catalog(
     with (
         flat_memory(),
         open_processed_writer(
-            artifact.path, read_schema(to_path(cleaned.table)), planner.config.csv_formulas
+            artifact.path,
+            read_schema(to_path(cleaned.table)),
+            planner.config.csv_formulas,
+            several_images=planner.place.several,
         ) as processed,
         planner.index.recording() as record,
         open_plan_executor(planner, map_shards) as execute,
     ):
-        for batch in _batches(cleaned.rejected):
+        for batch in cleaned_batches(cleaned.rejected):
             processed.reject(zip(*batch.to_pydict().values(), strict=True))
         done = opened = 0
         for batch, plan, outcomes in _executed(cleaned.table, planner, execute):
-            by_row: dict[int, ResizeOutcome] = {}
-            for row, outcome in outcomes:
-                by_row[row] = outcome
-                done += 1
+            by_step: dict[int, ResizeOutcome] = {}
+            left = plan.steps_by_row(batch.num_rows)
+            for step, outcome in outcomes:
+                by_step[step] = outcome
+                left[plan.rows[step]] -= 1
+                done += not left[plan.rows[step]]
                 progress(done, cleaned.rows_kept)
-                if isinstance(plan[row], ResizeJob):
+                if isinstance(plan.steps[step], ResizeJob):
                     opened += 1
                     record(outcome)
-            _add(batch, [by_row[row] for row in range(len(plan))], planner.resized, processed)
+            in_order = [by_step[step] for step in range(len(plan.steps))]
+            _add(batch, plan, in_order, planner, processed)
     result = _result(cleaned, planner, artifact, processed, opened)
     _log(result)
-    return result, [TABLE, CSV, REJECTED]
+    files = [TABLE, CSV, REJECTED]
+    if planner.place.several:
+        return result, [*files, REJECTED_IMAGES]
+    remove([artifact.path / REJECTED_IMAGES])  # of an earlier run, in a folder of the user's
+    return result, files
 
 
 def _executed(
@@ -132,8 +91,8 @@ def _executed(
     planned: deque[tuple[pa.RecordBatch, Plan]] = deque()
 
     def plans() -> Iterator[Plan]:
-        for batch in _batches(table):
-            plan = planner.plan(_ids(batch))
+        for batch in cleaned_batches(table):
+            plan = planner.plan(batch)
             planned.append((batch, plan))
             yield plan
 
@@ -152,11 +111,13 @@ def _result(
         table=TableRef(path=str(artifact.path / TABLE), fingerprint=processed.content.hexdigest()),
         csv=str(artifact.path / CSV),
         rejected=str(artifact.path / REJECTED),
+        rejected_images=str(artifact.path / REJECTED_IMAGES) if planner.place.several else "",
         images=str(planner.resized),
         rows_in=cleaned.rows_in,
         rows_kept=processed.rows_kept,
         reasons=dict(sorted(processed.reasons.items())),
         images_resized=opened,
+        images_rejected=dict(sorted(processed.image_reasons.items())),
     )
 
 
@@ -169,29 +130,36 @@ def _log(result: ResizeResult) -> None:
         result.reasons,
         result.images_resized,
     )
+    if result.images_rejected:
+        logger.info("resize: images rejected %s, see rejected_images.csv", result.images_rejected)
 
 
 def _add(
     batch: pa.RecordBatch,
+    plan: Plan,
     outcomes: list[ResizeOutcome],
-    resized: UPath,
+    planner: ResizePlanner,
     processed: ProcessedTableWriter,
 ) -> None:
-    """Write a batch's rows, each as kept or as rejected."""
-    kept = [row for row, outcome in enumerate(outcomes) if not outcome.reason]
+    """Write a batch's rows, each as kept or as rejected for the reason of its first image."""
+    good: list[list[ResizeOutcome]] = [[] for _ in range(batch.num_rows)]
+    reasons: dict[int, str] = {}
+    for row, outcome in zip(plan.rows, outcomes, strict=True):
+        if outcome.reason:
+            reasons.setdefault(row, outcome.reason)
+        else:
+            good[row].append(outcome)
+    kept = [row for row, images in enumerate(good) if images]
     processed.keep(
         batch.take(pa.array(kept, pa.int64())),
-        [[f"{resized}/{target_name(outcomes[row].nm)}"] for row in kept],
-        [[outcomes[row].hash] for row in kept],
+        [[f"{planner.resized}/{target_name(one.name)}" for one in good[row]] for row in kept],
+        [[one.hash for one in good[row]] for row in kept],
     )
-    processed.reject((outcome.nm, outcome.reason) for outcome in outcomes if outcome.reason)
-
-
-def _batches(table: str, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
-    path = to_path(table)
-    with local_read(path) as local:
-        yield from ParquetReader(local, path).batches(BATCH_ROWS, columns)
-
-
-def _ids(batch: pa.RecordBatch) -> list[str]:
-    return [str(nm) for nm in batch.column(NM).to_pylist()]
+    ids = batch.column(NM)
+    processed.reject((str(ids[row]), reasons[row]) for row in sorted(reasons) if not good[row])
+    if planner.place.several:
+        processed.reject_images(
+            (str(ids[row]), source, outcome.reason)
+            for row, source, outcome in zip(plan.rows, plan.sources, outcomes, strict=True)
+            if outcome.reason
+        )

@@ -1,6 +1,7 @@
 """The index of a folder of resized images: what each was made from, its size and its hash.
 
-The folder holds ``.index/*.parquet`` with one row per image tried: nm, stamp, size, hash, reason.
+The folder holds ``.index/*.parquet`` with one row per image tried: its name (in a column called nm,
+as most images are named after a listing), stamp, size, hash, reason.
 Index files are only added whole, and removed once another file holds their rows. A killed run
 loses its last rows, and two concurrent runs at worst each other's; an image whose row is lost is
 resized again. In memory, images are found by 64-bit hashes, some tens of bytes each.
@@ -34,9 +35,10 @@ Hashes = npt.NDArray[np.uint64]
 Positions = npt.NDArray[np.int64]
 
 INDEX_FOLDER = ".index"
+NAME = "nm"
 SCHEMA = pa.schema(
     [
-        ("nm", pa.string()),
+        (NAME, pa.string()),
         ("stamp", pa.uint64()),
         ("size", pa.int64()),
         ("hash", pa.string()),
@@ -62,9 +64,9 @@ def hash_image(jpeg: bytes) -> str:
 
 
 class ResizeOutcome(NamedTuple):
-    """The result for one row: size and hash of its resized image, or why it is rejected."""
+    """The result for one image: size and hash of the resized one, or why it is rejected."""
 
-    nm: str
+    name: str  # of the resized image, without .jpg
     stamp: int  # of the original's file and the settings, see ResizePlanner.plan
     size: int  # bytes, 0 if rejected
     hash: str  # empty if rejected
@@ -118,8 +120,8 @@ class ResizeIndex:
 
     folder: UPath
     parts: list[UPath]
-    rows: pa.Table  # one per nm, in the order of names
-    names: Hashes  # of nm, sorted
+    rows: pa.Table  # one per image, in the order of names
+    names: Hashes  # sorted
     new: list[ResizeOutcome] = field(default_factory=list)
     written: float = field(default_factory=time.monotonic)
 
@@ -143,13 +145,16 @@ class ResizeIndex:
         """An index without rows, so that every image is resized again."""
         return cls(resized / INDEX_FOLDER, [], *_newest([]))
 
-    def find(self, ids: Sequence[str]) -> list[ResizeOutcome | None]:
-        """The last outcome of each id's image, None if it is not known."""
-        positions = _positions(self.names, ids)
-        known = self.rows.take(pa.array(positions[positions >= 0])).to_pylist()
-        rows = (ResizeOutcome(**row) for row in known)
+    def find(self, names: Sequence[str]) -> list[ResizeOutcome | None]:
+        """The last outcome of each named image, None if it is not known."""
+        positions = _positions(self.names, names)
+        known = self.rows.take(pa.array(positions[positions >= 0]))
+        rows = map(ResizeOutcome, *(column.to_pylist() for column in known.columns))
         by_hash = [next(rows) if position >= 0 else None for position in positions]
-        return [row if row and row.nm == nm else None for row, nm in zip(by_hash, ids, strict=True)]
+        return [
+            row if row and row.name == name else None
+            for row, name in zip(by_hash, names, strict=True)
+        ]
 
     @contextmanager
     def recording(self) -> Iterator[Callable[[ResizeOutcome], None]]:
@@ -173,7 +178,7 @@ class ResizeIndex:
 
     def _write(self) -> None:
         if self.new:
-            self._add(pa.Table.from_pylist([row._asdict() for row in self.new], SCHEMA))
+            self._add(pa.table([list(column) for column in zip(*self.new, strict=True)], SCHEMA))
             self.new.clear()
         self.written = time.monotonic()
 
@@ -186,7 +191,7 @@ class ResizeIndex:
                 remove(merged)
 
     def _add(self, rows: pa.Table) -> None:
-        # Names sort by time, as of two rows with the same nm the later one counts.
+        # Names sort by time, as of two rows of the same image the later one counts.
         part = self.folder / f"{time.time_ns():020d}-{uuid.uuid4().hex[:8]}.parquet"
         with atomic_write(part) as temp_file:
             pq.write_table(rows, temp_file)
@@ -202,11 +207,11 @@ def _read(parts: Iterable[UPath]) -> list[pa.Table]:
 
 
 def _newest(tables: list[pa.Table]) -> tuple[pa.Table, Hashes]:
-    """The last row of each nm, sorted by the hash of nm, and those hashes."""
+    """The last row of each image, sorted by the hash of its name, and those hashes."""
     rows = pa.concat_tables([SCHEMA.empty_table(), *tables])
     hashes = array("Q")
-    for batch in rows.select(["nm"]).to_batches(CHUNK):
-        hashes.frombytes(hash_texts(batch.column("nm").to_pylist()).tobytes())
+    for batch in rows.select([NAME]).to_batches(CHUNK):
+        hashes.frombytes(hash_texts(batch.column(NAME).to_pylist()).tobytes())
     names, from_end = np.unique(np.asarray(hashes)[::-1], return_index=True)
     order = pa.array(len(hashes) - 1 - from_end)
     # Column by column: taking whole tables would hold them in memory four times.

@@ -20,14 +20,13 @@ from vitrina.execution.shard_map import ShardMap
 from vitrina.images.rejected import RejectedImageError
 from vitrina.images.resize_image import resize_image
 from vitrina.images.resize_index import ResizeOutcome, hash_image
-from vitrina.images.resize_plan import NO_STAMP, ResizeJob, ResizePlanner, target_name
+from vitrina.images.resize_plan import NO_STAMP, Plan, ResizeJob, ResizePlanner, target_name
 from vitrina.store.files import read_bytes, write_bytes
-from vitrina.store.paths import is_local
+from vitrina.store.paths import is_local, to_path
 
 # On S3 an image waits for two requests, which take many times as long as resizing it.
 S3_THREADS_PER_CORE, MAX_S3_THREADS = 16, 64
 
-Plan = Sequence[ResizeJob | ResizeOutcome]
 Outcomes = Iterator[tuple[int, ResizeOutcome]]
 """Positions in a plan with their outcomes, in any order."""
 ExecutePlans = Callable[[Iterable[Plan]], Iterator[Outcomes]]
@@ -46,16 +45,20 @@ class Resizer:
     def __call__(self, job: ResizeJob) -> ResizeOutcome:
         """The outcome of a job. Raises the store's errors that are not about this one image."""
         try:
-            data = read_bytes(self.originals / job.source)
+            data = read_bytes(self._original(job.source))
         except UserError as error:
-            return ResizeOutcome(job.nm, NO_STAMP, 0, "", self._read_failure(error))
+            return ResizeOutcome(job.name, NO_STAMP, 0, "", self._read_failure(error))
         try:
             with self.decoding:
                 jpeg = resize_image(data, self.config)
         except RejectedImageError as error:
-            return ResizeOutcome(job.nm, job.stamp, 0, "", error.reason)
-        write_bytes(self.resized / target_name(job.nm), jpeg)
-        return ResizeOutcome(job.nm, job.stamp, len(jpeg), hash_image(jpeg), "")
+            return ResizeOutcome(job.name, job.stamp, 0, "", error.reason)
+        write_bytes(self.resized / target_name(job.name), jpeg)
+        return ResizeOutcome(job.name, job.stamp, len(jpeg), hash_image(jpeg), "")
+
+    def _original(self, source: str) -> UPath:
+        is_absolute = source.startswith(("/", "s3://"))
+        return to_path(source) if is_absolute else self.originals / source
 
     def _read_failure(self, error: UserError) -> RejectionReason:
         if isinstance(error.__cause__, FileNotFoundError):
@@ -91,13 +94,13 @@ class ResizePool:
         finally:
             threads.shutdown(cancel_futures=True)
 
-    def run(self, plan: Plan) -> Outcomes:
-        """The outcome of each position of the plan, as soon as it is known.
+    def run(self, steps: Sequence[ResizeJob | ResizeOutcome]) -> Outcomes:
+        """The outcome of each step by its position, as soon as it is known.
 
         Raises the first error that is not about a single image.
         """
         futures: dict[Future[ResizeOutcome], int] = {}
-        for position, step in enumerate(plan):
+        for position, step in enumerate(steps):
             if isinstance(step, ResizeJob):
                 futures[self.threads.submit(self.resizer, step)] = position
             else:
@@ -114,7 +117,7 @@ def open_plan_executor(
     settings = planner.originals, planner.resized, planner.config
     if map_shards is None:
         with ResizePool.open(*settings, cpu_count()) as pool:
-            yield partial(map, pool.run)
+            yield lambda plans: (pool.run(plan.steps) for plan in plans)
     else:
         yield partial(_in_shards, map_shards, partial(resize_shard, *settings))
 
@@ -129,7 +132,7 @@ def _in_shards(
 
     def shards() -> Iterator[list[ResizeJob]]:
         for plan in plans:
-            jobs = [step for step in plan if isinstance(step, ResizeJob)]
+            jobs = plan.jobs()
             planned.append((plan, bool(jobs)))
             if jobs:
                 yield jobs
@@ -146,7 +149,8 @@ def _in_shards(
 def _merged(plan: Plan, outcomes: Iterable[ResizeOutcome]) -> Outcomes:
     """The outcomes of a plan by position, given those of its jobs in their order."""
     done = iter(outcomes)
-    return enumerate([next(done) if isinstance(step, ResizeJob) else step for step in plan])
+    steps = (next(done) if isinstance(step, ResizeJob) else step for step in plan.steps)
+    return enumerate(steps)
 
 
 def resize_shard(

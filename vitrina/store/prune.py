@@ -27,7 +27,7 @@ MODEL_FILES = ("config.json", "bpe.model", "pytorch_model.bin")
 WRITTEN: dict[str, tuple[str, ...]] = {
     "demo": ("catalog.parquet", "images/"),
     "clean": ("cleaned.parquet", "rejected.parquet"),
-    "resize": ("processed_data.", "rejected.csv"),
+    "resize": ("processed_data.", "rejected.csv", "rejected_images.csv"),
     "model": MODEL_FILES,
     "train": (
         *("ruCLIP_model_", "ruclip/", "resume.pth", "state.json", "metrics.jsonl"),

@@ -1,0 +1,1 @@
+"""Where a row's images are: what the catalogue says, and the files that are there."""

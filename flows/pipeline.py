@@ -15,6 +15,7 @@ from tasks.changes import changes
 from tasks.child_stages import embed_in_deployment, train_in_deployment
 from tasks.clean import clean
 from tasks.draw_demo import draw_demo
+from tasks.duplicates import duplicates
 from tasks.embed import embed
 from tasks.evaluate import evaluate
 from tasks.orchestration.stage import StageClock
@@ -59,6 +60,10 @@ def pipeline(config: PipelineConfig) -> PipelineResult:
     promoted = clock.run(promote, table, base, trained.model, store, measuring, config.gate)
     embedded = clock.run(embed_stage, table, promoted.model, store, config.embed, options, listing)
     changed = clock.run(changes, embedded, store)
+    repeated = None
+    if "duplicates" not in config.skip:
+        given = embedded, store, config.duplicates, measuring.split, options
+        repeated = clock.run(duplicates, *given)
     results = StageResults(
         resized=resized,
         trained=trained,
@@ -66,6 +71,7 @@ def pipeline(config: PipelineConfig) -> PipelineResult:
         promoted=promoted,
         embedded=embedded,
         changed=changed,
+        duplicates=repeated,
     )
     result = report(results, clock.seconds, store, measuring, options)
     terminal().print(summary(result, clock.seconds))

@@ -171,6 +171,41 @@ class ChangesResult(Parameters):
     )
 
 
+class Threshold(Parameters):
+    """From which cosine on pairs are reported as duplicates, and how precise that is."""
+
+    cosine: float | None = Field(description="Null: no pairs of this class are reported.")
+    chosen: Literal["precision", "default", "given", "floor"] = Field(
+        description="For the precision; the default, as too few duplicates are known; by the user; "
+        "or every pair that is near at all."
+    )
+    basis: Literal["held-out", "all"] | None = Field(
+        None, description="The products on which the precision was measured; null: it is not known."
+    )
+    precision: float | None = Field(None, description="Share of the judged pairs that are right.")
+    low: float | None = Field(None, description="Lower end of its 95% interval.")
+    high: float | None = None
+    products: int = Field(0, description="Products of the judged pairs.")
+    known_products: int = Field(0, description="Products that are known to have duplicates.")
+
+
+class DuplicatesResult(Parameters):
+    """Listings that are the same product with another title or another image."""
+
+    pairs: str = Field(description="pairs.parquet: nm_a, nm_b, kind, cosines, score.")
+    groups: str = Field(description="groups.parquet: group, nm, is_representative, cosine.")
+    gallery: str = Field(description="duplicates.html")
+    group_column: str = Field(description="The column that judged pairs; empty: title and image.")
+    pairs_by_kind: dict[str, int]
+    groups_found: int
+    listings: int = Field(description="Listings in groups.")
+    sharing: Threshold = Field(description="Of pairs with the same title or the same image.")
+    similar: Threshold = Field(description="Of pairs with another title and another image.")
+    recall: float | None = Field(
+        None, description="Share of the pairs of the group column that are reported."
+    )
+
+
 class StageResults(Parameters):
     """The results of all stages of a pipeline run."""
 
@@ -180,6 +215,7 @@ class StageResults(Parameters):
     promoted: PromoteResult
     embedded: EmbedResult
     changed: ChangesResult
+    duplicates: DuplicatesResult | None = Field(None, description="Null if it was left out.")
 
 
 class PipelineResult(StageResults):

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from vitrina.catalog.normalize import INVISIBLE
+from vitrina.errors import UserError
 
 MAX_NAMES = 30  # that an error lists
 
@@ -16,6 +17,13 @@ def missing_column(table: str, name: str, names: Sequence[str]) -> str:
     message = f"{table} has no column {name!r}; it has: {', '.join([*shown, *more]) or 'none'}."
     nearest = nearest_name(name, names)
     return message if nearest is None else f"{message} Did you mean {nearest!r}?"
+
+
+def check_named(table: str, names: Sequence[str], wanted: Sequence[str]) -> None:
+    """Raise UserError naming a wanted column that a table with these ``names`` does not have."""
+    for name in wanted:
+        if name not in names:
+            raise UserError(missing_column(table, name, names))
 
 
 def nearest_name(name: str, names: Sequence[str]) -> str | None:

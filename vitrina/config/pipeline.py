@@ -1,10 +1,11 @@
 """Parameters of the whole pipeline."""
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from vitrina.config.catalog import CATALOG_FORMS, CatalogPaths, CleanConfig
+from vitrina.config.duplicates import DuplicatesConfig
 from vitrina.config.embedding import EmbedConfig
 from vitrina.config.evaluation import EvaluateConfig, GateConfig
 from vitrina.config.images import ResizeConfig
@@ -40,12 +41,16 @@ class PipelineConfig(ListingConfig, RunOptions, TrackedRunOptions, PipelinePaths
     embedding_deployment: str = Field(
         "", description="Deployment that embeds, e.g. generate-embeddings/gpu; empty: this process."
     )
+    skip: tuple[Literal["duplicates"], ...] = Field(
+        (), description="Stages to leave out: they only look at the vectors."
+    )
     clean: CleanConfig = CleanConfig()
     resize: ResizeConfig = ResizeConfig()
     train: TrainConfig = TrainConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     gate: GateConfig = GateConfig()
     embed: EmbedConfig = EmbedConfig()
+    duplicates: DuplicatesConfig = DuplicatesConfig()
 
     @property
     def is_demo(self) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 from vitrina.catalog.processed_table import read_table
 from vitrina.catalog.text_template import check_text
 from vitrina.config.evaluation import MeasureConfig
+from vitrina.config.training import SplitConfig, TrainConfig
 from vitrina.evaluation.measurement import Measurement
 from vitrina.evaluation.query_file import put_queries
 from vitrina.model.hardware import embedding_arithmetic
@@ -58,6 +59,15 @@ def find_or_measure(
 
     inputs = measuring_inputs(table, model, config)
     return MEASURE.find_or_make(store, inputs, make, refresh=refresh).result
+
+
+def latest_split(store: Store) -> SplitConfig:
+    """Which products the store's latest evaluation held out; by default those of a training."""
+    latest = store.latest("evaluate")
+    manifest = latest.manifest() if latest else None
+    if manifest is None:
+        return TrainConfig().split()
+    return SplitConfig.model_validate(manifest.parameters["split"])
 
 
 def measuring_inputs(table: TableRef, model: ModelResult, config: MeasureConfig) -> dict[str, Any]:

@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from rich.console import Group
 from rich.text import Text
 
+from vitrina.duplicates.summary import duplicate_rows
 from vitrina.reporting.render import Section, html_page, terminal, terminal_table
 from vitrina.results import (
     ChangesResult,
+    DuplicatesResult,
     EmbedResult,
     EvaluateResult,
     Interval,
@@ -61,6 +63,7 @@ def sections(result: PipelineResult, seconds: Mapping[str, float]) -> list[Secti
         metrics_section(result.evaluated),
         model_section(result),
         changes_section(result.changed),
+        *([duplicates_section(result.duplicates)] if result.duplicates else []),
         times_section(seconds),
         paths_section(result),
     ]
@@ -139,6 +142,12 @@ def changes_section(changed: ChangesResult) -> Section:
     labels = {"model": "embedded by another model"}
     rows = [(labels.get(kind, kind), f"{n:,}") for kind, n in changed.counts.items() if n]
     return Section("Changes", (since, "listings"), rows)
+
+
+def duplicates_section(found: DuplicatesResult) -> Section:
+    """How many duplicates there are, how sure that is, and where they are."""
+    paths = [("pairs", found.pairs), ("groups", found.groups), ("gallery", found.gallery)]
+    return Section("Duplicates", ("", ""), [*duplicate_rows(found), *paths])
 
 
 def times_section(seconds: Mapping[str, float]) -> Section:

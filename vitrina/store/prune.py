@@ -38,6 +38,7 @@ WRITTEN: dict[str, tuple[str, ...]] = {
     "promote": (),
     "embed": ("embeddings.",),
     "changes": ("changes.parquet", "keys/"),
+    "duplicates": ("pairs.parquet", "groups.parquet", "duplicates.html"),
     "report": ("report.html", "training.png"),
     MODELS: MODEL_FILES,
     IMAGES: ("",),  # named as the catalogue's ids are

@@ -1,0 +1,1 @@
+"""Listings that are the same product with another title or another image."""

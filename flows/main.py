@@ -25,6 +25,7 @@ COMMANDS = {
     "train": "flows.commands.train_model",
     "embed": "flows.commands.generate_embeddings",
     "search": "flows.search",
+    "duplicates": "flows.commands.duplicates",
     "roll-back": "flows.commands.roll_back",
     "prune": "flows.prune",
     "server": "flows.server",

@@ -5,7 +5,6 @@ from tasks.orchestration.stage import StageTask
 from vitrina.config.duplicates import DuplicatesConfig
 from vitrina.config.run_options import RefreshOption
 from vitrina.config.training import SplitConfig
-from vitrina.duplicates.artifact import DuplicatesRequest, write_duplicates
 from vitrina.feed.run_changes import stored_embedding
 from vitrina.results import DuplicatesResult, EmbedResult
 from vitrina.search.stored_run import StoredRun
@@ -31,6 +30,9 @@ def duplicates(
     run = StoredRun(store, stored_embedding(store, embedded), embedded)
 
     def make(artifact: Artifact) -> tuple[DuplicatesResult, list[str]]:
+        # scikit-learn takes a second to import
+        from vitrina.duplicates.artifact import DuplicatesRequest, write_duplicates
+
         request = DuplicatesRequest(run.table(), run.npz, split, config, run.moved)
         with prefect_ui.progress("duplicates", "row", "Listings compared") as progress:
             return write_duplicates(request, artifact, progress)

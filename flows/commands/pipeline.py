@@ -13,6 +13,7 @@ from flows.command import Command
 from flows.run import Work, run_flow
 from tasks.orchestration.executor import check_executor, check_launcher
 from vitrina.catalog.cleaning import check_catalog
+from vitrina.catalog.column_names import check_named
 from vitrina.catalog.processed_writer import TABLE
 from vitrina.catalog.source.parts import catalog_paths, check_not_read_from, name_of
 from vitrina.catalog.text_template import TextTemplate
@@ -45,6 +46,7 @@ def check(config: PipelineConfig) -> None:
     template = TextTemplate.parse(config.text)
     if config.is_demo:
         template.check("The demo catalogue", SCHEMA.names, SCHEMA)
+        check_named("The demo catalogue", SCHEMA.names, config.duplicates.columns())
     else:
         catalog = catalog_paths(config.catalog)
         schema = check_catalog(catalog, config.clean).cleaned_schema
@@ -53,6 +55,7 @@ def check(config: PipelineConfig) -> None:
         template.check(name_of(catalog), schema.names, schema)
         folders = image_folders(config, config.catalog, config.images)
         check_place(folders, config.resize, schema, name_of(catalog))
+        check_named(name_of(catalog), schema.names, config.duplicates.columns())
     check_model(config.model)
     check_layout(to_path(config.output))
     check_output(to_path(config.output), LAYOUT_FILE)

@@ -20,14 +20,14 @@ def test_the_precision_asked_for_is_the_precision_got(
     assert run.right(found)[similar].mean() == pytest.approx(precision, abs=0.06)
     recall = run.quality(found)[1]
     assert recall > 0.7
-    assert found.verdict.recall == pytest.approx(recall, abs=0.08)
+    assert found.judgement.recall == pytest.approx(recall, abs=0.08)
 
 
 def test_without_labels_the_precision_is_a_lower_bound(run: ConstructedRun) -> None:
     """All that share a title or an image are found, and hardly a wrong pair."""
     found = run.find(DuplicatesConfig())
     precision, recall = run.quality(found)
-    assert precision >= found.verdict.similar.precision >= 0.95
+    assert precision >= found.judgement.similar.precision >= 0.95
     assert recall > 0.4
     assert len(np.unique(found.pairs.kind)) == len(Kind)
 

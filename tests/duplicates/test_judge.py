@@ -46,40 +46,40 @@ CONFIG = DuplicatesConfig(precision=0.9)
 def test_a_column_judges_both_classes() -> None:
     """The lowest cosines with the wanted precision, a recall, and scores between 0 and 1."""
     given = evidence(group=True)
-    verdict = judge(given, FLOOR, CONFIG)
-    assert verdict.sharing.cosine == pytest.approx(0.7, abs=0.02), (
+    judgement = judge(given, FLOOR, CONFIG)
+    assert judgement.sharing.cosine == pytest.approx(0.7, abs=0.02), (
         "all that share a title are right"
     )
-    reported = verdict.duplicates & given.is_similar
+    reported = judgement.duplicates & given.is_similar
     right = given.product[given.pairs.first] == given.product[given.pairs.second]
-    similar = verdict.similar
+    similar = judgement.similar
     assert similar.precision == pytest.approx(right[reported].mean())
     assert similar.low < 0.9 <= similar.precision < similar.high
-    assert verdict.similar.basis == "held-out"
-    assert verdict.recall == pytest.approx(right[verdict.duplicates].sum() / PRODUCTS)
-    assert ((verdict.scores >= 0) & (verdict.scores <= 1)).all()
+    assert judgement.similar.basis == "held-out"
+    assert judgement.recall == pytest.approx(right[judgement.duplicates].sum() / PRODUCTS)
+    assert ((judgement.scores >= 0) & (judgement.scores <= 1)).all()
     stricter = judge(given, FLOOR, CONFIG.model_copy(update={"precision": 0.99}))
-    assert stricter.similar.cosine > verdict.similar.cosine
-    assert stricter.recall < verdict.recall
+    assert stricter.similar.cosine > judgement.similar.cosine
+    assert stricter.recall < judgement.recall
 
 
 def test_without_a_column_other_pairs_count_as_wrong() -> None:
     """Those with one title are reported, and of the others so few that the precision holds."""
-    verdict = judge(evidence(), FLOOR, CONFIG)
-    assert verdict.sharing.chosen == "floor"
-    assert verdict.duplicates[:200].all()
-    assert (verdict.duplicates[200:]).sum() == pytest.approx(200 / 9, abs=1)
-    assert verdict.similar.precision == pytest.approx(0.9, abs=0.005)
-    assert verdict.recall is None
-    assert np.isnan(verdict.scores).all()
+    judgement = judge(evidence(), FLOOR, CONFIG)
+    assert judgement.sharing.chosen == "floor"
+    assert judgement.duplicates[:200].all()
+    assert (judgement.duplicates[200:]).sum() == pytest.approx(200 / 9, abs=1)
+    assert judgement.similar.precision == pytest.approx(0.9, abs=0.005)
+    assert judgement.recall is None
+    assert np.isnan(judgement.scores).all()
 
 
 def test_too_few_known_duplicates_cannot_tell() -> None:
     """The default is used, and the user's own cosine before that."""
     few = evidence(sharing=12)
-    verdict = judge(few, FLOOR, CONFIG)
-    assert (verdict.similar.chosen, verdict.similar.cosine) == ("default", 0.98)
-    assert verdict.similar.known_products == 12
+    judgement = judge(few, FLOOR, CONFIG)
+    assert (judgement.similar.chosen, judgement.similar.cosine) == ("default", 0.98)
+    assert judgement.similar.known_products == 12
     given = judge(few, FLOOR, CONFIG.model_copy(update={"cosine": 0.8}))
     assert (given.similar.chosen, given.similar.cosine) == ("given", 0.8)
 
@@ -96,9 +96,9 @@ def test_a_column_that_contradicts_all_reports_none() -> None:
     apart = replace(given, group=np.arange(1, 2 * PRODUCTS + 1))
     apart.group[:120:2] = apart.group[1:120:2]  # type: ignore[index]  # sixty are right, the farthest
     apart.pairs.cosine[:60] = FLOOR
-    verdict = judge(apart, FLOOR, CONFIG)
-    assert verdict.sharing.cosine is None
-    assert not verdict.duplicates[~given.is_similar].any()
+    judgement = judge(apart, FLOOR, CONFIG)
+    assert judgement.sharing.cosine is None
+    assert not judgement.duplicates[~given.is_similar].any()
 
 
 @pytest.mark.parametrize("by_product", [True, False])
@@ -112,6 +112,6 @@ def test_precision_does_not_depend_on_how_many_are_labelled(by_product: bool) ->
         kept = rng.random(PRODUCTS if by_product else 2 * PRODUCTS) < 0.6
         kept = np.repeat(kept, 2) if by_product else kept
         part = replace(given, group=np.where(kept, given.group, 0))
-        verdict = judge(part, FLOOR, CONFIG.model_copy(update={"cosine": 0.8}))
-        found.append(verdict.similar.precision)
+        judgement = judge(part, FLOOR, CONFIG.model_copy(update={"cosine": 0.8}))
+        found.append(judgement.similar.precision)
     assert np.mean(found) == pytest.approx(truth, abs=0.03)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from flows.cli import parse
-from flows.duplicates import check
+from flows.commands.duplicates import check
 from tests.support.searched_run import SearchedRun, embedded_run
 from vitrina.config.duplicates import FindDuplicatesConfig
 from vitrina.errors import UserError

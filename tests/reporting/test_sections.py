@@ -17,6 +17,7 @@ from vitrina.reporting.sections import (
     metrics_section,
     model_section,
     page,
+    paths_section,
     rows_section,
     show_sections,
     summary,
@@ -97,6 +98,16 @@ def test_metrics_are_beside_chance_and_unmeasured_ones_are_left_out(
         ("median rank, text → image", "", "20.5", "1.0", "-19.5"),
         ("category by its name alone, accuracy", "", "0.300", "0.300", "+0.000"),
     ]
+
+
+def test_a_stage_that_was_left_out_has_no_section(results: StageResults) -> None:
+    """Duplicates are in the report and among the paths where they were looked for."""
+    whole = finished(results)
+    assert "60 with 131 listings" in printed(summary(whole, SECONDS), 120)
+    assert ("duplicates", "duplicates.html") in paths_section(whole).rows
+    without = whole.model_copy(update={"duplicates": None})
+    assert "uplicates" not in printed(summary(without, SECONDS), 120)
+    assert "uplicates" not in page(without, SECONDS, b"", b"")
 
 
 def test_the_decision_comes_with_its_reason(results: StageResults) -> None:

@@ -10,6 +10,7 @@ from tests.support.embedding import origin
 from vitrina.reporting.contact_sheet import Found, NearestImage, SheetRow, contact_sheet
 from vitrina.results import (
     ChangesResult,
+    DuplicatesResult,
     EmbedResult,
     EvaluateResult,
     MetricIntervals,
@@ -18,6 +19,7 @@ from vitrina.results import (
     ResizeResult,
     StageResults,
     TableRef,
+    Threshold,
     TrainResult,
 )
 
@@ -98,6 +100,17 @@ def run_results(folder: Path) -> StageResults:
             listing_keys=("keys/part-00000.parquet",),
             vectors="v",
             counts={"added": 30, "changed": 7, "removed": 2, "model": 0, "unchanged": 1_003},
+        ),
+        duplicates=DuplicatesResult(
+            pairs="pairs.parquet",
+            groups="groups.parquet",
+            gallery="duplicates.html",
+            group_column="",
+            pairs_by_kind={"copy": 0, "title": 64, "image": 3, "similar": 2},
+            groups_found=60,
+            listings=131,
+            sharing=Threshold(cosine=0.8, chosen="floor"),
+            similar=Threshold(cosine=0.98, chosen="default", known_products=12),
         ),
     )
 

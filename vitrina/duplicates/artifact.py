@@ -62,7 +62,7 @@ def write_duplicates(
 
 
 def _result(found: Duplicates, config: DuplicatesConfig, folder: UPath) -> DuplicatesResult:
-    verdict = found.verdict
+    judgement = found.judgement
     counts = np.bincount(found.pairs.kind, minlength=len(Kind)).tolist()
     return DuplicatesResult(
         pairs=str(folder / PAIRS),
@@ -72,9 +72,9 @@ def _result(found: Duplicates, config: DuplicatesConfig, folder: UPath) -> Dupli
         pairs_by_kind={kind.name.lower(): counts[kind] for kind in Kind},
         groups_found=len(np.unique(found.members.group)),
         listings=len(found.members.row),
-        sharing=verdict.sharing,
-        similar=verdict.similar,
-        recall=verdict.recall,
+        sharing=judgement.sharing,
+        similar=judgement.similar,
+        recall=judgement.recall,
     )
 
 

@@ -13,7 +13,7 @@ from vitrina.config.training import SplitConfig
 from vitrina.duplicates.candidates import near_cosine, near_pairs
 from vitrina.duplicates.files import Members, ReportedPairs
 from vitrina.duplicates.groups import representatives
-from vitrina.duplicates.judge import Evidence, Verdict, judge
+from vitrina.duplicates.judge import Evidence, Judgement, judge
 from vitrina.duplicates.known import Kind, first_copies, sharing_pairs
 from vitrina.duplicates.pairs import Pairs, Rows, pair_keys
 from vitrina.duplicates.vectors import Vectors
@@ -27,7 +27,7 @@ class Duplicates:
 
     pairs: ReportedPairs
     members: Members
-    verdict: Verdict
+    judgement: Judgement
 
 
 # Five parameters: the listings, their vectors, what is held out, what is wanted, and who watches.
@@ -60,10 +60,10 @@ def find_duplicates(
         rows=rows,
         group=keys.columns[config.group_column] if config.group_column else None,
     )
-    verdict = judge(evidence, floor, config)
-    reported = _reported(evidence, verdict, vectors, first_copy)
-    represented = representatives(pairs[verdict.duplicates], first_copy)
-    return Duplicates(reported, _members(reported, represented, first_copy), verdict)
+    judgement = judge(evidence, floor, config)
+    reported = _reported(evidence, judgement, vectors, first_copy)
+    represented = representatives(pairs[judgement.duplicates], first_copy)
+    return Duplicates(reported, _members(reported, represented, first_copy), judgement)
 
 
 # Five parameters: whose titles or images, and what is wanted.
@@ -94,20 +94,20 @@ def _kinds(pairs: Pairs, same_title: Pairs, same_image: Pairs) -> npt.NDArray[np
 
 
 def _reported(
-    evidence: Evidence, verdict: Verdict, vectors: Vectors, first_copy: Rows
+    evidence: Evidence, judgement: Judgement, vectors: Vectors, first_copy: Rows
 ) -> ReportedPairs:
     """The duplicates with all their cosines, and each copy with the first one of its kind."""
     copies = np.flatnonzero(first_copy != np.arange(len(first_copy)))
-    pairs = evidence.pairs[verdict.duplicates]
+    pairs = evidence.pairs[judgement.duplicates]
     first = np.concatenate([first_copy[copies], pairs.first.astype(np.int64)])
     second = np.concatenate([copies, pairs.second.astype(np.int64)])
     text, image = vectors.cosines(first, second)
     of_copies = np.ones(len(copies), np.float32)
     kind = np.concatenate(
-        [np.full(len(copies), Kind.COPY, np.int8), evidence.kinds[verdict.duplicates]]
+        [np.full(len(copies), Kind.COPY, np.int8), evidence.kinds[judgement.duplicates]]
     )
     cosine = np.concatenate([of_copies, pairs.cosine])
-    score = np.concatenate([of_copies, verdict.scores[verdict.duplicates]])
+    score = np.concatenate([of_copies, judgement.scores[judgement.duplicates]])
     columns = ReportedPairs(first, second, kind, text, image, cosine, score)
     return columns[np.lexsort((second, first, -cosine))]
 

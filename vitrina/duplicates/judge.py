@@ -100,7 +100,7 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Judgement:
     """Which pairs are duplicates, and a score for each, NaN where nothing is known."""
 
     duplicates: Mask
@@ -110,7 +110,7 @@ class Verdict:
     recall: float | None
 
 
-def judge(evidence: Evidence, floor: float, config: DuplicatesConfig) -> Verdict:
+def judge(evidence: Evidence, floor: float, config: DuplicatesConfig) -> Judgement:
     """Choose the least cosine of each class of pairs; ``floor`` is that of the candidates."""
     is_similar, nothing = evidence.is_similar, np.zeros(len(evidence.pairs), np.bool_)
     if evidence.group is None:
@@ -123,7 +123,7 @@ def judge(evidence: Evidence, floor: float, config: DuplicatesConfig) -> Verdict
     similar = choose(evidence, of_similar, is_similar, surely)
     least = np.where(is_similar, _or_infinite(similar.cosine), _or_infinite(sharing.cosine))
     duplicates = evidence.pairs.cosine >= least
-    return Verdict(
+    return Judgement(
         duplicates=duplicates,
         scores=_scores(evidence),
         sharing=sharing,

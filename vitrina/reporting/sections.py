@@ -145,9 +145,14 @@ def changes_section(changed: ChangesResult) -> Section:
 
 
 def duplicates_section(found: DuplicatesResult) -> Section:
-    """How many duplicates there are, how sure that is, and where they are."""
-    paths = [("pairs", found.pairs), ("groups", found.groups), ("gallery", found.gallery)]
-    return Section("Duplicates", ("", ""), [*duplicate_rows(found), *paths])
+    """How many duplicates there are, and how sure that is."""
+    return Section("Duplicates", ("", ""), duplicate_rows(found))
+
+
+def duplicates_paths_section(found: DuplicatesResult) -> Section:
+    """Where the duplicates are."""
+    rows = [("pairs", found.pairs), ("groups", found.groups), ("gallery", found.gallery)]
+    return Section("Paths", ("", ""), rows)
 
 
 def times_section(seconds: Mapping[str, float]) -> Section:
@@ -166,6 +171,7 @@ def paths_section(result: PipelineResult) -> Section:
         ("current ruCLIP", result.promoted.model.folder),
         ("embeddings", result.embedded.npz),
         ("changes", result.changed.changes),
+        *([("duplicates", result.duplicates.gallery)] if result.duplicates else []),
         ("metrics", result.evaluated.report),
         ("this report", result.report),
     ]

@@ -6,8 +6,9 @@ python -m benchmarks.resize --images 400 --rounds 5
 The baseline is what the original script does, one image after another: full decode with OpenCV,
 thumbnail with Pillow. img2dataset cannot be installed beside Vitrina's pins, so the method of its
 Resizer (OpenCV's full decode, INTER_AREA, imencode) is repeated here. Variants marked as threaded
-use as many threads as ours. Ours is the whole stage: listing, planning, index, table. The variants
-take turns.
+use as many threads as ours. The limit is what any way must do at least, from memory to memory:
+libjpeg-turbo's scaled decode, the resampling and libjpeg-turbo's encode. Ours is the whole stage:
+listing, planning, reading, checking, writing, index, table. The variants take turns.
 """
 
 import shutil
@@ -25,9 +26,12 @@ import cv2
 import numpy as np
 import pandas as pd
 import pyvips
+import simplejpeg
+import torch
 import tyro
 from PIL import Image
 from skimage.metrics import structural_similarity
+from torch.nn.functional import interpolate
 
 from benchmarks.photos import photo
 from benchmarks.results import Figure, Findings, bars, ratios, write_findings
@@ -36,6 +40,7 @@ from vitrina.catalog.parquet_batches import read_schema
 from vitrina.config.catalog import CleanConfig
 from vitrina.config.images import ResizeConfig
 from vitrina.execution.cpu_count import cpu_count
+from vitrina.images.decode_image import decoding_scale, fitted_size
 from vitrina.images.image_folders import ImageFolders
 from vitrina.images.resize_catalog import resize_catalog
 from vitrina.images.resize_plan import ResizePlanner
@@ -97,6 +102,21 @@ def img2dataset_resize(data: bytes) -> bytes:
     return cv2.imencode(".jpg", small, options)[1].tobytes()
 
 
+def limit(data: bytes) -> bytes:
+    """The three calls that make the resized image, with nothing around them."""
+    height, width, _, _ = simplejpeg.decode_jpeg_header(data)
+    fitted = fitted_size((width, height), (SIDE, SIDE))
+    scale = decoding_scale((width, height), fitted)
+    pixels = simplejpeg.decode_jpeg(
+        data, "RGB", min_height=-(-height // scale), min_width=-(-width // scale)
+    )
+    batch = torch.from_numpy(pixels).unsqueeze(0).permute(0, 3, 1, 2)
+    small = interpolate(batch, size=fitted[::-1], mode="bicubic", antialias=True)
+    rows = np.ascontiguousarray(small.permute(0, 2, 3, 1)[0].numpy())
+    jpeg: bytes = simplejpeg.encode_jpeg(rows, QUALITY, colorsubsampling="444")
+    return jpeg
+
+
 def full_lanczos(source: Path) -> Image.Image:
     """The reference for SSIM: a full decode and Lanczos, not encoded again."""
     with Image.open(source) as image:
@@ -111,6 +131,7 @@ class Catalog:
 
     folder: Path
     cleaned: CleanResult
+    contents: list[bytes]  # of the images, in their order
 
     @classmethod
     def make(cls, folder: Path, images: int) -> Self:
@@ -126,7 +147,8 @@ class Catalog:
             to_path(folder / "catalog.parquet"),
             Artifact(to_path(folder / "clean")),
         )
-        return cls(folder, clean_catalog(table_path, artifact, CleanConfig())[0])
+        cleaned, _ = clean_catalog(table_path, artifact, CleanConfig())
+        return cls(folder, cleaned, [drawn[nm % DISTINCT] for nm in range(images)])
 
     def sources(self) -> list[Path]:
         """The images, one per row."""
@@ -145,6 +167,14 @@ def in_threads(method: Method, catalog: Catalog, out: Path) -> None:
         list(pool.map(lambda source: method(source, out / source.name), catalog.sources()))
 
 
+def from_memory(catalog: Catalog, out: Path) -> None:
+    """The limit in one thread per core; only a few images are written, to be compared."""
+    with ThreadPoolExecutor(cpu_count()) as pool:
+        made = list(pool.map(limit, catalog.contents))
+    for source, jpeg in zip(catalog.sources()[:DISTINCT], made, strict=False):
+        (out / source.name).write_bytes(jpeg)
+
+
 def ours(catalog: Catalog, out: Path) -> None:
     """The resize stage without Prefect."""
     folders = ImageFolders(originals=str(catalog.folder / "images"), resized=str(out))
@@ -158,6 +188,7 @@ def ours(catalog: Catalog, out: Path) -> None:
 BASELINE = "baseline: OpenCV full decode + Pillow"
 IMG2DATASET = "img2dataset's method, threaded"
 VIPS = "pyvips thumbnail, threaded"
+LIMIT = "the limit: decode, resample, encode"
 OURS = "ours"
 
 VARIANTS: dict[str, Callable[[Catalog, Path], None]] = {
@@ -167,6 +198,7 @@ VARIANTS: dict[str, Callable[[Catalog, Path], None]] = {
     IMG2DATASET: partial(in_threads, img2dataset),
     "Pillow draft + Lanczos, threaded": partial(in_threads, pillow_draft),
     VIPS: partial(in_threads, vips),
+    LIMIT: from_memory,
     OURS: ours,
 }
 
@@ -234,6 +266,12 @@ def findings(variants: dict[str, Measured], images: int, source_size: float) -> 
         )
         for name, goal in goals.items()
     ]
+    of_limit = Figure(
+        name="share of the limit",
+        values=ratios(variants[LIMIT].seconds, own.seconds),
+        unit="",
+        at_least=0.85,
+    )
     ssim = Figure(
         name="lowest SSIM to a full decode with Lanczos",
         values=(own.ssim,),
@@ -246,7 +284,7 @@ def findings(variants: dict[str, Measured], images: int, source_size: float) -> 
     return Findings(
         workload=f"{images} photo-like JPEGs of 900 × 1,200 to {SIDE} × {SIDE} at quality "
         f"{QUALITY}, from file to file. Ours is the whole stage: listing, planning, index, table.",
-        figures=(*speed_ups, ssim),
+        figures=(*speed_ups, of_limit, ssim),
         bars=(bars("Images resized", "images/s", rates),),
         rates={
             "images per second": median(rates[OURS]),

@@ -171,11 +171,7 @@ def _decode_jpeg(
     Raises RejectedImageError for any other that it refuses. Pillow accepts half a JPEG that ends
     with an end marker and fills the rest with grey; ``strict`` refuses it.
     """
-    width, height = fitted_size(image.size, box, orientation)
-    smallest = MARGIN * width, MARGIN * height
-    scale = next(
-        (s for s in SCALES if image.width >= s * smallest[0] and image.height >= s * smallest[1]), 1
-    )
+    scale = decoding_scale(image.size, fitted_size(image.size, box, orientation))
     try:
         pixels: Pixels = simplejpeg.decode_jpeg(
             data,
@@ -191,6 +187,12 @@ def _decode_jpeg(
     if image.mode == "CMYK" and "adobe" in image.info:
         return 255 - pixels  # Adobe stores ink inverted
     return pixels
+
+
+def decoding_scale(size: Size, target: Size) -> int:
+    """By how much a JPEG of ``size`` can be reduced while it is decoded, to be resized further."""
+    smallest = MARGIN * target[0], MARGIN * target[1]
+    return next((s for s in SCALES if size[0] >= s * smallest[0] and size[1] >= s * smallest[1]), 1)
 
 
 def _orientation(image: Image.Image) -> int:

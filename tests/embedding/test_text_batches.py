@@ -32,3 +32,12 @@ def test_words_of_a_template_are_a_prefix(model: RuCLIP) -> None:
     assert len(template) > 2
     (bare,) = {batch.prefix for batch in text_batches(model, TITLES, ["{}"], 10_000)}
     assert len(bare) == 1
+
+
+def test_one_text_is_one_batch(model: RuCLIP) -> None:
+    """A query in all its templates takes one pass; its rows are those of the templates."""
+    (batch,) = text_batches(model, TITLES[:1], TEMPLATES, token_budget=10_000)
+    assert (batch.prefix, batch.texts) == ((), (0,) * len(TEMPLATES))
+    expected = tokenize(model.tokenizer, [template.format(TITLES[0]) for template in TEMPLATES])
+    found = [ids[: ids.index(EOS) + 1] for ids in batch.ids.tolist()]
+    assert sorted(found) == sorted(expected)

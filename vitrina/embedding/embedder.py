@@ -28,6 +28,7 @@ from vitrina.execution.cpu_count import cpu_count
 from vitrina.images.from_memory import as_rgb
 from vitrina.images.load import ResizeMode, normalize, read_image, square_image
 from vitrina.model.hardware import prefers_bfloat16
+from vitrina.model.inference_towers import Prefix
 from vitrina.model.model import RuCLIP
 from vitrina.model.tokenize import TEMPLATES, pad, tokenize
 
@@ -72,6 +73,7 @@ class Embedder:
         self._precision: Precision = precision
         self._compiled = compiled
         self._probes: Probes | None = None
+        self._prefixes: dict[tuple[int, ...], Prefix] = {}
 
     def sample(self, texts: Sequence[str], images: Sequence[ImageSource]) -> None:
         """Choose the precision ``auto`` by some of these, unless it is chosen already.
@@ -159,14 +161,12 @@ class Embedder:
             budget = min(budget, CPU_TOKENS)
         batches = list(text_batches(self.model, texts, self.templates, budget))
         with torch.inference_mode():
-            prefixes = {
-                prefix: towers.prefix(prefix) if prefix else None
-                for prefix in {batch.prefix for batch in batches}
-            }
+            for prefix in {batch.prefix for batch in batches} - {(), *self._prefixes}:
+                self._prefixes[prefix] = towers.prefix(prefix)
 
         def embed(batch: TextBatch) -> tuple[Tensor, Tensor]:
             ids = batch.ids.to(self.device, non_blocking=True)
-            vectors = towers.text(ids, prefixes[batch.prefix])
+            vectors = towers.text(ids, self._prefixes.get(batch.prefix))
             return torch.tensor(batch.texts, device=self.device), vectors.float()
 
         return in_streams(embed, batches) if self._uses_streams else one_by_one(embed, batches)

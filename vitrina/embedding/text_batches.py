@@ -8,6 +8,9 @@ from torch import Tensor
 from vitrina.model.model import RuCLIP
 from vitrina.model.tokenize import pad, tokenize
 
+# Of so few texts, all templates go through the model together: a pass costs more than the prefixes.
+FEW_TEXTS = 2
+
 
 @dataclass(frozen=True)
 class TextBatch:
@@ -27,6 +30,9 @@ def text_batches(
     text give the same ids in every row, because ruCLIP's BPE never merges across words; a row that
     does differ is put into a batch without a prefix.
     """
+    if len(texts) <= FEW_TEXTS:
+        yield from _across_templates(model, texts, templates, token_budget)
+        return
     for template in templates:
         prefix = tuple(tokenize(model.tokenizer, [template.format("")])[0][:-1])
         rows = tokenize(model.tokenizer, [template.format(text) for text in texts])
@@ -37,6 +43,18 @@ def text_batches(
             ids = [rows[index][len(shared) :] for index in chosen]
             for batch in _batch_slices([len(row) for row in ids], token_budget):
                 yield TextBatch(shared, tuple(chosen[batch]), pad(ids[batch]))
+
+
+def _across_templates(
+    model: RuCLIP, texts: Sequence[str], templates: Sequence[str], token_budget: int
+) -> Iterator[TextBatch]:
+    """Batches without a prefix, of several templates each."""
+    sentences = [template.format(text) for template in templates for text in texts]
+    rows = tokenize(model.tokenizer, sentences)
+    order = sorted(range(len(rows)), key=lambda row: len(rows[row]))
+    ids = [rows[row] for row in order]
+    for batch in _batch_slices([len(row) for row in ids], token_budget):
+        yield TextBatch((), tuple(row % len(texts) for row in order[batch]), pad(ids[batch]))
 
 
 def _batch_slices(lengths: Sequence[int], token_budget: int) -> Iterator[slice]:

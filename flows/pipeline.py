@@ -1,4 +1,4 @@
-"""The flow of the whole pipeline: clean, resize, train, evaluate, promote, embed."""
+"""The flow of the whole pipeline: clean, resize, train, evaluate, promote, embed, index."""
 
 if __name__ == "__main__":  # first, for help and refusals need nothing of what is imported below
     from flows.main import script
@@ -18,6 +18,7 @@ from tasks.draw_demo import draw_demo
 from tasks.duplicates import duplicates
 from tasks.embed import embed
 from tasks.evaluate import evaluate
+from tasks.index import index
 from tasks.orchestration.stage import StageClock
 from tasks.promote import promote
 from tasks.report import report
@@ -59,6 +60,7 @@ def pipeline(config: PipelineConfig) -> PipelineResult:
     evaluated = clock.run(evaluate, table, base, trained.model, store, measuring, tracked)
     promoted = clock.run(promote, table, base, trained.model, store, measuring, config.gate)
     embedded = clock.run(embed_stage, table, promoted.model, store, config.embed, options, listing)
+    indexed = clock.run(index, table, embedded, store, config.index, measuring, options)
     changed = clock.run(changes, embedded, store)
     repeated = None
     if "duplicates" not in config.skip:
@@ -70,6 +72,7 @@ def pipeline(config: PipelineConfig) -> PipelineResult:
         evaluated=evaluated,
         promoted=promoted,
         embedded=embedded,
+        indexed=indexed,
         changed=changed,
         duplicates=repeated,
     )

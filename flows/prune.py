@@ -15,6 +15,7 @@ from flows.command import Command
 from flows.main import script
 from flows.run import run
 from vitrina.config.maintenance import PruneConfig
+from vitrina.index.old_versions import remove_old_versions
 from vitrina.reporting.render import Section, terminal, terminal_table
 from vitrina.store.artifacts import Store
 from vitrina.store.cache import user_cache
@@ -44,6 +45,7 @@ def remove(config: PruneConfig, items: Sequence[Item]) -> list[str]:
     store = Store(root=config.output)
     left = {item.path: remove_item(store, item) for item in items if not item.needed}
     told = [f"{path} keeps {names[0]}: no stage wrote it" for path, names in left.items() if names]
+    told += remove_old_versions(items, config.keep_days)
     if count := remove_abandoned([item for item in items if item.needed]):
         told.append(f"{count} temp files of killed runs removed")
     return told

@@ -155,6 +155,35 @@ class EmbedResult(Parameters):
     rows_embedded: int = Field(description="Rows computed in this run; the rest were reused.")
 
 
+class ColumnSearch(Parameters):
+    """How one kind of vector is searched approximately, and how well that works."""
+
+    probes: int = Field(description="Partitions searched for a query.")
+    refine_factor: int = Field(description="Candidates per wanted listing, compared exactly.")
+    recall_at_10: float = Field(description="Of the 10 nearest, the share found, on a sample.")
+
+
+class IndexResult(Parameters):
+    """A LanceDB table of all listings with their vectors."""
+
+    table: str = Field(description="Folder of the table.")
+    version: int = Field(description="The version of the table that this run has written.")
+    rows: int
+    rows_written: int = Field(description="Rows that were new or changed.")
+    rows_removed: int
+    changed_since_build: int = Field(description="Rows written since all of them were.")
+    columns: tuple[str, ...] = Field(description="Columns that can be filtered by.")
+    image_weight: float = Field(description="Share of the image in the product vector.")
+    weight_mrr: dict[str, float] = Field(
+        description="MRR of finding held-out listings by a sentence of their description, by image "
+        "weight; empty if the weight was not chosen."
+    )
+    partitions: int = Field(description="Of approximate search; 0: it is exact.")
+    approximate: dict[str, ColumnSearch] = Field(
+        description="By kind of vector: text, img, product; empty if search is exact."
+    )
+
+
 class ChangesResult(Parameters):
     """What has changed since the run before; a run is named by the key of its embedding."""
 
@@ -214,6 +243,7 @@ class StageResults(Parameters):
     evaluated: EvaluateResult
     promoted: PromoteResult
     embedded: EmbedResult
+    indexed: IndexResult
     changed: ChangesResult
     duplicates: DuplicatesResult | None = Field(None, description="Null if it was left out.")
 

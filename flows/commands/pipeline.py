@@ -1,4 +1,4 @@
-"""The whole pipeline: clean, resize, train, evaluate, promote, embed.
+"""The whole pipeline: clean, resize, train, evaluate, promote, embed, index.
 
     python flows/pipeline.py                        the embedded demo, offline, in two minutes
     python flows/pipeline.py --catalog catalog.parquet --images images --output s3://bucket/shop
@@ -22,6 +22,7 @@ from vitrina.demo.catalog import SCHEMA
 from vitrina.evaluation.summary import check_labels
 from vitrina.images.image_folders import ImageFolders, resized_folder
 from vitrina.images.places.open_place import check_place
+from vitrina.index.columns import check_columns
 from vitrina.model.source import check_model
 from vitrina.results import PipelineResult
 from vitrina.store.artifacts import LAYOUT_FILE, check_layout, check_output
@@ -47,6 +48,7 @@ def check(config: PipelineConfig) -> None:
     if config.is_demo:
         template.check("The demo catalogue", SCHEMA.names, SCHEMA)
         check_named("The demo catalogue", SCHEMA.names, config.duplicates.columns())
+        check_columns(config.index.columns, SCHEMA)
     else:
         catalog = catalog_paths(config.catalog)
         schema = check_catalog(catalog, config.clean).cleaned_schema
@@ -56,6 +58,7 @@ def check(config: PipelineConfig) -> None:
         folders = image_folders(config, config.catalog, config.images)
         check_place(folders, config.resize, schema, name_of(catalog))
         check_named(name_of(catalog), schema.names, config.duplicates.columns())
+        check_columns(config.index.columns, schema)
     check_model(config.model)
     check_layout(to_path(config.output))
     check_output(to_path(config.output), LAYOUT_FILE)

@@ -14,6 +14,7 @@ from vitrina.reporting.render import Section
 from vitrina.reporting.sections import (
     compared_models,
     embeddings_section,
+    index_section,
     metrics_section,
     model_section,
     page,
@@ -23,7 +24,7 @@ from vitrina.reporting.sections import (
     summary,
     training_section,
 )
-from vitrina.results import PipelineResult, StageResults
+from vitrina.results import ColumnSearch, PipelineResult, StageResults
 
 
 @pytest.fixture
@@ -140,6 +141,21 @@ def test_the_model_that_embeds_comes_first(results: StageResults) -> None:
         "the model before, which embeds",
         "the new model, not used",
     ]
+
+
+def test_the_index_says_how_it_is_searched(results: StageResults) -> None:
+    """Exactly or with which recall; and what the image weight was chosen by, if it was."""
+    exact = dict(index_section(results.indexed).rows)
+    assert exact["search"] == "exact: each listing is compared"
+    assert exact["image's share in both"] == "0.4: MRR 0.500 (texts alone 0.300, images 0.200)"
+    search = {"img": ColumnSearch(probes=20, refine_factor=5, recall_at_10=0.996)}
+    given = results.indexed.model_copy(
+        update={"approximate": search, "weight_mrr": {}, "image_weight": 0.25}
+    )
+    approximate = dict(index_section(given).rows)
+    assert approximate["search"] == "approximate"
+    assert approximate["recall@10"] == "images 0.996"
+    assert approximate["image's share in both"] == "0.25"
 
 
 def test_single_stages_have_sections_of_their_own(results: StageResults) -> None:

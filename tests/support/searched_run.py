@@ -27,6 +27,8 @@ class SearchedRun:
     rows: pd.DataFrame
     model: ModelResult
     result: EmbedResult
+    table: TableRef
+    config: EmbedConfig
 
     @property
     def folder(self) -> UPath:
@@ -57,4 +59,4 @@ def embed_again(
     write_bytes(table, rows.to_parquet(index=False))
     ref = TableRef(path=str(table), fingerprint=content)
     result = embed.fn(ref, model, store, config, RunOptions(), listing).result
-    return SearchedRun(store, rows, model, result)
+    return SearchedRun(store, rows, model, result, ref, config)

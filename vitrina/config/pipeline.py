@@ -9,6 +9,7 @@ from vitrina.config.duplicates import DuplicatesConfig
 from vitrina.config.embedding import EmbedConfig
 from vitrina.config.evaluation import EvaluateConfig, GateConfig
 from vitrina.config.images import ResizeConfig
+from vitrina.config.index import IndexConfig
 from vitrina.config.model import DEFAULT_MODEL, MODEL_SOURCES
 from vitrina.config.parameters import Parameters
 from vitrina.config.run_options import RunOptions, TrackedRunOptions
@@ -30,7 +31,7 @@ class PipelinePaths(Parameters):
 
 
 class PipelineConfig(ListingConfig, RunOptions, TrackedRunOptions, PipelinePaths):
-    """Clean, resize, train, evaluate, promote, embed."""
+    """Clean, resize, train, evaluate, promote, embed, index."""
 
     demo_products: int = Field(
         400, ge=20, le=100_000, description="Number of products in the demo catalogue."
@@ -50,6 +51,7 @@ class PipelineConfig(ListingConfig, RunOptions, TrackedRunOptions, PipelinePaths
     evaluate: EvaluateConfig = EvaluateConfig()
     gate: GateConfig = GateConfig()
     embed: EmbedConfig = EmbedConfig()
+    index: IndexConfig = IndexConfig()
     duplicates: DuplicatesConfig = DuplicatesConfig()
 
     @property

@@ -12,6 +12,7 @@ from vitrina.results import (
     DuplicatesResult,
     EmbedResult,
     EvaluateResult,
+    IndexResult,
     Interval,
     ModelResult,
     PipelineResult,
@@ -62,6 +63,7 @@ def sections(result: PipelineResult, seconds: Mapping[str, float]) -> list[Secti
         rows_section(result.resized),
         metrics_section(result.evaluated),
         model_section(result),
+        index_section(result.indexed),
         changes_section(result.changed),
         *([duplicates_section(result.duplicates)] if result.duplicates else []),
         times_section(seconds),
@@ -136,6 +138,31 @@ def model_section(result: PipelineResult) -> Section:
     return Section("Model", ("", ""), rows)
 
 
+def index_section(indexed: IndexResult) -> Section:
+    """What was written to the index, how it is searched, and how its vectors were weighted."""
+    kinds = {"text": "texts", "img": "images", "product": "both"}
+    recalls = [f"{kinds[name]} {one.recall_at_10:.3f}" for name, one in indexed.approximate.items()]
+    rows = [
+        ("listings", f"{indexed.rows:,}"),
+        ("written", f"{indexed.rows_written:,}"),
+        ("removed", f"{indexed.rows_removed:,}"),
+        ("search", "approximate" if recalls else "exact: each listing is compared"),
+        ("recall@10", ", ".join(recalls) or "1"),
+        ("image's share in both", _image_weight(indexed)),
+    ]
+    return Section("Index", ("", ""), rows)
+
+
+def _image_weight(indexed: IndexResult) -> str:
+    """The weight, and what it was chosen by: MRR of it, of texts alone and of images alone."""
+    weight, mrr = f"{indexed.image_weight:.1f}", indexed.weight_mrr
+    if weight not in mrr:
+        return f"{indexed.image_weight:g}"
+    return (
+        f"{weight}: MRR {mrr[weight]:.3f} (texts alone {mrr['0.0']:.3f}, images {mrr['1.0']:.3f})"
+    )
+
+
 def changes_section(changed: ChangesResult) -> Section:
     """Listings that changed since the run before, by kind; kinds without any are left out."""
     since = "since the previous run" if changed.from_run else "the first run"
@@ -170,6 +197,7 @@ def paths_section(result: PipelineResult) -> Section:
         ("fine-tuned ruCLIP", result.trained.model.folder),
         ("current ruCLIP", result.promoted.model.folder),
         ("embeddings", result.embedded.npz),
+        ("index, a LanceDB table", result.indexed.table),
         ("changes", result.changed.changes),
         *([("duplicates", result.duplicates.gallery)] if result.duplicates else []),
         ("metrics", result.evaluated.report),

@@ -19,8 +19,9 @@ from vitrina.store.files import listing, read_bytes
 from vitrina.store.paths import check_folder, exists, is_file
 from vitrina.store.usage import Usage, remove_files, stored_files, subfolders
 
-KEY = re.compile(r"[0-9a-f]{20}")
-REFERENCE = re.compile(r"([a-z]+)/([0-9a-f]{20})(?![0-9a-f])")
+TABLE = ".lance"  # of a LanceDB table, which belongs to all runs of a model, not to one artifact
+KEY = re.compile(r"[0-9a-f]{20}(\.lance)?")
+REFERENCE = re.compile(r"([a-z]+)/([0-9a-f]{20}(?:\.lance)?)(?![0-9a-f])")
 MODELS, IMAGES = "models", "images"
 MODEL_FILES = ("config.json", "bpe.model", "pytorch_model.bin")
 # How the names of the files begin that a stage writes; an unfinished artifact has no list of them.
@@ -37,6 +38,7 @@ WRITTEN: dict[str, tuple[str, ...]] = {
     "evaluate": ("evaluation.json", "contact_sheet.png", "wandb/"),
     "promote": (),
     "embed": ("embeddings.",),
+    "index": (),
     "changes": ("changes.parquet", "keys/"),
     "duplicates": ("pairs.parquet", "groups.parquet", "duplicates.html"),
     "report": ("report.html", "training.png"),
@@ -62,6 +64,11 @@ class Item:
     def label(self) -> str:
         """``stage/key``."""
         return "/".join(self.name)
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it is a LanceDB table."""
+        return self.name[1].endswith(TABLE)
 
 
 def check_store(root: UPath) -> None:
@@ -113,7 +120,7 @@ def _recent(items: Iterable[Item], keep_days: float) -> dict[Name, str]:
 
 
 def _recent_reason(item: Item) -> str:
-    is_complete = item.manifest is not None or item.name[0] == IMAGES
+    is_complete = item.manifest is not None or item.name[0] == IMAGES or item.is_table
     return "recent" if is_complete else "unfinished, recent"
 
 
@@ -191,14 +198,19 @@ def remove_item(store: Store, item: Item) -> list[str]:
         return []
     names = [file.name for file in stored_files(item.path)]
     own = [name for name in names if _is_own(name, item)]
-    if item.manifest:  # first the manifest: without it no artifact is there
+    # First what says that it is there, so that none is ever half removed.
+    if item.manifest:
         remove_files(item.path, ["manifest.json"])
+    if item.is_table:
+        remove_files(item.path, [name for name in names if name.startswith("_versions/")])
     remove_files(item.path, own)
     return [name for name in names if name not in own]
 
 
 def _is_own(name: str, item: Item) -> bool:
-    """Whether a stage has written this file into the folder of its artifact."""
+    """Whether a stage has written this file into the folder of its artifact, or LanceDB."""
+    if item.is_table:
+        return True
     listed = item.manifest.files if item.manifest else ()
     # Temp files and the store of a child run, whose names begin with a dot, and manifests.
     return name in listed or name.startswith((*WRITTEN[item.name[0]], ".", "manifest.json"))

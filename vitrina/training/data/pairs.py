@@ -1,6 +1,5 @@
 """Rows of the processed table as training pairs of an image and a text."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,13 +10,12 @@ import pandas as pd
 from vitrina.catalog.arrow_memory import flat_memory
 from vitrina.catalog.processed_table import DESCRIPTION, IMAGE_HASH, IMAGE_PATH, NM, TITLE
 from vitrina.catalog.products import connected_rows, product_keys
+from vitrina.catalog.sentences import sentences
 from vitrina.catalog.text_template import TextTemplate
 from vitrina.config.text import TITLE_ONLY
 from vitrina.config.training import TrainConfig
 
-SENTENCE_END = re.compile(r"(?<=[.!?…;])\s+|\n+")
 COLUMNS = (TITLE, IMAGE_PATH, NM, IMAGE_HASH)
-MIN_WORDS = 3  # a shorter sentence ("Хлопок.") says too little about a product
 
 
 @dataclass(frozen=True)
@@ -75,12 +73,6 @@ def pairs_from(table: pd.DataFrame, template: str = TITLE_ONLY) -> Pairs:
         products=products,
         groups=connected_rows(products),
     )
-
-
-def sentences(description: str) -> list[str]:
-    """The sentences of at least ``MIN_WORDS`` words; the whole description if there are none."""
-    parts = [part.strip() for part in SENTENCE_END.split(description)]
-    return [part for part in parts if len(part.split()) >= MIN_WORDS] or [description]
 
 
 def training_text(

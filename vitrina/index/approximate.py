@@ -1,0 +1,71 @@
+"""Approximate search in a large table: its indexes, and how much of them a query has to look at."""
+
+import logging
+from typing import TYPE_CHECKING, NamedTuple
+
+from vitrina.index.columns import VECTORS
+from vitrina.index.query import nearest
+from vitrina.index.recall import TOP, NearestSoFar, sample_queries
+from vitrina.index.rows import product_vectors
+from vitrina.index.vectors import RunVectors
+from vitrina.results import ColumnSearch
+
+if TYPE_CHECKING:
+    from lancedb.table import Table
+
+logger = logging.getLogger(__name__)
+
+# RaBitQ with 4 bits a value: codes of an eighth of the vectors' size. On 100,000 vectors of 512 it
+# is built in 5 s (IVF_PQ: 90 s, IVF_HNSW_SQ: 280 s) and finds more than those; docs/search.md.
+CODE_BITS = 4
+PARTITION_ROWS = 4_096
+# From fast to thorough: share of the partitions, and candidates per wanted listing.
+EFFORTS = ((0.05, 5), (0.1, 5), (0.25, 5), (0.5, 5), (1.0, 5), (1.0, 20))
+MIN_PROBES = 20
+
+
+class ApproximateSearch(NamedTuple):
+    """The number of partitions, and how each kind of vector is searched; empty: exactly."""
+
+    partitions: int
+    by_column: dict[str, ColumnSearch]
+
+
+def make_indexes(table: "Table", rows: int) -> int:
+    """Index each kind of vector; returns the number of partitions."""
+    from lancedb.index import IvfRq  # takes a second to import
+
+    partitions = -(-rows // PARTITION_ROWS)
+    for column in VECTORS:
+        config = IvfRq(distance_type="cosine", num_bits=CODE_BITS, num_partitions=partitions)
+        table.create_index(column, config=config, replace=True)
+    return partitions
+
+
+def exact_neighbours(vectors: RunVectors, image_weight: float) -> NearestSoFar:
+    """The nearest rows of a sample of queries; one shard is in memory at a time."""
+    found = NearestSoFar(sample_queries(vectors))
+    for shard in range(len(vectors.shards)):
+        text, img = vectors.read(shard)
+        product = product_vectors(text, img, image_weight)
+        found.see({"text": text, "img": img, "product": product})
+    return found
+
+
+def tune(
+    table: "Table", column: str, truth: NearestSoFar, partitions: int, min_recall: float
+) -> ColumnSearch | None:
+    """The fastest search of a column that reaches this recall; None if none does."""
+    for share, refine_factor in EFFORTS:
+        probes = min(partitions, max(MIN_PROBES, round(share * partitions)))
+        search = ColumnSearch(probes=probes, refine_factor=refine_factor, recall_at_10=0)
+        found = [nearest(table, column, search, one, TOP)[1] for one in truth.queries]
+        recall = truth.recall(column, found)
+        if recall >= min_recall:
+            return search.model_copy(update={"recall_at_10": recall})
+    logger.warning(
+        "index: approximate search of %s finds only %.3f of the 10 nearest, so it stays exact",
+        column,
+        recall,
+    )
+    return None

@@ -189,7 +189,7 @@ class ChangesResult(Parameters):
 
     from_run: str = Field(description="The run that the changes start from; empty: from nothing.")
     to_run: str = Field(description="The run that they lead to.")
-    changes: str = Field(description="changes.parquet: nm, change, text, img, columns, row.")
+    changes: str = Field(description="changes.parquet: nm, change, text, img, columns, row, keys.")
     listing_keys: tuple[str, ...] = Field(
         description="Parquet files: nm, row, text_key, image_key, columns_key of every listing."
     )
@@ -246,6 +246,24 @@ class StageResults(Parameters):
     indexed: IndexResult
     changed: ChangesResult
     duplicates: DuplicatesResult | None = Field(None, description="Null if it was left out.")
+
+
+How = Literal["nothing", "feed", "keys", "table"]
+
+
+class PushResult(Parameters):
+    """What a push has changed in the database."""
+
+    view: str = Field(description="schema.view")
+    table: str = Field(description="The table that the view shows.")
+    run: str = Field(description="The run that it shows.")
+    rows: int
+    by: How = Field(
+        description="nothing: the database had this run; feed: rows of the feed were exchanged; "
+        "keys: rows that differ were; table: the view was switched to another table."
+    )
+    written: int = Field(description="Rows written in this push.")
+    deleted: int = Field(description="Rows deleted, among them those that were written anew.")
 
 
 class PipelineResult(StageResults):

@@ -14,9 +14,8 @@ from upath import UPath
 
 from vitrina.feed import listing_keys
 from vitrina.feed.changes import write_changes
-from vitrina.feed.listing_keys import open_keys, schema, write_keys
+from vitrina.feed.listing_keys import KEYS, open_keys, schema, write_keys
 
-KEYS = ("text_key", "image_key", "columns_key")
 Rows = dict[int | str, tuple[str, str, str]]
 rows_of_keys = st.dictionaries(
     st.integers(-3, 40), st.tuples(*[st.sampled_from(["a", "b"])] * 3), max_size=30
@@ -60,10 +59,11 @@ def test_a_copy_that_applies_the_changes_equals_the_new_run(
     copy, ids = {nm: list(keys) for nm, keys in before.items()}, list(after)
     for nm, change in changes.iterrows():
         if change["change"] == "removed":
-            assert pd.isna(change["row"])
+            assert change[["row", *KEYS]].isna().all()
             del copy[nm]
             continue
         assert ids[int(change["row"])] == nm
+        assert tuple(change[list(KEYS)]) == after[nm]
         kept = copy.setdefault(nm, [None, None, None])
         for at, flag in enumerate(("text", "img", "columns")):
             if change[flag]:

@@ -66,6 +66,12 @@ def read_vectors(path: UPath, column: str) -> Vectors:
     return vectors
 
 
+def row_count(path: UPath) -> int:
+    """Number of rows of a shard; only its footer is read."""
+    with as_user_error(path), path.open("rb") as file:
+        return int(pq.read_metadata(file).num_rows)
+
+
 def vector_size(path: UPath) -> int:
     """Number of values in each vector of a shard."""
     return int(_schema(path).field("text").type.list_size)

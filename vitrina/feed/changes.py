@@ -14,7 +14,7 @@ from upath import UPath
 
 from vitrina.catalog.processed_table import NM
 from vitrina.execution.progress import OnProgress, no_progress
-from vitrina.feed.listing_keys import BUCKETS, StoredKeys
+from vitrina.feed.listing_keys import BUCKETS, KEYS, StoredKeys
 from vitrina.store.files import atomic_write
 
 KINDS = ("added", "changed", "removed", "model")
@@ -24,12 +24,14 @@ PREFIX = "vitrina."  # of the schema's metadata
 
 
 def schema(nm_type: pa.DataType) -> pa.Schema:
-    """nm; change, one of KINDS; whether text vector, image vector and columns changed; row.
+    """nm; change, one of KINDS; whether text vector, image vector and columns changed; row; keys.
 
-    ``row`` is the position in the table and the NPZ of the new run, null for a removed listing.
+    ``row`` is the position in the table and the NPZ of the new run. It and the keys, as in
+    :mod:`vitrina.feed.listing_keys`, are null for a removed listing.
     """
     flags = [(name, pa.bool_()) for name in ("text", "img", "columns")]
-    return pa.schema([(NM, nm_type), ("change", pa.string()), *flags, ("row", pa.int64())])
+    keys = [(name, pa.string()) for name in KEYS]
+    return pa.schema([(NM, nm_type), ("change", pa.string()), *flags, ("row", pa.int64()), *keys])
 
 
 def write_changes(
@@ -85,6 +87,7 @@ def compare(before: pd.DataFrame, after: pd.DataFrame, *, same_vectors: bool) ->
             "columns": differs("columns_key"),
             "row": both["row"].astype("Int64"),
         }
+        | {key: both[key] for key in KEYS}
     )
     changes.loc[other_vectors, "change"] = "model"
     return changes[~stayed | changes[["text", "img", "columns"]].any(axis=1)]

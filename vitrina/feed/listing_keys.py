@@ -26,12 +26,13 @@ from vitrina.store.files import atomic_write, local_read
 BUCKETS = 64
 PART_ROWS = 250_000  # listings in memory while keys are written
 BATCH_ROWS = 5_000
+KEYS = ("text_key", "image_key", "columns_key")
 READERS = 16  # shards read at a time; each takes two requests on S3
 
 
 def schema(nm_type: pa.DataType) -> pa.Schema:
     """The columns of keys; ``row`` is the listing's position in the table and in the NPZ."""
-    texts = [(name, pa.string()) for name in ("text_key", "image_key", "columns_key")]
+    texts = [(name, pa.string()) for name in KEYS]
     return pa.schema([(NM, nm_type), ("row", pa.int64()), *texts])
 
 

@@ -1,6 +1,7 @@
 """The feed of an output: for each run the changes since the run before it, as an artifact."""
 
 import logging
+from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
@@ -29,6 +30,7 @@ class Feed(NamedTuple):
 
     artifact: Artifact
     key: str
+    made: datetime
     result: ChangesResult
 
 
@@ -46,7 +48,7 @@ def latest_feed(store: Store) -> Feed | None:
     except ValidationError:
         logger.warning("changes: another version has written %s: not used", artifact.path)
         return None
-    return Feed(artifact, manifest.key, _moved(result, artifact.path))
+    return Feed(artifact, manifest.key, manifest.created, _moved(result, artifact.path))
 
 
 def _moved(result: ChangesResult, folder: UPath) -> ChangesResult:

@@ -1,0 +1,1 @@
+"""A PostgreSQL database with pgvector, brought to the state of a run."""

@@ -33,7 +33,7 @@ from vitrina.config.pipeline import PipelineConfig
 from vitrina.errors import UserError
 
 PIPELINE = "flows/pipeline.py:pipeline"
-ROLL_BACK = "flows/roll_back.py:roll_back"
+IN_ITS_OUTPUT = ("flows/push.py:push", "flows/roll_back.py:roll_back")
 
 
 LEASE_STORAGE = "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"
@@ -52,13 +52,14 @@ def filled_in(
 ) -> str:
     """prefect.yaml with the pipeline's parameters, and with the schedules that exist already.
 
-    A roll-back works in the pipeline's output unless another one is given.
+    What works on a run does so in the pipeline's output, unless another one is given.
     """
     content = yaml.safe_load(description)
     by_entrypoint = {one["entrypoint"]: one for one in content["deployments"]}
     by_entrypoint[PIPELINE]["parameters"] = {"config": parameters}
     output = PipelineConfig.model_validate(parameters).output
-    by_entrypoint[ROLL_BACK]["parameters"] = {"config": {"output": output}}
+    for entrypoint in IN_ITS_OUTPUT:
+        by_entrypoint[entrypoint]["parameters"] = {"config": {"output": output}}
     for one in content["deployments"]:
         one["schedules"] = merge_schedules(one.get("schedules", []), existing(deployment_name(one)))
     return yaml.safe_dump(content, allow_unicode=True, sort_keys=False)

@@ -26,6 +26,7 @@ COMMANDS = {
     "embed": "flows.commands.generate_embeddings",
     "search": "flows.search",
     "duplicates": "flows.commands.duplicates",
+    "push": "flows.commands.push",
     "roll-back": "flows.commands.roll_back",
     "prune": "flows.prune",
     "server": "flows.server",

@@ -34,6 +34,7 @@ DEPLOYMENTS = {
     "train-model/gpu",
     "generate-embeddings/cpu",
     "generate-embeddings/gpu",
+    "push/cpu",
     "roll-back/cpu",
 }
 DEMO = {"catalog": "demo", "images": "demo", "output": "/tmp/vitrina", "model": "tiny"}
@@ -339,13 +340,14 @@ def test_a_line_that_is_left_empty_is_the_default(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "output"), [({}, "output"), ({"output": "s3://a/b"}, "s3://a/b")]
 )
-def test_a_roll_back_is_in_the_pipelines_output(given: dict[str, str], output: str) -> None:
-    """Whoever rolls back from the UI need not know where the artifacts lie."""
+def test_push_and_roll_back_are_of_the_pipelines_output(given: dict[str, str], output: str) -> None:
+    """Whoever starts them from the UI need not know where the artifacts lie."""
     description = (ROOT / "deployments" / "prefect.yaml").read_text()
     parameters = {"catalog": "demo", "images": "demo"} | given
     content = yaml.safe_load(filled_in(description, parameters, lambda _: []))
-    found = {one["entrypoint"]: one["parameters"] for one in content["deployments"][-1:]}
-    assert found == {"flows/roll_back.py:roll_back": {"config": {"output": output}}}
+    found = {one["entrypoint"]: one.get("parameters") for one in content["deployments"]}
+    for entrypoint in ("flows/push.py:push", "flows/roll_back.py:roll_back"):
+        assert found[entrypoint] == {"config": {"output": output}}
 
 
 def test_without_a_server_it_says_how_to_start_one(applied: Server) -> None:

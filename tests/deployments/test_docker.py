@@ -15,7 +15,7 @@ from settings import ROOT, pipeline_parameters
 FOLDER = ROOT / "docker"
 COMPOSE = FOLDER / "compose.yaml"
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE.read_text())["services"]
-ONE_SHOT = ("bucket", "deploy")
+ONE_SHOT = ("bucket", "deploy", "vectors")
 SECRETS = {"PREFECT_AUTH", "POSTGRES_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY"}
 
 
@@ -133,7 +133,9 @@ def test_services_start_in_order() -> None:
     assert needs["server"].keys() == {"database"}
     assert needs["deploy"].keys() == {"server"}
     assert needs["bucket"].keys() == {"store"}
-    assert needs["worker-cpu"].keys() == needs["worker-gpu"].keys() == {"deploy", "bucket"}
+    assert needs["vectors"].keys() == {"database"}
+    workers = {"deploy", "bucket", "vectors"}
+    assert needs["worker-cpu"].keys() == needs["worker-gpu"].keys() == workers
     for waited_for in needs.values():
         for name, how in waited_for.items():
             wanted = "service_completed_successfully" if name in ONE_SHOT else "service_healthy"

@@ -80,6 +80,7 @@ def test_a_misspelt_command_is_answered_with_the_nearest(
         ("generate_embeddings.py", "--processed_data_csv absent.csv --output_path e.npz"),
         ("roll_back.py", "--output absent"),
         ("search.py", "кружка --output absent"),
+        ("push.py", "--output absent"),
         ("prune.py", "--output absent"),
     ],
 )

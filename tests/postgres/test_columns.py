@@ -185,8 +185,8 @@ def test_half_precision_and_indexes(shop: PushedShop) -> None:
         f"hnsw ({vector} halfvec_cosine_ops) WITH (m='16', ef_construction='64')"
         for vector in ("text", "product")
     }
-    result = shop.push(vector_type="halfvec", index=("img",), hnsw_m=8, force=True)
-    assert (result.table, result.written) == (table, 0)
+    result = shop.push(vector_type="halfvec", index=("img",), hnsw_m=8)
+    assert (result.by, result.table, result.written) == ("nothing", table, 0)
     assert indexes(table) == {"hnsw (img halfvec_cosine_ops) WITH (m='8', ef_construction='64')"}
     one = "(SELECT img FROM listings WHERE nm = 3)"
     assert len(shop.query(f"SELECT nm FROM listings ORDER BY img <=> {one} LIMIT 1")) == 1

@@ -96,8 +96,8 @@ def test_killed_in_the_middle_nothing_is_lost(tmp_path: Path, empty_database: st
     with pytest.raises(psycopg.errors.UndefinedTable):
         shown(shop)
     done = pushed(shop)
-    assert "it was switched to the table" in done.stderr
-    assert "ORDER BY product <=> one LIMIT 10" in done.stdout
+    assert "switched to the table" in done.stderr
+    assert "ORDER BY product <=> this LIMIT 10" in done.stdout
     first = shown(shop)
     assert first[:3] == (shop.run.model.fingerprint,) * 2 + (ROWS,)
 
@@ -116,7 +116,7 @@ def test_killed_in_the_middle_nothing_is_lost(tmp_path: Path, empty_database: st
     assert shown(shop)[:3] == second[:3]
     assert shown(shop) != second
     assert len(shop.query(TABLES)) == 1
-    assert "already: nothing was changed" in pushed(shop).stderr
+    assert "already: no row was changed" in pushed(shop).stderr
 
 
 def test_mistakes_are_told_in_a_line(tmp_path: Path, empty_database: str) -> None:

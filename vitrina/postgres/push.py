@@ -67,6 +67,12 @@ def push(config: PushConfig, progress: OnProgress = no_progress) -> PushResult:
             return Push(config, run, rows, connection, names, own).bring(progress)
 
 
+def check_database(config: PushConfig) -> None:
+    """Raise UserError unless the database can be reached, and has pgvector."""
+    with connected(config.database) as connection:
+        prepare_vectors(connection, config.vector_type, config.in_schema)
+
+
 def table_name(config: PushConfig, run: StoredRun, columns: Sequence[Column]) -> str:
     """The name of the table for the run's vectors with these columns: equal only if all is equal.
 
@@ -102,6 +108,7 @@ class Push:
         shown = read_state(self.connection, self.names)
         if shown and not self.config.force:
             if shown[:2] == self.target[:2]:
+                ensure_indexes(self.connection, self.names, self.config)
                 return self._result("nothing", 0, 0)
             self._check_newer(shown)
         create_table(self.connection, self.names, self.rows.columns, self._vector)

@@ -9,7 +9,7 @@ from upath import UPath
 from tasks.orchestration.stage import StageTask
 from vitrina.config.run_options import RefreshOption
 from vitrina.config.text import BY_TITLE, TITLE_ONLY, ListingConfig
-from vitrina.model.folder import FILES, folder_fingerprint
+from vitrina.model.folder import SAVED_FILES, folder_fingerprint
 from vitrina.model.source import (
     TINY,
     available_model,
@@ -53,10 +53,10 @@ def prepare_model(
 
         with tempfile.TemporaryDirectory(prefix="vitrina-") as scratch:
             make_tiny(listing_texts(to_path(table.path), text), Path(scratch))
-            for name in FILES:
+            for name in SAVED_FILES:
                 copy(UPath(scratch) / name, artifact.path / name)
             fingerprint = folder_fingerprint(UPath(scratch))  # the same on a disk and on S3
-        return ModelResult(folder=str(artifact.path), fingerprint=fingerprint), FILES
+        return ModelResult(folder=str(artifact.path), fingerprint=fingerprint), SAVED_FILES
 
     inputs = {"source": source, "table": table.fingerprint, "text": text}
     return TINY_MODEL.find_or_make(store, inputs, make, refresh=options.refresh)
@@ -74,7 +74,7 @@ def prepare_checkpoint(
         model = open_checkpoint(checkpoint, base)
         put_model(model, model.clip.state_dict(), artifact.path)
         fingerprint = folder_fingerprint(artifact.path)
-        return ModelResult(folder=str(artifact.path), fingerprint=fingerprint), FILES
+        return ModelResult(folder=str(artifact.path), fingerprint=fingerprint), SAVED_FILES
 
     # Of the base model only the configuration and the tokenizer are read.
     beside = [to_path(checkpoint).parent / "bpe.model"]

@@ -60,10 +60,10 @@ class ResizeResult(Parameters):
 
 
 class ModelResult(Parameters):
-    """A ruCLIP folder: config.json, bpe.model, pytorch_model.bin."""
+    """A ruCLIP folder: config.json, bpe.model, pytorch_model.bin, model.safetensors."""
 
     folder: str
-    fingerprint: str = Field(description="Hash of the three files' content.")
+    fingerprint: str = Field(description="Hash of the three files that are opened.")
 
 
 class TrainResult(Parameters):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.tiny_model import TEXTS
+from vitrina.model.folder import SAFETENSORS
 from vitrina.model.model import RuCLIP, load_folder
 from vitrina.model.tiny import make_tiny
 
@@ -26,8 +27,10 @@ def model(folder: Path) -> RuCLIP:
 
 @pytest.fixture
 def damaged(folder: Path, tmp_path: Path) -> Path:
-    """A copy of the folder, to be broken."""
-    return Path(shutil.copytree(folder, tmp_path / "damaged"))
+    """A copy of the folder, to be broken, with the files of ruclip only."""
+    return Path(
+        shutil.copytree(folder, tmp_path / "damaged", ignore=shutil.ignore_patterns(SAFETENSORS))
+    )
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,20 @@ import pytest
 from upath import UPath
 
 from vitrina.errors import UserError
-from vitrina.model.folder import FILES, folder_fingerprint, listing_text, missing_files
-from vitrina.store.files import copy, write_json
+from vitrina.model.folder import (
+    CARD,
+    FILES,
+    PYTORCH,
+    SAFETENSORS,
+    SAVED_FILES,
+    folder_fingerprint,
+    listing_text,
+    missing_files,
+    model_files,
+    opened_files,
+)
+from vitrina.store.files import copy, write_bytes, write_json
+from vitrina.store.fingerprint import file_fingerprint, fingerprint
 
 
 def test_the_fingerprint_is_of_the_content(place: UPath, folder: Path) -> None:
@@ -30,6 +42,32 @@ def test_missing_files_are_named(place: UPath, folder: Path) -> None:
     assert missing_files(place) == ["config.json", "pytorch_model.bin"]
     with pytest.raises(UserError, match=r"config\.json does not exist"):
         folder_fingerprint(place)
+
+
+def test_a_folder_without_safetensors_keeps_its_fingerprint(place: UPath, folder: Path) -> None:
+    """It is of the three files that are opened: those of ruclip, or safetensors for its weights."""
+    for name in FILES:
+        copy(UPath(folder / name), place / name)
+    old = folder_fingerprint(place)
+    assert old == fingerprint(*(file_fingerprint(place / name) for name in FILES))
+    assert opened_files(place) == FILES
+    copy(UPath(folder / SAFETENSORS), place / SAFETENSORS)
+    assert opened_files(place) == (*FILES[:2], SAFETENSORS)
+    both = folder_fingerprint(place)
+    assert both != old
+    (place / PYTORCH).unlink()
+    assert folder_fingerprint(place) == both
+    assert not missing_files(place)
+
+
+def test_all_files_of_a_model_are_listed(place: UPath, folder: Path) -> None:
+    """Both forms of the weights and the card, for a copy; nothing else that lies there."""
+    for name in SAVED_FILES:
+        copy(UPath(folder / name), place / name)
+    write_bytes(place / "notes.txt", b"mine")
+    assert set(model_files(place)) == set(SAVED_FILES)
+    write_bytes(place / CARD, b"# A model")
+    assert set(model_files(place)) == {*SAVED_FILES, CARD}
 
 
 def test_a_listings_text_is_the_models_own_unless_another_is_given(

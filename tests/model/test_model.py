@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from tests.support.tiny_model import TITLES, contents, same_weights
 from vitrina.errors import UserError
+from vitrina.model.folder import PYTORCH, SAFETENSORS
 from vitrina.model.model import RuCLIP, build, load_checkpoint, load_folder, ruclip, save_folder
 from vitrina.model.tiny import TINY
 
@@ -80,11 +82,55 @@ def test_loading_leaves_the_random_generator_alone(folder: Path) -> None:
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_a_model_survives_a_save_onto_itself(damaged: Path) -> None:
+def test_a_model_survives_a_save_onto_itself(folder: Path, tmp_path: Path) -> None:
     """Saving into the folder that a model was loaded from keeps it intact."""
-    before = contents(damaged)
-    save_folder(load_folder(damaged), damaged)
-    assert contents(damaged) == before
+    shutil.copytree(folder, tmp_path / "copy")
+    save_folder(load_folder(tmp_path / "copy"), tmp_path / "copy")
+    assert contents(tmp_path / "copy") == contents(folder)
+
+
+def test_safetensors_hold_the_same_weights_and_are_enough(folder: Path, tmp_path: Path) -> None:
+    """Other programs open them by the same names; without pytorch_model.bin we open them too."""
+    shutil.copytree(folder, tmp_path / "copy")
+    (tmp_path / "copy" / PYTORCH).unlink()
+    state = torch.load(folder / PYTORCH, weights_only=True)
+    opened = load_file(folder / SAFETENSORS)
+    assert opened.keys() == state.keys()
+    assert all(torch.equal(opened[name], state[name]) for name in state)
+    assert same_weights(load_folder(tmp_path / "copy").clip, load_folder(folder).clip)
+
+
+def test_weights_that_were_replaced_beside_the_others_are_refused(
+    folder: Path, tmp_path: Path
+) -> None:
+    """New weights in pytorch_model.bin, old ones in model.safetensors: which are meant?"""
+    copied = tmp_path / "copy"
+    shutil.copytree(folder, copied)
+    state = torch.load(folder / PYTORCH, weights_only=True)
+    torch.save({name: tensor + 1 for name, tensor in state.items()}, copied / PYTORCH)
+    with pytest.raises(UserError, match=r"safetensors and pytorch_model\.bin .* different weights"):
+        load_folder(copied)
+    (copied / SAFETENSORS).unlink()
+    scale = load_folder(copied).clip.logit_scale
+    assert torch.equal(scale, state["logit_scale"] + 1)
+    save_file({name: tensor + 2 for name, tensor in state.items()}, copied / SAFETENSORS)
+    assert torch.equal(load_folder(copied).clip.logit_scale, state["logit_scale"] + 2)
+
+
+def test_tensors_that_share_memory_are_saved_apart(folder: Path, tmp_path: Path) -> None:
+    """Tied, sliced and transposed weights, which safetensors refuses."""
+    model = load_folder(folder)
+    state = dict(model.clip.state_dict())
+    large = torch.rand(2, *state["visual.proj"].shape)
+    state["visual.proj"] = large[1]
+    state["text_projection"] = state["text_projection"].T.contiguous().T
+    state["ln_final.bias"] = state["ln_final.weight"]
+    save_folder(model, tmp_path / "saved", state)
+    loaded = load_folder(tmp_path / "saved").clip.state_dict()
+    assert all(torch.equal(loaded[name], state[name]) for name in state)
+    assert (tmp_path / "saved" / SAFETENSORS).stat().st_size < 1.02 * sum(
+        tensor.nbytes for tensor in state.values()
+    )
 
 
 def _without(name: str) -> Callable[[Path], object]:

@@ -10,9 +10,9 @@ import pytest
 import torch
 from upath import UPath
 
-from tests.support.tiny_model import contents
+from tests.support.tiny_model import contents, same_weights
 from vitrina.errors import UserError
-from vitrina.model.folder import FILES
+from vitrina.model.folder import FILES, SAFETENSORS, SAVED_FILES
 from vitrina.model.model import load_folder
 from vitrina.model.source import (
     check_model,
@@ -50,7 +50,8 @@ def test_a_folder_is_its_own_model(place: UPath, folder: Path, cache: Path) -> N
         find_model(str(place), cache)
     copy(UPath(folder / FILES[2]), place / FILES[2])
     assert str(find_model(str(place), cache)) == str(place)
-    assert contents(local_model(str(place))) == contents(folder)
+    expected = {name: (folder / name).read_bytes() for name in FILES}
+    assert contents(local_model(str(place))) == expected
 
 
 def test_a_published_name_is_taken_from_the_cache(folder: Path, cache: Path) -> None:
@@ -73,6 +74,16 @@ def test_what_is_at_hand_is_found_without_torch(folder: Path, cache: Path) -> No
     assert subprocess.run(command, check=False).returncode == 0
 
 
+def test_only_the_weights_that_are_opened_are_fetched(bucket: str, folder: Path) -> None:
+    """Of a bucket's folder with both forms of the weights, safetensors."""
+    model = to_path(f"{bucket}/model")
+    for name in SAVED_FILES:
+        copy(UPath(folder / name), model / name)
+    fetched = local_model(str(model))
+    assert {path.name for path in fetched.iterdir()} == {*FILES[:2], SAFETENSORS}
+    assert same_weights(load_folder(fetched).clip, load_folder(folder).clip)
+
+
 def test_a_copy_from_s3_follows_its_source(bucket: str, folder: Path) -> None:
     """The cached copy is reused, is completed when cut short, and is another for other content."""
     model = to_path(f"{bucket}/model")
@@ -81,7 +92,7 @@ def test_a_copy_from_s3_follows_its_source(bucket: str, folder: Path) -> None:
     first = local_model(str(model))
     (first / "bpe.model").unlink()
     assert local_model(str(model)) == first
-    assert contents(first) == contents(folder)
+    assert contents(first) == {name: (folder / name).read_bytes() for name in FILES}
     (model / "config.json").write_text("{}")
     second = local_model(str(model))
     assert second != first

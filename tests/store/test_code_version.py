@@ -224,6 +224,7 @@ EDITS: dict[str, tuple[str, str, set[str]]] = {
     "tokenizing": ("model/tokenize.py", "tokenize", ON_MODELS),
     "loss": ("training/loss.py", "contrastive_loss", {"train"}),
     "card": ("training/model_card.py", "model_card", set()),
+    "intervals": ("evaluation/intervals.py", "metric_intervals", set()),
     "tracking": ("training/tracking.py", "WandbTracker", set()),
     "progress": ("execution/progress.py", "no_progress", set()),
     "storage": ("store/files.py", "atomic_write", set()),

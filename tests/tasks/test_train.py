@@ -85,7 +85,8 @@ def test_a_training_is_an_artifact(training: Training, place: UPath) -> None:
     assert set(manifest.files) == {
         *("ruCLIP_model_epoch1.pth", "bpe.model", "config.json", "metrics.jsonl", "state.json"),
         *("validation_base.parquet", "validation_best.parquet"),
-        *("model_card.md", "ruclip/config.json", "ruclip/bpe.model", "ruclip/pytorch_model.bin"),
+        *("ruclip/config.json", "ruclip/bpe.model", "ruclip/pytorch_model.bin"),
+        *("ruclip/model.safetensors", "ruclip/README.md"),
     }
     assert result.checkpoint == str(artifact.path / "ruCLIP_model_epoch1.pth")
     assert result.metrics["mean_recall"] > 0

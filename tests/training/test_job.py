@@ -1,6 +1,7 @@
 """What one process of a training does."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ def test_held_out_products_are_never_trained_on(
 
 
 def test_the_job_trains_reports_its_steps_and_writes_a_model_card(request_for: Requests) -> None:
-    """The outcome is in state.json, the card beside it names the data; every step is reported."""
+    """The outcome is in state.json, the card beside the weights; every step is reported."""
     request, steps = request_for(), []
     job.run_job(request, lambda done, total: steps.append((done, total)))
     total = steps[-1][1]
@@ -47,7 +48,9 @@ def test_the_job_trains_reports_its_steps_and_writes_a_model_card(request_for: R
     assert state["key"] == request.key
     assert state["inputs"] == request.inputs
     assert state["progress"]["step"] == total
-    assert "processed table t;" in (Path(request.folder) / "model_card.md").read_text()
+    card = (Path(request.folder) / "ruclip" / "README.md").read_text()
+    assert "processed table t;" in card
+    assert re.search(r"\| text → image: mrr \| \S+ \(\S+ to \S+\) \|", card)
 
 
 def test_files_of_this_machine_stay_on_it(bucket: str, tmp_path: Path, cache: Path) -> None:

@@ -32,7 +32,8 @@ def test_the_result_names_the_model_the_checkpoint_and_the_files(request_for: Re
     assert set(files) == {
         *("ruCLIP_model_epoch1.pth", "bpe.model", "config.json", "metrics.jsonl", "state.json"),
         *("validation_base.parquet", "validation_best.parquet"),
-        *("model_card.md", "ruclip/config.json", "ruclip/bpe.model", "ruclip/pytorch_model.bin"),
+        *("ruclip/config.json", "ruclip/bpe.model", "ruclip/pytorch_model.bin"),
+        *("ruclip/model.safetensors", "ruclip/README.md"),
     }
     assert result.folder == str(folder)
     assert result.checkpoint == str(folder / "ruCLIP_model_epoch1.pth")
@@ -68,7 +69,7 @@ def test_the_folder_opens_with_the_package_and_the_checkpoint_with_ours(
     ids = processor(text=["красный платье"])["input_ids"]
     loaded = load_checkpoint(Path(result.checkpoint), None)
     assert torch.equal(clip.encode_text(ids), loaded.clip.encode_text(ids))
-    card = (Path(result.folder) / "model_card.md").read_text()
+    card = (Path(result.folder) / "ruclip" / "README.md").read_text()
     assert "| lr | 0.003 |" in card
     assert "text → image: recall_at_1" in card
     assert "processed table t;" in card

@@ -26,6 +26,12 @@ def metrics_of(queries: pd.DataFrame) -> Metrics:
     return {name: float(values[0]) for name, values in resampled(queries, once).items()}
 
 
+def retrieval_metrics_of(queries: pd.DataFrame) -> Metrics:
+    """The metrics of ranks alone."""
+    once = np.ones((1, len(queries)))
+    return {name: float(values[0]) for name, values in _retrieval(queries, once)}
+
+
 def resampled(queries: pd.DataFrame, weights: Weights) -> dict[str, Samples]:
     """Every metric in each replicate; NaN where a replicate has no row to measure it on."""
     return dict(_retrieval(queries, weights)) | dict(_others(queries, weights))

@@ -8,7 +8,7 @@ With tied scores, a metric is its mean over all orders of the tied items (McSher
 import numpy as np
 import pandas as pd
 
-from vitrina.evaluation.aggregate import metrics_of
+from vitrina.evaluation.aggregate import retrieval_metrics_of
 from vitrina.evaluation.measurement import DEPTHS, PRODUCT, Metrics
 from vitrina.evaluation.ranks import TOP, Ranks, rank_both_ways
 
@@ -23,7 +23,7 @@ def retrieval_metrics(
     of both directions, ``mean_…``. Recall at k is the fraction of queries with a relevant item
     among the first k; ranks are of the first relevant item, from 1.
     """
-    return metrics_of(retrieval_queries(image, text, group))
+    return retrieval_metrics_of(retrieval_queries(image, text, group))
 
 
 def retrieval_queries(

@@ -1,4 +1,8 @@
-"""The three files of a ruCLIP folder, local or on S3, and the fingerprint of their content."""
+"""The files of a ruCLIP folder, local or on S3, and the fingerprint of those that are opened.
+
+Weights are in ``pytorch_model.bin``, which ``ruclip`` reads, and in ``model.safetensors``, which
+other programs read. Of a folder with both, Vitrina opens the second; it may be the only one.
+"""
 
 import json
 import logging
@@ -12,17 +16,36 @@ from vitrina.store.paths import is_file
 
 logger = logging.getLogger(__name__)
 
-FILES = ("config.json", "bpe.model", "pytorch_model.bin")
+SAFETENSORS, PYTORCH = "model.safetensors", "pytorch_model.bin"
+CARD = "README.md"  # the model card, which a folder may lack
+FILES = ("config.json", "bpe.model", PYTORCH)  # what ruclip reads
+SAVED_FILES = (*FILES, SAFETENSORS)  # what Vitrina writes
+
+
+def opened_files(folder: UPath) -> tuple[str, str, str]:
+    """The names of the three files that the model is opened from."""
+    config, tokenizer, weights = FILES
+    return config, tokenizer, SAFETENSORS if is_file(folder / SAFETENSORS) else weights
+
+
+def model_files(folder: UPath) -> list[str]:
+    """The names of the opened files, and of the others of the model that are there."""
+    opened = opened_files(folder)
+    others = {*SAVED_FILES, CARD}.difference(opened)
+    return [*opened, *(name for name in sorted(others) if is_file(folder / name))]
 
 
 def missing_files(folder: UPath) -> list[str]:
     """The names of the three files that the folder lacks."""
-    return [name for name in FILES if not is_file(folder / name)]
+    return [name for name in opened_files(folder) if not is_file(folder / name)]
 
 
 def folder_fingerprint(folder: UPath) -> str:
-    """A hash of the content of the three files. Raises UserError if one is missing."""
-    return fingerprint(*(file_fingerprint(folder / name) for name in FILES))
+    """A hash of the content of the three files that are opened.
+
+    Raises UserError if one is missing.
+    """
+    return fingerprint(*(file_fingerprint(folder / name) for name in opened_files(folder)))
 
 
 def trained_text(folder: UPath) -> str | None:

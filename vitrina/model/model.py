@@ -1,7 +1,7 @@
 """Load and save ruCLIP: the package's own model, with its tokenizer and configuration.
 
-A ruCLIP folder holds ``config.json``, ``bpe.model`` and ``pytorch_model.bin``, as the package reads
-them. Models are loaded onto the CPU, in float32 and in evaluation mode.
+A ruCLIP folder holds ``config.json``, ``bpe.model`` and the weights, see
+:mod:`vitrina.model.folder`. Models are loaded onto the CPU, in float32 and in evaluation mode.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ from upath import UPath
 from vitrina.config.text import TITLE_ONLY, check_template
 from vitrina.errors import UserError
 from vitrina.model import state_dict as weights
-from vitrina.model.folder import FILES, missing_files
+from vitrina.model.folder import FILES, PYTORCH, SAFETENSORS, missing_files, opened_files
 from vitrina.model.tokenize import Tokenizer
 from vitrina.model.torchvision_shim import declare_missing_operators
 from vitrina.store.files import atomic_write
@@ -140,7 +140,8 @@ def load_folder(folder: Path) -> RuCLIP:
         raise UserError(
             f"{folder} is no ruCLIP folder: {missing[0]} is missing (expected {', '.join(FILES)})."
         )
-    path = folder / "pytorch_model.bin"
+    path = folder / opened_files(UPath(folder))[-1]
+    weights.check_of_one_model(folder / SAFETENSORS, folder / PYTORCH)
     config = _read_config(folder / "config.json")
     state = weights.as_state_dict(weights.read(path), path)
     return _assemble(state, path, folder / "bpe.model", config, folder / "config.json")
@@ -172,11 +173,14 @@ def load_checkpoint(path: Path, base: RuCLIP | None) -> RuCLIP:
 def save_folder(
     model: RuCLIP, folder: Path, state_dict: Mapping[str, Tensor] | None = None
 ) -> None:
-    """Write a ruCLIP folder that the package can load; equal models give equal bytes.
+    """Write a ruCLIP folder that the package can load, with SAVED_FILES.
+
+    Equal models give equal bytes.
 
     ``state_dict``, if given, is saved instead of the weights of ``model.clip``.
     """
-    state = model.clip.state_dict() if state_dict is None else state_dict
+    given = model.clip.state_dict() if state_dict is None else state_dict
+    state = weights.independent(given)
     size = sum(tensor.nbytes for tensor in state.values())
     with atomic_write(UPath(folder / "config.json")) as temp_file:
         temp_file.write_text(
@@ -185,11 +189,13 @@ def save_folder(
     with atomic_write(UPath(folder / "bpe.model")) as temp_file:
         shutil.copyfile(model.tokenizer_path, temp_file)
     with (
-        atomic_write(UPath(folder / "pytorch_model.bin"), size) as temp_file,
+        atomic_write(UPath(folder / PYTORCH), size) as temp_file,
         temp_file.open("wb") as file,
     ):
         # Given a path, torch would write the temporary file's random name into the archive.
-        torch.save({name: tensor.detach().cpu() for name, tensor in state.items()}, file)
+        torch.save(state, file)
+    with atomic_write(UPath(folder / SAFETENSORS), size) as temp_file:
+        weights.write_safetensors(state, temp_file, same_as=folder / PYTORCH)
 
 
 def _assemble(

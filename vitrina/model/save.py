@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import Tensor
 from upath import UPath
 
-from vitrina.model.folder import FILES
+from vitrina.model.folder import SAVED_FILES
 from vitrina.model.model import RuCLIP, save_folder
 from vitrina.store.files import copy, write_bytes
 from vitrina.store.paths import is_local, to_path
@@ -29,5 +29,5 @@ def put_model(model: RuCLIP, weights: Mapping[str, Tensor], folder: UPath) -> No
         return
     with tempfile.TemporaryDirectory(prefix="vitrina-") as scratch:
         save_folder(model, Path(scratch), weights)
-        for name in FILES:
+        for name in SAVED_FILES:
             copy(to_path(scratch) / name, folder / name)

@@ -14,7 +14,7 @@ from vitrina.catalog.processed_table import DESCRIPTION, read_batches
 from vitrina.catalog.text_template import TextTemplate
 from vitrina.config.text import TITLE_ONLY
 from vitrina.errors import UserError
-from vitrina.model.folder import FILES, missing_files
+from vitrina.model.folder import FILES, missing_files, opened_files
 from vitrina.store.cache import check_cache, local_copy, user_cache
 from vitrina.store.paths import is_file, is_local, to_path
 
@@ -88,7 +88,7 @@ def _no_such_model(source: str, names: list[str]) -> str:
 
 def local_model(folder: str) -> Path:
     """The ruCLIP folder itself if it is local, else a copy of it in the user's cache."""
-    return local_copy(to_path(folder), FILES)
+    return local_copy(to_path(folder), opened_files(to_path(folder)))
 
 
 def local_checkpoint(path: str) -> Path:

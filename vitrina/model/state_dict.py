@@ -1,5 +1,6 @@
 """Read weights from a file, and check that they have the shapes of an architecture."""
 
+import json
 import logging
 import pickle
 import re
@@ -9,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from vitrina.errors import UserError
+from vitrina.store.fingerprint import fingerprint
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +24,7 @@ CONTAINERS = ("model_state_dict", "state_dict", "model", "module")
 # What torch.compile, DistributedDataParallel, FSDP and activation checkpointing add to names.
 WRAPPERS = ("_orig_mod", "module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 MADE_BY = ("scalar", "_reconstruct")  # functions that a pickle names for NumPy's values
+SAME_AS = "pytorch_model.bin"  # in the metadata of safetensors: the checksum of that file
 ANCHOR = "visual.conv1.weight"  # a tensor that every ruCLIP has
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -47,13 +52,15 @@ NUMPY_NAMES: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
 
 
 def read(path: Path) -> Any:
-    """The content of a ``torch.save`` file, memory-mapped; code in the file is never run.
+    """The content of a ``torch.save`` or safetensors file; code in the file is never run.
 
     Raises UserError if the file is missing, damaged or holds anything but plain values.
     """
     if not path.is_file():
         problem = "is a folder, not a weights file" if path.is_dir() else "does not exist"
         raise UserError(f"{path} {problem}.")
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path)
     try:
         # Mapped, so that the optimizer state of a checkpoint is not read.
         mapped = zipfile.is_zipfile(path)
@@ -67,6 +74,69 @@ def read(path: Path) -> Any:
     except (RuntimeError, EOFError, ValueError, KeyError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"{path} cannot be read; it may be cut short: {reason}") from error
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read; it may be cut short: {error}") from error
+
+
+def write_safetensors(state: Mapping[str, Tensor], path: Path, same_as: Path) -> None:
+    """Write tensors with a note that those in the ``torch.save`` file ``same_as`` are the same."""
+    # transformers opens no file without the format.
+    save_file(dict(state), path, metadata={"format": "pt", SAME_AS: checksum(same_as)})
+    with path.open("r+b") as file:  # the package writes metadata in random order
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        file.seek(8)
+        file.write(json.dumps(header, separators=(",", ":")).encode().ljust(size))
+
+
+def checksum(path: Path) -> str:
+    """A hash of a ``torch.save`` file's tensors, from the list of contents at its end alone.
+
+    Empty for a file of another kind.
+    """
+    if not zipfile.is_zipfile(path):
+        return ""
+    with zipfile.ZipFile(path) as archive:
+        return fingerprint(*((Path(one.filename).name, one.CRC) for one in archive.infolist()))
+
+
+def check_of_one_model(safetensors: Path, pytorch: Path) -> None:
+    """Raise UserError if both files exist and the second has changed since the first was written.
+
+    A file that another program wrote does not say what it is the same as, and is not checked.
+    """
+    if not (safetensors.is_file() and pytorch.is_file()):
+        return
+    try:
+        with safe_open(safetensors, framework="pt") as opened:
+            same = (opened.metadata() or {}).get(SAME_AS)
+    except (SafetensorError, OSError):  # whoever reads the file says what is wrong with it
+        return
+    if same not in (None, checksum(pytorch)):
+        raise UserError(
+            f"{safetensors} and {pytorch.name} beside it hold different weights. Remove the one "
+            "that is out of date."
+        )
+
+
+def independent(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors on the CPU, contiguous, and none in the memory of another: fit for any format."""
+    tensors: dict[str, Tensor] = {}
+    taken = set()
+    for name, tensor in state.items():
+        plain = tensor.detach().cpu().contiguous()
+        storage = plain.untyped_storage()
+        if storage.data_ptr() in taken or storage.nbytes() != plain.nbytes:
+            plain = plain.clone()
+        taken.add(plain.untyped_storage().data_ptr())
+        tensors[name] = plain
+    return tensors
 
 
 def as_state_dict(content: object, path: Path) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError
 
 from vitrina.config.parameters import Parameters
 from vitrina.errors import UserError
-from vitrina.model.folder import FILES
+from vitrina.model.folder import model_files
 from vitrina.results import ModelResult
 from vitrina.store.artifacts import Artifact, Store
 from vitrina.store.files import (
@@ -222,12 +222,13 @@ def keep(store: Store, model: ModelResult) -> ModelResult:
     artifact = Artifact(to_path(kept.folder))
     if artifact.manifest() is None:
         remove_stale_temp_files(artifact.path)
-        for name in FILES:
+        files = model_files(to_path(model.folder))
+        for name in files:
             copy(to_path(model.folder) / name, artifact.path / name)
         artifact.publish(
             FOLDER,
             model.fingerprint,
-            FILES,
+            files,
             parameters={"from": model.folder},
             result=kept.model_dump(mode="json"),
         )

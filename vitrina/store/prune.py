@@ -23,7 +23,7 @@ TABLE = ".lance"  # of a LanceDB table, which belongs to all runs of a model, no
 KEY = re.compile(r"[0-9a-f]{20}(\.lance)?")
 REFERENCE = re.compile(r"([a-z]+)/([0-9a-f]{20}(?:\.lance)?)(?![0-9a-f])")
 MODELS, IMAGES = "models", "images"
-MODEL_FILES = ("config.json", "bpe.model", "pytorch_model.bin")
+MODEL_FILES = ("config.json", "bpe.model", "pytorch_model.bin", "model.safetensors", "README.md")
 # How the names of the files begin that a stage writes; an unfinished artifact has no list of them.
 WRITTEN: dict[str, tuple[str, ...]] = {
     "demo": ("catalog.parquet", "images/"),
@@ -32,16 +32,16 @@ WRITTEN: dict[str, tuple[str, ...]] = {
     "model": MODEL_FILES,
     "train": (
         *("ruCLIP_model_", "ruclip/", "resume.pth", "state.json", "metrics.jsonl"),
-        *("model_card.md", "config.json", "bpe.model", "wandb/"),
+        *("config.json", "bpe.model", "wandb/", "validation_"),
     ),
-    "measure": ("measurement.json",),
-    "evaluate": ("evaluation.json", "contact_sheet.png", "wandb/"),
+    "measure": ("measurement.json", "queries.parquet"),
+    "evaluate": ("evaluation.json", "queries.parquet", "contact_sheet.png", "wandb/"),
     "promote": (),
     "embed": ("embeddings.",),
     "index": (),
     "changes": ("changes.parquet", "keys/"),
     "duplicates": ("pairs.parquet", "groups.parquet", "duplicates.html"),
-    "report": ("report.html", "training.png"),
+    "report": ("report.html", "training.png", "contact_sheet.png"),
     MODELS: MODEL_FILES,
     IMAGES: ("",),  # named as the catalogue's ids are
 }

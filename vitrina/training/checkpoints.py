@@ -21,7 +21,6 @@ BEST_WITHIN_EPOCH = "ruCLIP_model_best.pth"
 EPOCH_CHECKPOINT = re.compile(r"ruCLIP_model_epoch\d+\.pth")
 MODEL_FOLDER = "ruclip"
 METRICS = "metrics.jsonl"
-CARD = "model_card.md"
 # Queries of a validation: of the base model, and of the best weights so far.
 VALIDATED_BASE, VALIDATED_BEST = "validation_base.parquet", "validation_best.parquet"
 FILES = (
@@ -29,7 +28,7 @@ FILES = (
     "bpe.model",
     "manifest.json",
     METRICS,
-    CARD,
+    "model_card.md",  # of an older version; the card is in the model's folder now
     STATE,
     WITHIN_EPOCH,
     VALIDATED_BASE,

@@ -10,17 +10,16 @@ from vitrina.catalog.processed_table import read_table
 from vitrina.catalog.split import split_rows
 from vitrina.catalog.text_template import check_text
 from vitrina.execution.progress import OnProgress
-from vitrina.model.folder import FILES
 from vitrina.model.model import load_folder
-from vitrina.store.cache import local_copy, user_cache
-from vitrina.store.files import write_bytes
+from vitrina.model.source import local_model
+from vitrina.store.cache import user_cache
 from vitrina.store.paths import is_local, to_path
-from vitrina.training.checkpoints import CARD, RunFolder
+from vitrina.training.checkpoints import RunFolder
 from vitrina.training.data.pairs import columns_read
 from vitrina.training.distributed import joined
 from vitrina.training.fine_tune import fine_tune
 from vitrina.training.loop import TrainingRun
-from vitrina.training.model_card import model_card
+from vitrina.training.model_card import put_model_card
 from vitrina.training.request import TrainingRequest
 from vitrina.training.tracking import WandbTracker
 from vitrina.training.trainable_model import trained_config
@@ -37,7 +36,7 @@ def run_job(request: TrainingRequest, on_step: OnProgress) -> None:
     counts = {name: len(part) for name, part in rows.items()}
     run_folder = RunFolder(to_path(request.folder), request.key, request.inputs)
     with joined(request.config.device) as world:
-        model = load_folder(local_copy(to_path(request.model), FILES))
+        model = load_folder(local_model(request.model))
         model = model.with_text(request.listing.text)
         if not world.is_main:
             run = TrainingRun(run_folder, world=world)
@@ -53,8 +52,7 @@ def run_job(request: TrainingRequest, on_step: OnProgress) -> None:
         finally:
             tracker.finish()
         config = trained_config(model, request.config)
-        card = model_card(request.model, config, request.inputs, counts, progress)
-        write_bytes(run_folder.folder / CARD, card.encode())
+        put_model_card(run_folder, request.model, config, counts, progress)
 
 
 def rows_by_split(request: TrainingRequest) -> dict[str, pd.DataFrame]:

@@ -12,7 +12,7 @@ from vitrina.catalog.products import product_groups
 from vitrina.catalog.split import sampled
 from vitrina.config.parameters import RankingMetric
 from vitrina.config.text import TITLE_ONLY
-from vitrina.evaluation.aggregate import metrics_of
+from vitrina.evaluation.aggregate import retrieval_metrics_of
 from vitrina.evaluation.comparison import score
 from vitrina.evaluation.measurement import DEPTHS, Metrics
 from vitrina.evaluation.metrics import retrieval_queries
@@ -74,7 +74,7 @@ class Validation:
         the work, and each returns all metrics.
         """
         queries = retrieval_queries(*self.features(towers, device), self.groups)
-        metrics = metrics_of(queries)
+        metrics = retrieval_metrics_of(queries)
         recalls = [metrics[f"mean_recall_at_{depth}"] for depth in DEPTHS]
         return Validated({**metrics, "mean_recall": float(np.mean(recalls))}, queries)
 

@@ -9,7 +9,12 @@ import pandas as pd
 import psycopg
 import pytest
 
+from tasks.index import index
 from tests.support.pushed import PushedShop
+from vitrina.config.evaluation import EvaluateConfig, MeasureConfig
+from vitrina.config.index import IndexConfig
+from vitrina.config.run_options import RunOptions
+from vitrina.config.training import TrainConfig
 from vitrina.errors import UserError
 from vitrina.postgres import connection, push, view
 
@@ -29,6 +34,19 @@ def test_the_view_shows_the_run(shop: PushedShop) -> None:
     state = shop.query("SELECT xmin, * FROM vitrina_push")
     assert shop.push().by == "nothing"
     assert shop.query("SELECT xmin, * FROM vitrina_push") == state
+
+
+def test_the_product_vectors_are_those_of_the_index(shop: PushedShop) -> None:
+    """Its weight of the image, if it is of the same run."""
+    even = shop.push().table
+    config, measuring = (
+        IndexConfig(image_weight=0.9),
+        MeasureConfig(evaluate=EvaluateConfig(), split=TrainConfig().split()),
+    )
+    run = shop.run
+    index.fn(run.table, run.result, run.store, config, measuring, RunOptions())
+    assert shop.push(force=True).table != even
+    shop.assert_shown(image_weight=0.9)
 
 
 def test_a_next_run_exchanges_the_rows_of_the_feed(shop: PushedShop) -> None:

@@ -84,7 +84,7 @@ class PushedShop:
             cursor = connection.execute(query, parameters or None)  # type: ignore[arg-type] # any
             return cursor.fetchall() if cursor.description else []
 
-    def assert_shown(self, view: str = "listings") -> None:
+    def assert_shown(self, view: str = "listings", image_weight: float = 0.5) -> None:
         """The view shows the latest run: its ids, titles, images, model and vectors, no more."""
         run = open_run(self.run.store.root, "cpu")
         nm, text, img = run.vectors()
@@ -100,7 +100,7 @@ class PushedShop:
             shown = run.listing(one)
             assert (title, image_path) == (shown.title, shown.image_path)
             assert model == self.run.model.fingerprint
-            both = text[row] + img[row]
+            both = (1 - image_weight) * text[row] + image_weight * img[row]
             expected = (text[row], img[row], both / np.linalg.norm(both))
             for vector, value in zip(vectors, expected, strict=True):
                 np.testing.assert_allclose(vector.to_numpy(), value, atol=2e-3)

@@ -6,7 +6,7 @@ the next push goes on with what is there.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -19,7 +19,6 @@ from vitrina.errors import UserError
 from vitrina.execution.progress import OnProgress, no_progress
 from vitrina.feed.listing_keys import run_keys
 from vitrina.feed.run_changes import Feed, latest_feed
-from vitrina.postgres.columns import Column
 from vitrina.postgres.connection import Connection, connected, only_push, prepare_vectors
 from vitrina.postgres.copying import Row, copy_rows
 from vitrina.postgres.difference import BATCH_ROWS, Difference, by_feed, by_keys
@@ -61,7 +60,7 @@ def push(config: PushConfig, progress: OnProgress = no_progress) -> PushResult:
     key = run.embedding.manifest.key
     with open_rows(run, config) as rows, connected(config.database) as connection:
         prepare_vectors(connection, config.vector_type, config.in_schema)
-        names = Names(config.in_schema, config.view, table_name(config, run, rows.columns))
+        names = Names(config.in_schema, config.view, table_name(config, run, rows))
         own = feed if feed and feed.result.to_run == key else None
         with only_push(connection, names.full):
             return Push(config, run, rows, connection, names, own).bring(progress)
@@ -73,14 +72,20 @@ def check_database(config: PushConfig) -> None:
         prepare_vectors(connection, config.vector_type, config.in_schema)
 
 
-def table_name(config: PushConfig, run: StoredRun, columns: Sequence[Column]) -> str:
+def table_name(config: PushConfig, run: StoredRun, rows: RunRows) -> str:
     """The name of the table for the run's vectors with these columns: equal only if all is equal.
 
     Paths of images differ where the store differs.
     """
-    vectors = run.embedding.manifest.parameters["settings"], run.result.embed_dim
-    kinds = [(column.name, column.type) for column in columns]
-    what = fingerprint(FORMAT, vectors, config.vector_type, kinds, str(run.store.path))
+    what = fingerprint(
+        FORMAT,
+        run.embedding.manifest.parameters["settings"],
+        run.result.embed_dim,
+        config.vector_type,
+        rows.image_weight,
+        [(column.name, column.type) for column in rows.columns],
+        str(run.store.path),
+    )
     return f"{config.view}_{what[:12]}"
 
 

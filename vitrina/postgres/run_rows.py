@@ -18,6 +18,9 @@ from vitrina.catalog.processed_table import CATEGORY, IMAGE_PATH, NM, TITLE
 from vitrina.config.push import PushConfig
 from vitrina.embedding.shard_file import Vectors, read_vectors, row_count
 from vitrina.errors import UserError
+from vitrina.index.rows import product_vectors
+from vitrina.index.stored import latest_index
+from vitrina.index.weight import EVEN
 from vitrina.postgres.columns import Column, column_of
 from vitrina.postgres.copying import Row
 from vitrina.search.stored_run import StoredRun
@@ -65,6 +68,7 @@ class RunRows:
     columns: tuple[Column, ...]
     vectors: ShardVectors
     moved: Callable[[str], str]  # the path that an image has now
+    image_weight: float  # in the product vectors
     half: bool  # float16
 
     def batches(self, rows: npt.NDArray[np.int64]) -> Iterator[list[Row]]:
@@ -81,7 +85,8 @@ class RunRows:
         taken = batch.take(pa.array(rows - start))
         values = [self._values(column, taken.column(column.name)) for column in self.columns]
         text, img = self.vectors.of(rows)
-        vectors = [self._stored(one) for one in (text, img, product(text, img))]
+        product = product_vectors(text, img, self.image_weight)
+        vectors = [self._stored(one) for one in (text, img, product)]
         return list(zip(*values, *vectors, strict=True))
 
     def _values(self, column: Column, values: pa.Array) -> list[Any]:
@@ -94,12 +99,11 @@ class RunRows:
         return [HalfVector(one) for one in vectors] if self.half else list(vectors)
 
 
-def product(text: Vectors, img: Vectors) -> Vectors:
-    """The unit vector float32 (rows, embed_dim) between a listing's text and its image."""
-    both = text + img
-    length = np.linalg.norm(both, axis=1, keepdims=True)
-    unit: Vectors = both / np.maximum(length, np.finfo(np.float32).tiny)
-    return unit
+def image_weight(run: StoredRun) -> float:
+    """The share of the image in the product vectors: that of the run's index, if it has one."""
+    index = latest_index(run.store)
+    is_own = index is not None and index.checksums == run.result.checksums
+    return index.result.image_weight if index and is_own else EVEN
 
 
 @contextmanager
@@ -117,6 +121,7 @@ def open_rows(run: StoredRun, config: PushConfig) -> Iterator[RunRows]:
             columns=tuple(column_of(name, reader.schema.field(name).type) for name in names),
             vectors=ShardVectors(run.embedding.shards),
             moved=run.moved,
+            image_weight=image_weight(run),
             half=config.vector_type == "halfvec",
         )
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from vitrina.store.paths import to_path
 def copied(shop: SearchedRun, tmp_path: Path) -> SearchedRun:
     """A run of its own, to be damaged, where nothing else is left of it."""
     shutil.copytree(shop.store.root, tmp_path / "output", symlinks=True)
-    return SearchedRun(Store(root=str(tmp_path / "output")), shop.rows, shop.model, shop.result)
+    return replace(shop, store=Store(root=str(tmp_path / "output")))
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:

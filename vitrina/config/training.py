@@ -51,8 +51,16 @@ class TrainConfig(Parameters):
         description="Listings with the same title or image: mask (not used as negatives of each "
         "other), spread (also put into different batches) or negatives (ordinary negatives).",
     )
+    optimizer: Literal["auto", "adamw", "muon"] = Field(
+        "auto",
+        description="adamw; muon, for the matrices of the towers' blocks, which learns several "
+        "times as much in the same steps from random weights; auto: muon for a model that was "
+        "never trained, else adamw.",
+    )
     weight_decay: float = Field(
-        0.1, ge=0, description="Of AdamW; not applied to biases, norms, embeddings and logit_scale."
+        0.1,
+        ge=0,
+        description="Of the optimizer; not applied to biases, norms, embeddings and logit_scale.",
     )
     warmup: Fraction = Field(
         0.1,

@@ -24,7 +24,7 @@ from vitrina.training.loss import (
     nested_loss,
     same_product,
 )
-from vitrina.training.optimizer import adamw, set_learning_rate
+from vitrina.training.optimizer import make_optimizer, set_learning_rate
 from vitrina.training.schedule import learning_rate
 from vitrina.training.towers import TrainingTowers
 from vitrina.training.wise_ft import Weights
@@ -46,7 +46,7 @@ class Learner:
         self.towers = TrainingTowers(model, config, device)
         self.clip = self.towers.clip
         self.shared = world.wrap(self.towers)
-        self.optimizer = adamw(self.clip, config.weight_decay, config.layer_decay)
+        self.optimizer = make_optimizer(self.clip, config)
         self.average = MovingAverage(self.clip, config.ema_decay) if config.ema_decay else None
         self.frozen_images: FrozenImageFeatures | None = None
         self.frozen_texts: FrozenTextFeatures | None = None

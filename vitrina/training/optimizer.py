@@ -1,15 +1,132 @@
-"""AdamW over ruCLIP's parameters: which of them decay, and the learning rate of each layer."""
+"""The optimizer of ruCLIP's parameters: AdamW, or Muon for the matrices of the blocks.
 
+Which parameters decay, and the learning rate of each layer, are the same for both.
+"""
+
+import math
 import re
 from collections import defaultdict
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from vitrina.config.training import TrainConfig
+
+Kind = Literal["adamw", "muon"]
+State = Mapping[str, Any]
+
 # CLIP's (Radford et al. 2021, table 19, ViT).
 BETAS = (0.9, 0.98)
 EPSILON = 1e-6
+# Muon's updates are scaled to the size of AdamW's (Liu et al. 2025, Muon is scalable), so that one
+# learning rate serves both; three times that was best from random weights (docs/training.md).
+MUON_RATE = 3.0
+# ruclip's initial value (Radford et al. 2021, 2.5), from which every training moves it.
+INITIAL_LOGIT_SCALE = math.log(1 / 0.07)
+
+
+class Optimizer(Protocol):
+    """The part of torch's optimizers that a training uses."""
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]: ...
+    def zero_grad(self, set_to_none: bool = True) -> None: ...
+    def step(self) -> None: ...
+    def state_dict(self) -> dict[str, Any]: ...
+    def load_state_dict(self, state: State) -> None: ...
+
+
+def make_optimizer(clip: nn.Module, config: TrainConfig) -> Optimizer:
+    """The optimizer of ``config``; :func:`set_learning_rate` sets its rates before each step."""
+    groups = parameter_groups(clip, config.weight_decay, config.layer_decay)
+    if optimizer_kind(clip, config) == "adamw":
+        return adamw(groups)  # type: ignore[return-value]  # its step also takes a closure
+    matrices = {
+        id(parameter)
+        for name, parameter in clip.named_parameters()
+        if "resblocks" in name and parameter.ndim == 2
+    }
+    return Together([adamw(_only(groups, matrices, False)), muon(_only(groups, matrices, True))])
+
+
+def optimizer_kind(clip: nn.Module, config: TrainConfig) -> Kind:
+    """``auto`` is muon for a model that was never trained, adamw for one that knows something."""
+    if config.optimizer != "auto":
+        return config.optimizer
+    scale = float(clip.logit_scale.detach())  # type: ignore[operator]  # ruclip ships no types
+    return "muon" if abs(scale - INITIAL_LOGIT_SCALE) < 1e-6 else "adamw"
+
+
+def _only(groups: Sequence[dict[str, Any]], chosen: set[int], inside: bool) -> list[dict[str, Any]]:
+    """The groups with only those parameters that are ``chosen``, or only the others."""
+    kept = (
+        {**group, "params": [one for one in group["params"] if (id(one) in chosen) == inside]}
+        for group in groups
+    )
+    return [group for group in kept if group["params"]]
+
+
+def muon(groups: Sequence[dict[str, Any]]) -> torch.optim.Muon:
+    """Muon (Jordan et al. 2024): momentum whose matrices are made orthogonal before each update."""
+    faster = [{**group, "scale": MUON_RATE * group["scale"]} for group in groups]
+    return torch.optim.Muon(faster, lr=0.0, adjust_lr_fn="match_rms_adamw")
+
+
+class Together:
+    """Several optimizers as one; their states are numbered one after another."""
+
+    def __init__(self, parts: Sequence[torch.optim.Optimizer]) -> None:
+        self.parts = parts
+        self.sizes = [sum(len(group["params"]) for group in one.param_groups) for one in parts]
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """The groups of all parts; changes to them count."""
+        return [group for one in self.parts for group in one.param_groups]
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients."""
+        for one in self.parts:
+            one.zero_grad(set_to_none)
+
+    def step(self) -> None:
+        """Take one step with each part."""
+        for one in self.parts:
+            one.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """A state as torch's optimizers have it."""
+        states = [
+            _renumbered(one.state_dict(), sum(self.sizes[:number]))
+            for number, one in enumerate(self.parts)
+        ]
+        return {
+            "state": {key: value for state in states for key, value in state["state"].items()},
+            "param_groups": [group for state in states for group in state["param_groups"]],
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Restore :meth:`state_dict`."""
+        groups, start = list(state["param_groups"]), 0
+        for one, size in zip(self.parts, self.sizes, strict=True):
+            own, groups = groups[: len(one.param_groups)], groups[len(one.param_groups) :]
+            numbers = range(start, start + size)
+            part = {key: value for key, value in state["state"].items() if key in numbers}
+            one.load_state_dict(_renumbered({"state": part, "param_groups": own}, -start))
+            start += size
+
+
+def _renumbered(state: State, offset: int) -> dict[str, Any]:
+    """A state whose parameters are numbered from ``offset`` on."""
+    return {
+        "state": {offset + number: value for number, value in state["state"].items()},
+        "param_groups": [
+            {**group, "params": [offset + number for number in group["params"]]}
+            for group in state["param_groups"]
+        ],
+    }
 
 
 def decays(name: str, parameter: Tensor) -> bool:
@@ -46,13 +163,12 @@ def parameter_groups(
     ]
 
 
-def adamw(clip: nn.Module, weight_decay: float, layer_decay: float = 1.0) -> torch.optim.AdamW:
-    """AdamW with CLIP's betas; :func:`set_learning_rate` sets its rates before each step."""
-    groups = parameter_groups(clip, weight_decay, layer_decay)
-    return torch.optim.AdamW(groups, lr=0.0, betas=BETAS, eps=EPSILON, fused=True)
+def adamw(groups: Sequence[dict[str, Any]]) -> torch.optim.AdamW:
+    """AdamW with CLIP's betas."""
+    return torch.optim.AdamW(list(groups), lr=0.0, betas=BETAS, eps=EPSILON, fused=True)
 
 
-def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
     """Set each group's learning rate to ``rate`` times its scale."""
     for group in optimizer.param_groups:
         group["lr"] = rate * group["scale"]

@@ -6,6 +6,7 @@ python -m benchmarks.recipe tuning       the same on a model that knows other pr
 python -m benchmarks.recipe masking      same_products, where many titles are equal
 python -m benchmarks.recipe unseen       combinations of colour and kind that were never trained on
 python -m benchmarks.recipe forgetting   recall of old products after fine-tuning on new ones
+python -m benchmarks.recipe optimizer    AdamW and Muon, on the demo and on real pictures
 python -m benchmarks.recipe compact      vectors cut to their first numbers (Matryoshka)
 
 Each prints a Markdown table of mean ± standard deviation over the seeds. The data is a demo
@@ -27,11 +28,13 @@ import tyro
 from benchmarks.ablation import ablation, knowing_half, masking, old_and_new, tuning
 from benchmarks.compact import compact
 from benchmarks.demo_table import processed_demo
+from benchmarks.optimizers import optimizers
 from benchmarks.trial import (
     FROM_SCRATCH,
     VISIBLE,
     Metrics,
     base_model,
+    by_combination,
     markdown,
     original,
     ours,
@@ -107,18 +110,6 @@ def unseen(table: pd.DataFrame, folder: Path, seeds: range) -> str:
     return markdown(found, ["rows", "recall@1", "recall@5", "recall@10", "chance", "upper bound"])
 
 
-def by_combination(table: pd.DataFrame, seed: int) -> np.ndarray:
-    """'train', 'validation' (a tenth) or 'test' (a fifth) for each row, by colour and kind."""
-    combination = table["colour"] + " " + table["kind"]
-    names = np.sort(combination.unique())
-    drawn = np.random.default_rng(seed).permutation(names)
-    validation, test, _ = np.split(drawn, [len(names) // 10, len(names) * 3 // 10])
-    split = np.full(len(table), "train", dtype="<U10")
-    split[combination.isin(validation)] = "validation"
-    split[combination.isin(test)] = "test"
-    return split
-
-
 def chance(rows: pd.DataFrame, relevant: Sequence[str]) -> float:
     """Recall at 1 of guessing."""
     labels = rows.groupby(list(relevant)).ngroup().to_numpy()
@@ -160,14 +151,25 @@ COMPARISONS = {
     "masking": masking,
     "unseen": unseen,
     "forgetting": forgetting,
+    "optimizer": optimizers,
     "compact": compact,
 }
 
 
+What = Literal[
+    "against",
+    "ablation",
+    "tuning",
+    "masking",
+    "unseen",
+    "forgetting",
+    "optimizer",
+    "compact",
+]
+
+
 def main(
-    what: tyro.conf.Positional[
-        Literal["against", "ablation", "tuning", "masking", "unseen", "forgetting", "compact"]
-    ],
+    what: tyro.conf.Positional[What],
     products: int = 1_200,
     seeds: int = 3,
 ) -> None:

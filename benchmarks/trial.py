@@ -42,6 +42,18 @@ def split_of(table: pd.DataFrame, seed: int) -> Split:
     return split_rows(table, HELD_OUT["validation_fraction"], HELD_OUT["test_fraction"], seed)
 
 
+def by_combination(table: pd.DataFrame, seed: int) -> np.ndarray:
+    """'train', 'validation' (a tenth) or 'test' (a fifth) for each row, by colour and kind."""
+    combination = table["colour"] + " " + table["kind"]
+    names = np.sort(combination.unique())
+    drawn = np.random.default_rng(seed).permutation(names)
+    validation, test, _ = np.split(drawn, [len(names) // 10, len(names) * 3 // 10])
+    split = np.full(len(table), "train", dtype="<U10")
+    split[combination.isin(validation)] = "validation"
+    split[combination.isin(test)] = "test"
+    return split
+
+
 def base_model(table: pd.DataFrame, folder: Path, seed: int) -> RuCLIP:
     """A tiny ruCLIP with random weights; its tokenizer is trained on the whole table."""
     make_tiny([*table["title"], *table["description"]], folder / f"tiny-{seed}", seed)

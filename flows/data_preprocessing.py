@@ -26,4 +26,5 @@ def data_preprocessing(config: DataPreprocessingConfig) -> ResizeResult:
     own = Store(root=f"{output}/.vitrina")
     cleaned = clean(config.file_path, own, config.part(CleanConfig), options)
     store = Store(root=output, keyed=False)
-    return resize(cleaned, image_folders(config), store, config.part(ResizeConfig), options)
+    folders, resizing = image_folders(config), config.part(ResizeConfig)
+    return resize(cleaned, folders, store, resizing, options, config.fetch)

@@ -52,7 +52,7 @@ def pipeline(config: PipelineConfig) -> PipelineResult:
         catalog, images = (drawn.catalog,), drawn.images
     cleaned = clock.run(clean, catalog, store, config.clean, options)
     folders = image_folders(config, catalog, images)
-    resized = clock.run(resize, cleaned, folders, store, config.resize, options)
+    resized = clock.run(resize, cleaned, folders, store, config.resize, options, config.fetch)
     table = resized.table
     check_text(listing.text, to_path(table.path))
     base = clock.run(prepare_model, config.model, table, store, options, listing)

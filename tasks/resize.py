@@ -4,8 +4,10 @@ from tasks.orchestration import prefect_ui
 from tasks.orchestration.ray_shards import shard_map
 from tasks.orchestration.stage import StageTask
 from vitrina.catalog.parquet_batches import read_schema
+from vitrina.config.fetch import FetchConfig
 from vitrina.config.images import ResizeConfig
 from vitrina.config.run_options import RunOptions
+from vitrina.images.fetch_images import fetch_images
 from vitrina.images.image_folders import ImageFolders
 from vitrina.images.inspect_images import inspect_images
 from vitrina.images.resize_catalog import resize_catalog
@@ -25,12 +27,26 @@ def resize(
     store: Store,
     config: ResizeConfig,
     options: RunOptions,
+    fetching: FetchConfig | None = None,
 ) -> StageOutcome[ResizeResult]:
     """The processed table and its images; images that are missing or outdated are made again."""
+    fetching = fetching or FetchConfig()
     planner = ResizePlanner.make(
-        folders, config, read_schema(to_path(cleaned.table)), refresh=options.refresh
+        folders,
+        config,
+        read_schema(to_path(cleaned.table)),
+        refresh=options.refresh,
+        revalidate_hours=fetching.revalidate_hours,
     )
-    images, to_resize = inspect_images(cleaned, planner)
+    images = inspect_images(cleaned, planner)
+    if images.to_fetch:
+        with (
+            prefect_ui.progress("fetch", "image", "Images fetched") as progress,
+            shard_map("resize", options.executor) as map_shards,
+        ):
+            total = images.to_fetch
+            planner = fetch_images(cleaned, planner, fetching, total, progress, map_shards)
+        images = inspect_images(cleaned, planner)
 
     def make(artifact: Artifact) -> tuple[ResizeResult, list[str]]:
         with (
@@ -41,9 +57,9 @@ def resize(
 
     inputs = {
         "cleaned": cleaned.fingerprint,
-        "images": images,
+        "images": images.fingerprint,
         "folder": str(planner.resized),
         "parameters": config.content(),
         "csv_formulas": config.csv_formulas,
     }
-    return STAGE.find_or_make(store, inputs, make, refresh=options.refresh or to_resize > 0)
+    return STAGE.find_or_make(store, inputs, make, refresh=options.refresh or images.to_resize > 0)

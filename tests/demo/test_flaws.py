@@ -31,6 +31,9 @@ def test_every_reason_that_a_parquet_file_with_integer_ids_allows_occurs() -> No
         RejectionReason.MALFORMED_ROW,
         RejectionReason.NO_IMAGE_VALUE,
         RejectionReason.INVALID_IMAGE_VALUE,
+        RejectionReason.NOT_FOUND_URL,
+        RejectionReason.REFUSED_URL,
+        RejectionReason.FAILED_DOWNLOAD,
     }
     assert {reason for reason in FLAWS.values() if reason} == set(RejectionReason) - impossible
 

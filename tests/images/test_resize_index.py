@@ -2,14 +2,15 @@
 
 from pathlib import Path
 
-import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from upath import UPath
 
 from tests.support.image_shop import Shop
 from vitrina.images import resize_index
-from vitrina.images.resize_index import CompactListing, ResizeIndex, ResizeOutcome
-from vitrina.store.files import FileInfo, listing
+from vitrina.images.resize_index import SCHEMA, ResizeIndex, ResizeOutcome
+from vitrina.store.files import listing
 from vitrina.store.paths import to_path
 
 
@@ -53,13 +54,32 @@ def test_what_was_recorded_before_an_error_is_kept(tmp_path: Path) -> None:
     assert ResizeIndex.load(folder).find(["a"]) == [outcome("a")]
 
 
-def test_a_compact_listing_finds_size_and_stamp_by_name() -> None:
-    """Files are found among thousands; one that is missing has size -1 and stamp 0."""
-    files = [(f"{number}.jpg", FileInfo(number, f"stamp {number}")) for number in range(5_000)]
-    compact = CompactListing.of(files)
-    sizes, stamps = compact.find(["4999.jpg", "missing.jpg", "7.jpg"])
-    assert sizes.tolist() == [4_999, -1, 7]
-    assert stamps[1] == 0
-    changed = CompactListing.of([("7.jpg", FileInfo(7, "another stamp"))]).find(["7.jpg"])[1]
-    assert len({*stamps.tolist(), *changed.tolist()}) == 4
-    assert np.array_equal(CompactListing.of([]).find(["7.jpg"])[0], [-1])
+def test_an_index_of_an_older_version_is_read(tmp_path: Path) -> None:
+    """It knows nothing of fetched images; its rows are merged with new ones."""
+    folder = to_path(tmp_path)
+    old = pa.table(
+        {name: [value] for name, value in zip(SCHEMA.names[:5], outcome("a"), strict=False)}
+    )
+    (tmp_path / ".index").mkdir()
+    pq.write_table(old.cast(pa.schema(list(SCHEMA)[:5])), tmp_path / ".index" / "0.parquet")
+    new = outcome("b")._replace(etag="e", last_modified="m", status=200, checked=7)
+    with ResizeIndex.load(folder).recording() as record:
+        record(new)
+    found = ResizeIndex.load(folder, of_fetched=True).find(["a", "b"])
+    assert found == [outcome("a"), new]
+    without = new._replace(etag="", last_modified="", status=0, checked=0)
+    assert ResizeIndex.load(folder).find(["a", "b"]) == [outcome("a"), without]
+
+
+def test_what_was_recorded_is_found_after_a_reload(tmp_path: Path) -> None:
+    """Whatever was there before; of an index that ignores it, only what is new."""
+    folder = to_path(tmp_path)
+    with ResizeIndex.load(folder).recording() as record:
+        record(outcome("a"))
+    for index, known in (
+        (ResizeIndex.load(folder), outcome("a")),
+        (ResizeIndex.empty(folder), None),
+    ):
+        with index.recording() as record:
+            record(outcome("b"))
+        assert index.with_new().find(["a", "b"]) == [known, outcome("b")]

@@ -11,8 +11,10 @@ from tests.support.image_shop import CONFIG, table_of
 from vitrina.catalog.cleaning import clean_catalog
 from vitrina.catalog.parquet_batches import read_schema
 from vitrina.config.catalog import CleanConfig
+from vitrina.config.fetch import FetchConfig
 from vitrina.config.images import ResizeConfig
 from vitrina.execution.shard_map import ShardMap
+from vitrina.images.fetch_images import fetch_images
 from vitrina.images.image_folders import ImageFolders
 from vitrina.images.inspect_images import inspect_images
 from vitrina.images.resize_catalog import resize_catalog
@@ -35,9 +37,11 @@ def run_catalog(
     originals: str | UPath = "",
     map_shards: ShardMap | None = None,
     clean: CleanConfig | None = None,
+    fetching: FetchConfig | None = None,
     **parameters: Any,
 ) -> ResizeResult:
     """Clean and resize a catalogue below ``root``; ``parameters`` are those of resize."""
+    fetching = fetching or FetchConfig(allow_private_addresses=True, revalidate_hours=0)
     with atomic_write(root / "catalog.parquet") as temp_file:
         pq.write_table(catalog, temp_file)
     path, config = root / "catalog.parquet", CONFIG.model_copy(update=parameters)
@@ -46,8 +50,12 @@ def run_catalog(
     folders = ImageFolders(
         originals=str(originals), resized=str(root / "resized"), catalog=(str(path),)
     )
-    planner = ResizePlanner.make(folders, config, read_schema(to_path(cleaned.table)))
-    inspect_images(cleaned, planner)
+    schema = read_schema(to_path(cleaned.table))
+    hours = fetching.revalidate_hours
+    planner = ResizePlanner.make(folders, config, schema, revalidate_hours=hours)
+    if to_fetch := inspect_images(cleaned, planner).to_fetch:
+        planner = fetch_images(cleaned, planner, fetching, to_fetch, map_shards=map_shards)
+        inspect_images(cleaned, planner)
     artifact = Artifact(root / "table")
     result, _ = resize_catalog(cleaned, planner, artifact, map_shards=map_shards)
     assert result.rows_in == result.rows_kept + sum(result.reasons.values())

@@ -19,4 +19,7 @@ class RejectionReason(StrEnum):
     EMPTY_IMAGE = "empty_image"  # a file of 0 bytes
     UNREADABLE_IMAGE = "unreadable_image"  # not an image, or in an unsupported format
     TRUNCATED_IMAGE = "truncated_image"  # starts as an image, but is cut off or damaged
+    NOT_FOUND_URL = "not_found_url"  # its server has no such image (HTTP 404 or 410)
+    REFUSED_URL = "refused_url"  # not http(s), a private address, or too many redirects
+    FAILED_DOWNLOAD = "failed_download"  # refused by its server, or no whole answer from it
     TOO_LARGE_IMAGE = "too_large_image"  # more pixels than resize.max_pixels

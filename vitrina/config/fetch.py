@@ -52,6 +52,18 @@ class FetchConfig(Parameters):
         "goes on, or reject the rows.",
     )
 
+    revalidate_hours: float = Field(
+        24,
+        ge=0,
+        description="Hours for which an image counts as unchanged once it was fetched; after them "
+        "its server is asked whether it has changed. 0 asks in every run.",
+    )
+    keep_originals: str = Field(
+        "",
+        description="Folder for the images as they were fetched, local or s3://; empty: only the "
+        "resized ones are kept.",
+    )
+
     # What is fetched depends on these only for URLs that one of the others refuses.
     OPERATIONAL: ClassVar[frozenset[str]] = frozenset(
         {
@@ -66,5 +78,7 @@ class FetchConfig(Parameters):
             "max_redirects",
             "user_agent",
             "unreachable",
+            "revalidate_hours",
+            "keep_originals",
         }
     )

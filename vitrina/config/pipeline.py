@@ -8,6 +8,7 @@ from vitrina.config.catalog import CATALOG_FORMS, CatalogPaths, CleanConfig
 from vitrina.config.duplicates import DuplicatesConfig
 from vitrina.config.embedding import EmbedConfig
 from vitrina.config.evaluation import EvaluateConfig, GateConfig
+from vitrina.config.fetch import FetchConfig
 from vitrina.config.images import ResizeConfig
 from vitrina.config.index import IndexConfig
 from vitrina.config.model import DEFAULT_MODEL, MODEL_SOURCES
@@ -47,6 +48,7 @@ class PipelineConfig(ListingConfig, RunOptions, TrackedRunOptions, PipelinePaths
     )
     clean: CleanConfig = CleanConfig()
     resize: ResizeConfig = ResizeConfig()
+    fetch: FetchConfig = FetchConfig()
     train: TrainConfig = TrainConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     gate: GateConfig = GateConfig()

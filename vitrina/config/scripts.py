@@ -4,6 +4,7 @@ from pydantic import Field
 
 from vitrina.config.catalog import CATALOG_FORMS, CatalogPaths, CleanConfig, OptionalCatalogPaths
 from vitrina.config.embedding import EmbedConfig
+from vitrina.config.fetch import FetchConfig
 from vitrina.config.images import ResizeConfig
 from vitrina.config.model import DEFAULT_MODEL, MODEL_SOURCES
 from vitrina.config.parameters import Parameters
@@ -27,6 +28,8 @@ class PreprocessingPaths(Parameters):
 
 class DataPreprocessingConfig(CleanConfig, ResizeConfig, RunOptions, PreprocessingPaths):
     """Clean a catalogue and resize its images."""
+
+    fetch: FetchConfig = FetchConfig()
 
 
 class TrainingPaths(Parameters):

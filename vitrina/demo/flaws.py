@@ -2,7 +2,7 @@
 
 Every reason for which cleaning and resizing reject a row occurs, except those that int64 ids, a
 Parquet file and a folder of images named after the ids rule out: ``invalid_id``, ``unsafe_path``,
-``malformed_row``, ``no_image_value`` and ``invalid_image_value``.
+``malformed_row``, ``no_image_value``, ``invalid_image_value`` and those of URLs.
 """
 
 import io

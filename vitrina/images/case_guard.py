@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from vitrina.images.resize_index import Hashes, hash_texts
+from vitrina.images.compact_listing import Hashes, hash_texts
 
 NONE: Hashes = np.empty(0, np.uint64)
 

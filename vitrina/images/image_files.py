@@ -12,8 +12,8 @@ from typing import Literal
 from upath import UPath
 
 from vitrina.images.case_guard import CaseGuard
+from vitrina.images.compact_listing import hash_texts
 from vitrina.images.named_files import MISSING, FoundImage, NamedFiles, composed
-from vitrina.images.resize_index import hash_texts
 from vitrina.images.spellings import differs_in_stem, other_spellings
 from vitrina.store.file_info import info_of
 from vitrina.store.files import listing

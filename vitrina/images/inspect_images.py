@@ -14,7 +14,7 @@ from vitrina.errors import UserError
 from vitrina.images.cleaned_rows import cleaned_batches
 from vitrina.images.examples import example_beside
 from vitrina.images.resize_index import ResizeOutcome
-from vitrina.images.resize_plan import NO_STAMP, Plan, ResizePlanner
+from vitrina.images.resize_plan import NO_STAMP, Plan, ResizeJob, ResizePlanner
 from vitrina.results import CleanResult
 
 logger = logging.getLogger(__name__)
@@ -25,6 +25,7 @@ class ImageStats(NamedTuple):
 
     fingerprint: str  # changes when any image or a setting does
     to_resize: int  # new or changed images
+    to_fetch: int  # those of them that must be fetched, or perhaps have not changed
 
 
 def inspect_images(cleaned: CleanResult, planner: ResizePlanner) -> ImageStats:
@@ -66,13 +67,21 @@ class _Absent:
 
 
 def _inspect(cleaned: CleanResult, planner: ResizePlanner) -> tuple[ImageStats, _Absent]:
-    stamps, absent, to_resize = hashlib.blake2b(digest_size=10), _Absent(), 0
+    stamps, absent = hashlib.blake2b(digest_size=10), _Absent()
+    to_resize = to_fetch = 0
     for batch in cleaned_batches(cleaned.table, planner.columns):
         plan = planner.plan(batch)
         stamps.update(np.array([step.stamp for step in plan.steps], np.uint64).tobytes())
+        if planner.place.has_addresses:  # whose stamps do not tell what was found there
+            stamps.update("\n".join(map(_content, plan.steps)).encode())
+            to_fetch += len(plan.downloads())
         to_resize += len(plan.jobs())
         absent.add(plan)
-    return ImageStats(stamps.hexdigest(), to_resize), absent
+    return ImageStats(stamps.hexdigest(), to_resize, to_fetch), absent
+
+
+def _content(step: ResizeJob | ResizeOutcome) -> str:
+    return step.hash or step.reason if isinstance(step, ResizeOutcome) else ""
 
 
 def _none_found(rows: int, planner: ResizePlanner, absent: _Absent) -> str:
@@ -84,9 +93,7 @@ def _none_found(rows: int, planner: ResizePlanner, absent: _Absent) -> str:
             f"{_example(planner, absent.missing)}. Set another folder, or resize.{parameter}."
         )
     reasons = ", ".join(f"{reason} {count}" for reason, count in absent.reasons.most_common())
-    return (
-        f"None of {rows} rows names an image that may be read: {reasons}. Set resize.{parameter}."
-    )
+    return f"None of {rows} rows has an image that can be used: {reasons}. Set resize.{parameter}."
 
 
 def _example(planner: ResizePlanner, missing: str) -> str:

@@ -5,19 +5,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
-from vitrina.images.resize_index import CompactListing
+from vitrina.images.compact_listing import CompactListing
 from vitrina.store.file_info import FileInfo
 
 # Sizes of files that cannot be read.
 MISSING = -1  # there is none
 UNSAFE = -2  # it is where none may be looked for
+ADDRESS = -3  # it is no file: its name is an http(s) address
 
 
 class FoundImage(NamedTuple):
     """An image file."""
 
     name: str  # as it is stored, perhaps in another Unicode form than asked for
-    size: int  # in bytes; MISSING or UNSAFE
+    size: int  # in bytes; MISSING, UNSAFE or ADDRESS
     stamp: int  # a hash of the stamp of its FileInfo
 
 

@@ -116,7 +116,7 @@ def _result(
         rows_in=cleaned.rows_in,
         rows_kept=processed.rows_kept,
         reasons=dict(sorted(processed.reasons.items())),
-        images_resized=opened,
+        images_resized=opened + planner.fetched,
         images_rejected=dict(sorted(processed.image_reasons.items())),
     )
 

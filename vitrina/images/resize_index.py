@@ -1,7 +1,8 @@
 """The index of a folder of resized images: what each was made from, its size and its hash.
 
 The folder holds ``.index/*.parquet`` with one row per image tried: its name (in a column called nm,
-as most images are named after a listing), stamp, size, hash, reason.
+as most images are named after a listing), stamp, size, hash, reason; for one that was fetched also
+what its server said of it, which is not loaded where nothing is fetched.
 Index files are only added whole, and removed once another file holds their rows. A killed run
 loses its last rows, and two concurrent runs at worst each other's; an image whose row is lost is
 resized again. In memory, images are found by 64-bit hashes, some tens of bytes each.
@@ -15,24 +16,19 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import NamedTuple, Self
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from upath import UPath
 
 from vitrina.errors import UserError
-from vitrina.store.file_info import FileInfo
+from vitrina.images.compact_listing import CHUNK, Hashes, hash_texts, positions
 from vitrina.store.files import atomic_write, listing, local_read, remove
 
 logger = logging.getLogger(__name__)
-
-Hashes = npt.NDArray[np.uint64]
-Positions = npt.NDArray[np.int64]
 
 INDEX_FOLDER = ".index"
 NAME = "nm"
@@ -43,19 +39,16 @@ SCHEMA = pa.schema(
         ("size", pa.int64()),
         ("hash", pa.string()),
         ("reason", pa.string()),
+        ("etag", pa.string()),
+        ("last_modified", pa.string()),
+        ("status", pa.int32()),
+        ("checked", pa.int64()),
     ]
 )
+OF_FETCHED = {"etag": "", "last_modified": "", "status": 0, "checked": 0}  # and their defaults
 WRITE_ROWS, WRITE_SECONDS = 2_000, 30.0  # at most this much is lost when a run is killed
 MAX_PARTS = 16  # files, above which they are merged into one
-CHUNK = 2_000  # names hashed at a time
 TRIES = 3  # to read the index while another run may be merging its files
-
-
-def hash_texts(texts: Sequence[str]) -> Hashes:
-    """64-bit hashes, equal on all machines; file names that are not valid UTF-8 are allowed."""
-    encoded = [text.encode("utf-8", "surrogateescape") for text in texts]
-    hashes: Hashes = pd.util.hash_array(np.array(encoded, dtype=object), categorize=False)
-    return hashes
 
 
 def hash_image(jpeg: bytes) -> str:
@@ -71,47 +64,11 @@ class ResizeOutcome(NamedTuple):
     size: int  # bytes, 0 if rejected
     hash: str  # empty if rejected
     reason: str  # a RejectionReason; empty if resized
-
-
-@dataclass(frozen=True)
-class CompactListing:
-    """The files of a folder, 24 bytes each."""
-
-    names: Hashes  # sorted
-    stamps: Hashes  # one more than names: 0, for a file that is not there
-    sizes: Positions  # one more than names: -1, for a file that is not there
-
-    @classmethod
-    def of(cls, listing: Iterable[tuple[str, FileInfo]]) -> Self:
-        """Compact a listing, without ever holding all of its names."""
-        names, stamps, sizes = array("Q"), array("Q"), array("q")  # which grow without copies
-        files = iter(listing)
-        while chunk := list(islice(files, CHUNK)):
-            names.frombytes(hash_texts([name for name, _ in chunk]).tobytes())
-            stamps.frombytes(hash_texts([info.stamp for _, info in chunk]).tobytes())
-            sizes.extend(info.size for _, info in chunk)
-        hashes = np.asarray(names)
-        order = np.argsort(hashes)
-        stamps.append(0)
-        sizes.append(-1)
-        with_missing = np.append(order, len(order))
-        return cls(hashes[order], np.asarray(stamps)[with_missing], np.asarray(sizes)[with_missing])
-
-    def find(self, names: Sequence[str]) -> tuple[Positions, Hashes]:
-        """Size in bytes and stamp of each named file; size -1 and stamp 0 if it is not there."""
-        positions = _positions(self.names, names)
-        return self.sizes[positions], self.stamps[positions]
-
-
-def _positions(known: Hashes, names: Sequence[str]) -> Positions:
-    """The position of each name's hash in the sorted ``known``; -1 if it is not among them."""
-    if not len(known):
-        return np.full(len(names), -1)
-    wanted = hash_texts(names)
-    order = np.argsort(wanted)  # sorted searches touch nearby memory
-    positions = np.empty(len(wanted), np.int64)
-    positions[order] = np.searchsorted(known, wanted[order]).clip(max=len(known) - 1)
-    return np.where(known[positions] == wanted, positions, -1)
+    # Of an image that was fetched:
+    etag: str = ""
+    last_modified: str = ""
+    status: int = 0  # of HTTP
+    checked: int = 0  # when, in seconds since 1970
 
 
 @dataclass
@@ -122,35 +79,47 @@ class ResizeIndex:
     parts: list[UPath]
     rows: pa.Table  # one per image, in the order of names
     names: Hashes  # sorted
+    columns: Sequence[str]  # that are loaded
     new: list[ResizeOutcome] = field(default_factory=list)
     written: float = field(default_factory=time.monotonic)
 
     @classmethod
-    def load(cls, resized: UPath) -> Self:
-        """The index of a folder of resized images; empty if there is none."""
+    def load(cls, resized: UPath, *, of_fetched: bool = False) -> Self:
+        """The index of a folder of resized images; empty if there is none.
+
+        ``of_fetched`` also loads what is known of images that were fetched.
+        """
         folder = resized / INDEX_FOLDER
         for _ in range(TRIES - 1):
             with suppress(UserError):  # another run may just have merged the files
-                return cls._load(folder)
-        return cls._load(folder)
+                return cls._load(folder, of_fetched)
+        return cls._load(folder, of_fetched)
 
     @classmethod
-    def _load(cls, folder: UPath) -> Self:
+    def _load(cls, folder: UPath, of_fetched: bool) -> Self:
         names = sorted(name for name, _ in listing(folder) if name.endswith(".parquet"))
-        parts = [folder / name for name in names]
-        return cls(folder, parts, *_newest(_read(parts)))
+        return cls._of(folder, [folder / name for name in names], of_fetched)
 
     @classmethod
-    def empty(cls, resized: UPath) -> Self:
+    def empty(cls, resized: UPath, *, of_fetched: bool = False) -> Self:
         """An index without rows, so that every image is resized again."""
-        return cls(resized / INDEX_FOLDER, [], *_newest([]))
+        return cls._of(resized / INDEX_FOLDER, [], of_fetched)
+
+    @classmethod
+    def _of(cls, folder: UPath, parts: list[UPath], of_fetched: bool) -> Self:
+        columns = [name for name in SCHEMA.names if of_fetched or name not in OF_FETCHED]
+        return cls(folder, parts, *_newest(_read(parts, columns)), columns)
+
+    def with_new(self) -> Self:
+        """The index with what was recorded since it was loaded."""
+        return self._of(self.folder, self.parts, "checked" in self.columns)
 
     def find(self, names: Sequence[str]) -> list[ResizeOutcome | None]:
         """The last outcome of each named image, None if it is not known."""
-        positions = _positions(self.names, names)
-        known = self.rows.take(pa.array(positions[positions >= 0]))
+        places = positions(self.names, names)
+        known = self.rows.take(pa.array(places[places >= 0]))
         rows = map(ResizeOutcome, *(column.to_pylist() for column in known.columns))
-        by_hash = [next(rows) if position >= 0 else None for position in positions]
+        by_hash = [next(rows) if place >= 0 else None for place in places]
         return [
             row if row and row.name == name else None
             for row, name in zip(by_hash, names, strict=True)
@@ -187,7 +156,8 @@ class ResizeIndex:
         if len(self.parts) > MAX_PARTS:
             merged = self.parts.copy()
             with suppress(UserError):  # another run has merged them
-                self._add(_newest(_read(merged))[0])
+                self._add(_newest(_read(merged, SCHEMA.names))[0])
+                self.parts = self.parts[-1:]
                 remove(merged)
 
     def _add(self, rows: pa.Table) -> None:
@@ -198,22 +168,27 @@ class ResizeIndex:
         self.parts.append(part)
 
 
-def _read(parts: Iterable[UPath]) -> list[pa.Table]:
-    tables = []
+def _read(parts: Iterable[UPath], columns: Sequence[str]) -> list[pa.Table]:
+    """The parts' rows; those of an older version lack what is known of fetched images."""
+    tables = [pa.schema([SCHEMA.field(name) for name in columns]).empty_table()]
     for part in parts:
         with local_read(part) as local:
-            tables.append(pq.read_table(local, schema=SCHEMA))
+            rows = pq.read_table(local, columns=list(columns), schema=SCHEMA)
+        for name in OF_FETCHED.keys() & set(columns):
+            filled = pc.fill_null(rows[name], OF_FETCHED[name])
+            rows = rows.set_column(rows.schema.get_field_index(name), SCHEMA.field(name), filled)
+        tables.append(rows)
     return tables
 
 
 def _newest(tables: list[pa.Table]) -> tuple[pa.Table, Hashes]:
     """The last row of each image, sorted by the hash of its name, and those hashes."""
-    rows = pa.concat_tables([SCHEMA.empty_table(), *tables])
+    rows = pa.concat_tables(tables)
     hashes = array("Q")
     for batch in rows.select([NAME]).to_batches(CHUNK):
         hashes.frombytes(hash_texts(batch.column(NAME).to_pylist()).tobytes())
     names, from_end = np.unique(np.asarray(hashes)[::-1], return_index=True)
     order = pa.array(len(hashes) - 1 - from_end)
     # Column by column: taking whole tables would hold them in memory four times.
-    columns = [rows.column(name).take(order).combine_chunks() for name in SCHEMA.names]
-    return pa.Table.from_arrays(columns, schema=SCHEMA), names
+    columns = [rows.column(name).take(order).combine_chunks() for name in rows.schema.names]
+    return pa.Table.from_arrays(columns, schema=rows.schema), names

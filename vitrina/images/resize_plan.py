@@ -1,7 +1,8 @@
 """Decide for each image of a listing whether it must be resized or its outcome is known."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -12,12 +13,14 @@ from vitrina.catalog.arrow_memory import flat_memory
 from vitrina.catalog.processed_table import NM
 from vitrina.catalog.rejection import RejectionReason
 from vitrina.config.images import ResizeConfig
+from vitrina.images.compact_listing import hash_texts
 from vitrina.images.image_files import ImageFiles
 from vitrina.images.image_folders import ImageFolders
-from vitrina.images.named_files import UNSAFE, FoundImage
+from vitrina.images.named_files import ADDRESS, UNSAFE, FoundImage
+from vitrina.images.places.cell import is_address
 from vitrina.images.places.open_place import open_place, originals_of
 from vitrina.images.places.row_images import ImagePlace
-from vitrina.images.resize_index import ResizeIndex, ResizeOutcome, hash_texts
+from vitrina.images.resize_index import ResizeIndex, ResizeOutcome
 from vitrina.store.code_version import code_version
 from vitrina.store.fingerprint import fingerprint
 from vitrina.store.paths import to_path
@@ -31,8 +34,9 @@ class ResizeJob(NamedTuple):
     """An image to resize."""
 
     name: str  # of the resized image, without .jpg
-    source: str  # its path, absolute or below the folder of originals
+    source: str  # its path, absolute or below the folder of originals; or its address
     stamp: int
+    known: ResizeOutcome | None = None  # for an address: the outcome, unless it has changed since
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,10 @@ class Plan:
         """The images to resize."""
         return [step for step in self.steps if isinstance(step, ResizeJob)]
 
+    def downloads(self) -> list[ResizeJob]:
+        """Those of them that must be fetched first."""
+        return [job for job in self.jobs() if is_address(job.source)]
+
 
 @dataclass(frozen=True)
 class ResizePlanner:
@@ -63,6 +71,10 @@ class ResizePlanner:
     targets: ImageFiles
     index: ResizeIndex
     settings: str  # fingerprint of the parameters and the code that decide a resized image
+    # Fetched images are known if their servers were asked since then, in seconds since 1970.
+    fresh_since: float
+    failed: Mapping[str, str] | None = None  # reasons by name, once all have been fetched
+    fetched: int = 0  # images that were fetched in this run
 
     @classmethod
     def make(
@@ -72,22 +84,31 @@ class ResizePlanner:
         cleaned: pa.Schema,
         *,
         refresh: bool = False,
+        revalidate_hours: float = 0,
     ) -> Self:
         """For a cleaned table with this schema; ``refresh`` ignores the index.
 
+        The servers of images that were fetched within ``revalidate_hours`` are not asked again.
         Raises UserError if the images cannot be found: see ``check_place``.
         """
-        resized = to_path(folders.resized)
+        place, resized = open_place(folders, config, cleaned), to_path(folders.resized)
+        load_index = ResizeIndex.empty if refresh else ResizeIndex.load
         with flat_memory():
             return cls(
-                open_place(folders, config, cleaned),
+                place,
                 originals_of(folders),
                 resized,
                 config,
                 targets=ImageFiles(resized, exact=True),
-                index=ResizeIndex.empty(resized) if refresh else ResizeIndex.load(resized),
+                index=load_index(resized, of_fetched=place.has_addresses),
                 settings=fingerprint(config.content(), code_version(RESIZER)),
+                fresh_since=time.time() - 3_600 * revalidate_hours,
             )
+
+    def after_fetching(self, failed: Mapping[str, str], fetched: int) -> Self:
+        """The planner once all images have been fetched but these, by the names of the resized."""
+        targets, index = ImageFiles(self.resized, exact=True), self.index.with_new()
+        return replace(self, index=index, targets=targets, failed=failed, fetched=fetched)
 
     @property
     def columns(self) -> list[str]:
@@ -116,6 +137,10 @@ class ResizePlanner:
     def _plan_one(
         self, name: str, source: FoundImage, stamp: int, resized: int, known: ResizeOutcome | None
     ) -> ResizeJob | ResizeOutcome:
+        is_whole = known and known.stamp == stamp and (known.reason or known.size == resized)
+        valid = known if is_whole else None
+        if source.size == ADDRESS:
+            return self._plan_address(name, source.name, stamp, valid)
         if source.size == UNSAFE:
             return ResizeOutcome(name, NO_STAMP, 0, "", RejectionReason.UNSAFE_PATH)
         if source.size < 0:
@@ -124,9 +149,19 @@ class ResizePlanner:
             return ResizeOutcome(name, stamp, 0, "", RejectionReason.EMPTY_IMAGE)
         if source.size > BYTES_PER_PIXEL * self.config.max_pixels:
             return ResizeOutcome(name, stamp, 0, "", RejectionReason.TOO_LARGE_IMAGE)
-        if known and known.stamp == stamp and (known.reason or known.size == resized):
+        return valid or ResizeJob(name, source.name, stamp)
+
+    def _plan_address(
+        self, name: str, address: str, stamp: int, known: ResizeOutcome | None
+    ) -> ResizeJob | ResizeOutcome:
+        """As for a file; but an image that could not be fetched now is still the known one."""
+        if self.failed is None:
+            is_fresh = known and known.checked >= self.fresh_since
+            return known if known and is_fresh else ResizeJob(name, address, stamp, known)
+        reason = self.failed.get(name)
+        if known and (reason is None or not known.reason):
             return known
-        return ResizeJob(name, source.name, stamp)
+        return ResizeOutcome(name, NO_STAMP, 0, "", reason or RejectionReason.FAILED_DOWNLOAD)
 
 
 def target_name(name: str) -> str:

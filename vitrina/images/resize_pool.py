@@ -48,6 +48,10 @@ class Resizer:
             data = read_bytes(self._original(job.source))
         except UserError as error:
             return ResizeOutcome(job.name, NO_STAMP, 0, "", self._read_failure(error))
+        return self.resize(job, data)
+
+    def resize(self, job: ResizeJob, data: bytes) -> ResizeOutcome:
+        """The outcome of a job whose image has been read."""
         try:
             with self.decoding:
                 jpeg = resize_image(data, self.config)
@@ -74,6 +78,7 @@ class ResizePool:
 
     resizer: Resizer
     threads: ThreadPoolExecutor
+    count: int  # of threads
 
     @classmethod
     @contextmanager
@@ -90,7 +95,7 @@ class ResizePool:
             with warnings.catch_warnings():
                 # max_pixels limits the size, and damaged EXIF is ignored on purpose.
                 warnings.filterwarnings("ignore", module="PIL")
-                yield cls(Resizer(originals, resized, config, decoding), threads)
+                yield cls(Resizer(originals, resized, config, decoding), threads, count)
         finally:
             threads.shutdown(cancel_futures=True)
 

@@ -48,7 +48,7 @@ def open_place(folders: ImageFolders, config: ResizeConfig, cleaned: pa.Schema) 
     table = name_of(catalog_paths(folders.catalog)) if folders.catalog else "The catalogue"
     check_place(folders, config, cleaned, table)
     if config.image_column:
-        return _column_place(folders, _column(config, cleaned, table))
+        return _column_place(folders, config, _column(config, cleaned, table))
     paths = _row_paths(config, cleaned, table)
     folder, pattern = paths.pattern.relative()
     root, below = to_path(folders.originals) / folder, RowPaths(pattern, paths.columns)
@@ -97,7 +97,9 @@ def _column(config: ResizeConfig, cleaned: pa.Schema, table: str) -> pa.Field:
     return column
 
 
-def _column_place(folders: ImageFolders, column: pa.Field) -> ColumnPlace:
+def _column_place(folders: ImageFolders, config: ResizeConfig, column: pa.Field) -> ColumnPlace:
     root = originals_of(folders)
     paths = PathsBelow(ImageFiles(root)) if folders.originals else PathsAnywhere(root)
-    return ColumnPlace(column.name, paths, several=is_list_of_text_type(column.type))
+    several = is_list_of_text_type(column.type)
+    holds = config.image_column_holds
+    return ColumnPlace(column.name, "auto" if holds == "bytes" else holds, paths, several)

@@ -9,9 +9,9 @@ from typing import Protocol
 
 from upath import UPath
 
+from vitrina.images.compact_listing import hash_texts
 from vitrina.images.image_files import ImageFiles
 from vitrina.images.named_files import MISSING, FoundImage
-from vitrina.images.resize_index import hash_texts
 from vitrina.images.safe_names import is_unsafe
 from vitrina.store.file_info import FileInfo, S3Folder
 from vitrina.store.paths import is_local, to_path

@@ -19,6 +19,7 @@ class PatternPlace:
     folder: str  # of the folder of images, "" or with a slash
     files: ImageFiles
     several = False
+    has_addresses = False
 
     @property
     def columns(self) -> Sequence[str]:

@@ -7,8 +7,8 @@ from typing import Protocol
 import pyarrow as pa
 
 from vitrina.catalog.rejection import RejectionReason
+from vitrina.images.compact_listing import hash_texts
 from vitrina.images.named_files import FoundImage
-from vitrina.images.resize_index import hash_texts
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,10 @@ class ImagePlace(Protocol):
     @property
     def several(self) -> bool:
         """Whether a row may have several images."""
+
+    @property
+    def has_addresses(self) -> bool:
+        """Whether images may be at http(s) addresses."""
 
     def find(self, batch: pa.RecordBatch, ids: Sequence[str]) -> RowImages:
         """The images of each row of a batch that has ``columns``; no image is opened."""

@@ -9,9 +9,9 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vitrina.images.compact_listing import hash_texts
 from vitrina.images.named_files import FoundImage
 from vitrina.images.places.wildcard import folded
-from vitrina.images.resize_index import hash_texts
 from vitrina.store.file_info import FileInfo
 
 CHUNK = 2_000  # files taken in at a time

@@ -31,6 +31,7 @@ class WildcardPlace:
     folder: str  # of the folder of images, "" or with a slash
     root: UPath  # the two together
     several = True
+    has_addresses = False
     _listed: ListedFolders = field(default_factory=ListedFolders)  # local ones below
     _denied: list[str] = field(default_factory=list)  # the first folder that may not be listed
 

@@ -6,17 +6,23 @@ if __name__ == "__main__":  # first, for help and refusals need nothing of what 
     script("flows.commands.data_preprocessing")
     raise SystemExit
 
+import logging
+
 from prefect import flow
 
 from flows.commands.data_preprocessing import image_folders
+from flows.option_names import with_option_names
 from tasks.clean import clean
 from tasks.resize import resize
+from vitrina.catalog.required_texts import required_texts_advice
 from vitrina.config.catalog import CleanConfig
 from vitrina.config.images import ResizeConfig
 from vitrina.config.run_options import RunOptions
 from vitrina.config.scripts import DataPreprocessingConfig
 from vitrina.results import ResizeResult
 from vitrina.store.artifacts import Store
+
+logger = logging.getLogger(__name__)
 
 
 @flow(name="data-preprocessing")
@@ -25,6 +31,8 @@ def data_preprocessing(config: DataPreprocessingConfig) -> ResizeResult:
     output, options = config.processed_data_path.rstrip("/"), config.part(RunOptions)
     own = Store(root=f"{output}/.vitrina")
     cleaned = clean(config.file_path, own, config.part(CleanConfig), options)
+    if advice := required_texts_advice(cleaned):
+        logger.warning(with_option_names(advice, type(config)))
     store = Store(root=output, keyed=False)
     folders, resizing = image_folders(config), config.part(ResizeConfig)
     return resize(cleaned, folders, store, resizing, options, config.fetch)

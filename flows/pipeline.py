@@ -6,10 +6,12 @@ if __name__ == "__main__":  # first, for help and refusals need nothing of what 
     script("flows.commands.pipeline")
     raise SystemExit
 
+import logging
 
 from prefect import flow
 
 from flows.commands.pipeline import image_folders
+from flows.option_names import with_option_names
 from tasks.base_model import prepare_model
 from tasks.changes import changes
 from tasks.child_stages import embed_in_deployment, train_in_deployment
@@ -24,6 +26,7 @@ from tasks.promote import promote
 from tasks.report import report
 from tasks.resize import resize
 from tasks.train import train
+from vitrina.catalog.required_texts import required_texts_advice
 from vitrina.catalog.text_template import check_text
 from vitrina.config.evaluation import MeasureConfig
 from vitrina.config.pipeline import PipelineConfig
@@ -34,6 +37,8 @@ from vitrina.reporting.sections import summary
 from vitrina.results import PipelineResult, StageResults
 from vitrina.store.artifacts import open_store
 from vitrina.store.paths import to_path
+
+logger = logging.getLogger(__name__)
 
 
 @flow(name="pipeline")
@@ -51,6 +56,8 @@ def pipeline(config: PipelineConfig) -> PipelineResult:
         drawn = clock.run(draw_demo, store, options, config.demo_products)
         catalog, images = (drawn.catalog,), drawn.images
     cleaned = clock.run(clean, catalog, store, config.clean, options)
+    if advice := required_texts_advice(cleaned):
+        logger.warning(with_option_names(advice, type(config)))
     folders = image_folders(config, catalog, images)
     resized = clock.run(resize, cleaned, folders, store, config.resize, options, config.fetch)
     table = resized.table

@@ -18,6 +18,7 @@ from vitrina.catalog.processed_table import (
     NM,
     TITLE,
 )
+from vitrina.catalog.required_texts import KEEP_BY_TITLE
 from vitrina.config.catalog import CleanConfig
 from vitrina.errors import UserError
 
@@ -86,9 +87,10 @@ def _carried_field(field: pa.Field, name: str) -> pa.Field:
 def _find(schema: pa.Schema, role: str, name: str, catalog: UPath | str) -> int:
     """The position of a column; ``role`` names the setting that chooses it."""
     if name not in schema.names:
-        raise UserError(
-            f"{missing_column(str(catalog), name, schema.names)} Set clean.{role}_column."
-        )
+        remedy = f"Set clean.{role}_column"
+        if role == DESCRIPTION:
+            remedy += f"; {KEEP_BY_TITLE} would keep every row that has a title"
+        raise UserError(f"{missing_column(str(catalog), name, schema.names)} {remedy}.")
     if (count := schema.names.count(name)) > 1:
         raise UserError(
             f"{catalog} has {count} columns {name!r}, and which is meant is not known. Rename all "

@@ -10,7 +10,9 @@ run several times, and the smallest again after the largest, because the machine
 within minutes. Costs are means: a long run includes slow moments, which a median of short runs
 would leave out. Memory is the peak of the process (getrusage), libraries included. In "resize,
 nothing to do" all images are resized already. "training index" is what a training does and holds
-before its first batch: the split by product, the order, and the pixel cache without pixels.
+before its first batch: the split by product, the order, and the pixel cache without pixels. "clean,
+folder of parts" cleans the same rows from a folder of PARTS files of several row groups, as Spark
+writes them; "clean" one file with a single row group.
 """
 
 import functools
@@ -50,6 +52,7 @@ from vitrina.store.paths import to_path
 
 SIZE = (48, 36)
 DISTINCT = 50
+PARTS = 20
 WARM_ROWS = 40  # enough products for a split
 MIN_ROWS, MAX_ROUNDS = 20_000, 10  # smaller tables are run until MIN_ROWS rows are done
 MIB = 2**20
@@ -82,7 +85,18 @@ def make_catalog(folder: Path, rows: int) -> None:
         "description": pa.array([f"<p>Лёгкое&nbsp;платье {nm}.</p>" * 8 for nm in range(rows)]),
     }
     pq.write_table(pa.table(table), folder / "catalog.parquet", row_group_size=rows)
+    write_parts(pa.table(table), folder / "parts")
     make_tiny([*titles(range(DISTINCT)), *TEMPLATES], folder / "tiny")
+
+
+def write_parts(table: pa.Table, folder: Path) -> None:
+    """Write a table as a folder of PARTS files."""
+    folder.mkdir()
+    rows = -(-len(table) // PARTS)
+    for number in range(PARTS):
+        part = table.slice(number * rows, rows)
+        pq.write_table(part, folder / f"part-{number:05}.parquet", row_group_size=rows // 4 + 1)
+    (folder / "_SUCCESS").touch()
 
 
 # --- the stages: they read from a catalogue's folder and write into ``out`` ----------------------
@@ -90,8 +104,17 @@ def make_catalog(folder: Path, rows: int) -> None:
 
 def clean(folder: Path, out: Path) -> None:
     """Write the cleaned table."""
-    artifact = Artifact(to_path(out))
-    result, _ = clean_catalog(to_path(folder / "catalog.parquet"), artifact, CleanConfig())
+    clean_into(out, folder / "catalog.parquet")
+
+
+def clean_parts(folder: Path, out: Path) -> None:
+    """Write the table cleaned from a folder of files."""
+    clean_into(out, folder / "parts")
+
+
+def clean_into(out: Path, catalog: Path) -> None:
+    """Clean a catalogue into a folder."""
+    result, _ = clean_catalog(to_path(catalog), Artifact(to_path(out)), CleanConfig())
     (out / "result.json").write_text(result.model_dump_json(), encoding="utf-8")
 
 
@@ -159,6 +182,7 @@ def processed(folder: Path) -> Path:
 
 STAGES: dict[str, Callable[[Path, Path], None]] = {
     "clean": clean,
+    "clean, folder of parts": clean_parts,
     "resize": resize,
     "resize, nothing to do": resize_again,
     "embed": embed,
@@ -296,7 +320,7 @@ def main(
             known[name] = known[name].merged(cost) if name in known else cost
             seconds = mean(cost.means)
             print(
-                f"{count:>8,} rows  {name:<21} {cost.peak / MIB:6.0f} MiB peak  "
+                f"{count:>8,} rows  {name:<22} {cost.peak / MIB:6.0f} MiB peak  "
                 f"{seconds:7.2f} s {1e6 * seconds / count:8.0f} µs/row  "
                 f"({len(cost.series[0])} rounds)",
                 flush=True,

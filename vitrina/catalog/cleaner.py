@@ -26,6 +26,7 @@ from vitrina.catalog.column_types import (
     parse_id,
 )
 from vitrina.catalog.columns import CatalogColumns
+from vitrina.catalog.kept_ids import KeptIds
 from vitrina.catalog.normalize import is_missing, normalize_text
 from vitrina.catalog.processed_table import DESCRIPTION, NM, TITLE
 from vitrina.catalog.rejection import RejectionReason
@@ -40,7 +41,7 @@ class CatalogCleaner:
 
     columns: CatalogColumns
     required: Sequence[str]
-    kept_ids: set[Id] = field(default_factory=set)
+    kept_ids: KeptIds = field(default_factory=KeptIds)
     rows_in: int = 0
     reasons: Counter[RejectionReason] = field(default_factory=Counter)
     first_malformed: MalformedRow | None = None
@@ -60,7 +61,7 @@ class CatalogCleaner:
         batch = read.rows
         titles = _normalized_texts(batch, self.columns.title)
         descriptions = _normalized_texts(batch, self.columns.description)
-        kept: dict[int, Id] = {}
+        complete: dict[int, Id] = {}
         rejected = [_Rejected.of(row) for row in read.malformed]
         ids = batch.column(self.columns.nm)
         max_exact = max_exact_integer(ids.type)
@@ -68,15 +69,28 @@ class CatalogCleaner:
             nm, reason = parse_id(raw_id, max_exact)
             if nm is not None:
                 nm = self._typed(nm)
-                reason = self._rejection(nm, titles[row], descriptions[row])
+                reason = self._missing_text(titles[row], descriptions[row])
             if nm is not None and reason is None:
-                kept[row] = nm
-                self.kept_ids.add(nm)
+                complete[row] = nm
             elif reason is not None:
                 shown = raw_id if nm is None else nm
                 rejected.append(_Rejected(row, None if shown is None else str(shown), reason))
+        kept, repeated = self._first_of_each(complete)
+        rejected += repeated
         self._count(read, rejected)
         return self._kept_batch(batch, kept, titles, descriptions), _rejected_batch(rejected)
+
+    def _first_of_each(self, complete: dict[int, Id]) -> "tuple[dict[int, Id], list[_Rejected]]":
+        """The rows whose ids are new, and the others; keeps the ids."""
+        are_new = self.kept_ids.add(list(complete.values()))
+        kept: dict[int, Id] = {}
+        repeated = []
+        for (row, nm), is_new in zip(complete.items(), are_new, strict=True):
+            if is_new:
+                kept[row] = nm
+            else:
+                repeated.append(_Rejected(row, str(nm), RejectionReason.DUPLICATE_ID))
+        return kept, repeated
 
     def _typed(self, nm: Id) -> Id:
         """An id as the cleaned table has it."""
@@ -109,12 +123,12 @@ class CatalogCleaner:
         ]
         return pa.RecordBatch.from_arrays(columns, schema=schema)
 
-    def _rejection(self, nm: Id, title: str, description: str) -> RejectionReason | None:
+    def _missing_text(self, title: str, description: str) -> RejectionReason | None:
         if TITLE in self.required and not title:
             return RejectionReason.MISSING_TITLE
         if DESCRIPTION in self.required and not description:
             return RejectionReason.MISSING_DESCRIPTION
-        return RejectionReason.DUPLICATE_ID if nm in self.kept_ids else None
+        return None
 
 
 class _Rejected(NamedTuple):

@@ -94,7 +94,7 @@ def _clean(
         rejected=str(rejected),
         fingerprint=fingerprint(kept_hash.hexdigest(), rejected_hash.hexdigest()),
         rows_in=cleaner.rows_in,
-        rows_kept=len(cleaner.kept_ids),
+        rows_kept=cleaner.kept_ids.count,
         reasons={reason.value: count for reason, count in sorted(cleaner.reasons.items())},
     )
     _log(result, cleaner.first_malformed)

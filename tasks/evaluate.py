@@ -6,8 +6,8 @@ from typing import Any
 from tasks.orchestration.stage import StageTask
 from vitrina.config.evaluation import MeasureConfig
 from vitrina.config.run_options import TrackedRunOptions
+from vitrina.evaluation.figures_file import put_figures, read_figures
 from vitrina.evaluation.intervals import metric_intervals
-from vitrina.evaluation.query_file import put_queries, read_queries
 from vitrina.evaluation.stored import find_or_measure, measuring_inputs
 from vitrina.evaluation.summary import evaluation, side_by_side, warn_if_few
 from vitrina.results import EvaluateResult, ModelResult, TableRef
@@ -17,7 +17,7 @@ from vitrina.store.files import write_json
 from vitrina.store.paths import is_local, to_path
 from vitrina.store.stage import Stage, StageOutcome
 
-REPORT, QUERIES = "evaluation.json", "queries.parquet"
+REPORT, RANKS = "evaluation.json", "ranks.parquet"
 STAGE = Stage(
     "evaluate",
     EvaluateResult,
@@ -49,21 +49,21 @@ def evaluate(
             for model in (before, after)
         )
         warn_if_few(second.counts["ranked_products"])
-        queries = read_queries(to_path(first.queries)), read_queries(to_path(second.queries))
-        intervals = metric_intervals(*queries)
+        figures = read_figures(to_path(first.figures)), read_figures(to_path(second.figures))
+        intervals = metric_intervals(*figures)
         content = evaluation(first, second, intervals, config)
         write_json(artifact.path / REPORT, content)
-        put_queries(side_by_side(*queries), artifact.path / QUERIES)
+        put_figures(side_by_side(*figures), artifact.path / RANKS)
         log_to_wandb(options.project_name, artifact, content)
         result = EvaluateResult(
             report=str(artifact.path / REPORT),
-            queries=str(artifact.path / QUERIES),
+            ranks=str(artifact.path / RANKS),
             before=first.metrics,
             after=second.metrics,
             intervals=intervals,
             counts=second.counts,
         )
-        return result, (REPORT, QUERIES)
+        return result, (REPORT, RANKS)
 
     inputs = measuring_inputs(table, after, config) | {"before": before.fingerprint}
     return STAGE.find_or_make(store, inputs, make, refresh=options.refresh)

@@ -5,7 +5,7 @@ import logging
 from tasks.orchestration.stage import StageTask
 from vitrina.config.evaluation import GateConfig, MeasureConfig
 from vitrina.evaluation.comparison import compare
-from vitrina.evaluation.query_file import read_queries
+from vitrina.evaluation.figures_file import read_figures
 from vitrina.evaluation.stored import find_or_measure, measuring_inputs
 from vitrina.promotion.gate import active_result, at_present_path, promote_if_better
 from vitrina.promotion.history import read_history
@@ -41,7 +41,7 @@ def promote(
 
     def compared(new: ModelResult, current: ModelResult) -> Comparison:
         first, second = (
-            read_queries(to_path(find_or_measure(table, model, store, config).queries))
+            read_figures(to_path(find_or_measure(table, model, store, config).figures))
             for model in (new, current)
         )
         return compare(first, second, gate)

@@ -89,7 +89,7 @@ class EvaluateResult(Parameters):
     """Held-out metrics before and after fine-tuning."""
 
     report: str = Field(description="evaluation.json")
-    queries: str = Field(description="queries.parquet: ranks of each held-out listing.")
+    ranks: str = Field(description="ranks.parquet: each held-out listing's by both models.")
     before: dict[str, float]
     after: dict[str, float]
     intervals: dict[str, MetricIntervals] = Field(description="By metric; chance has none.")

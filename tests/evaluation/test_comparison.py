@@ -9,25 +9,25 @@ from tests.support.vectors import random_pairs
 from vitrina.config.evaluation import GateConfig
 from vitrina.config.parameters import RankingMetric
 from vitrina.evaluation.aggregate import metrics_of
-from vitrina.evaluation.comparison import compare, gain_intervals, query_scores, score
-from vitrina.evaluation.metrics import retrieval_queries
+from vitrina.evaluation.comparison import compare, gain_intervals, score, scores_of
+from vitrina.evaluation.metrics import retrieval_figures
 from vitrina.promotion.verdict import decide
 from vitrina.results import Comparison
 
 METRICS: tuple[RankingMetric, ...] = RankingMetric.__args__  # type: ignore[attr-defined]  # a Literal's
 
 
-def queries_with(noise: float, products: int = 60) -> pd.DataFrame:
+def figures_with(noise: float, products: int = 60) -> pd.DataFrame:
     """Ranks of 90 listings by a model that is wrong by so much noise."""
     image, text = random_pairs(90, 16, 0, noise)
-    queries = retrieval_queries(image, text, np.arange(90) % products)
-    return queries.assign(nm=[str(nm) for nm in range(90)])
+    figures = retrieval_figures(image, text, np.arange(90) % products)
+    return figures.assign(nm=[str(nm) for nm in range(90)])
 
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_a_gain_is_the_difference_of_the_metrics(metric: RankingMetric) -> None:
     """By each of the gate's metrics; of ranks the logarithm of the ratio; higher is better."""
-    new, old = queries_with(1.0), queries_with(2.0)
+    new, old = figures_with(1.0), figures_with(2.0)
     found = compare(new, old, GateConfig(metric=metric))
     values = metrics_of(new), metrics_of(old)
     assert (found.candidate, found.current) == (values[0][metric], values[1][metric])
@@ -40,9 +40,9 @@ def test_a_gain_is_the_difference_of_the_metrics(metric: RankingMetric) -> None:
 
 def test_listings_of_a_product_are_one_witness() -> None:
     """Each listing ten times over tells no more than once."""
-    new, old = queries_with(1.0), queries_with(1.3)
+    new, old = figures_with(1.0), figures_with(1.3)
     once = compare(new, old, GateConfig())
-    tenfold = [pd.concat([queries] * 10, ignore_index=True) for queries in (new, old)]
+    tenfold = [pd.concat([figures] * 10, ignore_index=True) for figures in (new, old)]
     found = compare(tenfold[0], tenfold[1], GateConfig())
     assert found.interval == pytest.approx(once.interval, rel=1e-4)
     assert (found.products, found.decisive_products) == (once.products, once.decisive_products)
@@ -50,18 +50,18 @@ def test_listings_of_a_product_are_one_witness() -> None:
 
 def test_identical_models_and_a_single_product_are_told_apart_from_evidence() -> None:
     """The same model twice is declined; one product cannot tell anything."""
-    queries = queries_with(1.0)
-    assert decide(compare(queries, queries, GateConfig()), GateConfig())[0] == "declined"
-    new, old = queries_with(0.5, products=1), queries_with(3.0, products=1)
+    figures = figures_with(1.0)
+    assert decide(compare(figures, figures, GateConfig()), GateConfig())[0] == "declined"
+    new, old = figures_with(0.5, products=1), figures_with(3.0, products=1)
     new["text_to_image_rank"], old["text_to_image_rank"] = 1, 9
     assert decide(compare(new, old, GateConfig()), GateConfig())[0] == "cannot tell"
 
 
 def test_other_rows_are_refused() -> None:
     """Two models must have ranked the same listings in the same order."""
-    queries = queries_with(1.0)
+    figures = figures_with(1.0)
     with pytest.raises(ValueError, match="same held-out rows"):
-        compare(queries, queries.iloc[::-1], GateConfig())
+        compare(figures, figures.iloc[::-1], GateConfig())
 
 
 def gains_of(
@@ -77,7 +77,7 @@ def gains_of(
     product = np.concatenate([np.arange(products), np.arange(products // 3)])
     shared = random.normal(1.6, 0.8, (products, gates))
 
-    def queries(skill: float) -> list[np.ndarray]:
+    def figures(skill: float) -> list[np.ndarray]:
         luck = random.normal(skill, 0.5, (products, gates))
         ranks = []
         for _direction in range(2):
@@ -90,9 +90,9 @@ def gains_of(
             pd.DataFrame({f"{way}_rank": rank.ravel(), f"{way}_recall_at_1": (rank == 1).ravel()})
             for way, rank in zip(("text_to_image", "image_to_text"), ranks, strict=True)
         ]
-        return query_scores(pd.concat(tables, axis=1), metric).reshape(ranks[0].shape)
+        return scores_of(pd.concat(tables, axis=1), metric).reshape(ranks[0].shape)
 
-    new, old = queries(gain), queries(0)
+    new, old = figures(gain), figures(0)
     recall = np.mean([np.mean(rank == 1) for rank in new]) - np.mean(
         [np.mean(rank == 1) for rank in old]
     )

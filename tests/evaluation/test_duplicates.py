@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from tests.support.vectors import random_pairs
-from vitrina.evaluation.duplicates import duplicate_pr_auc, duplicate_queries
+from vitrina.evaluation.duplicates import duplicate_figures, duplicate_pr_auc
 
 
 def test_duplicates_are_scored_as_sklearn_scores_all_pairs() -> None:
@@ -33,10 +33,10 @@ def test_ties_share_their_precision() -> None:
 def test_a_listing_without_duplicates_has_no_precision() -> None:
     """Its count is 0 and its precision missing; the others' tell which duplicates are found."""
     vectors = np.eye(4, dtype=np.float32)[[0, 0, 1, 2]]
-    queries = duplicate_queries({"text": vectors}, np.array([7, 7, 8, 8]), max_rows=4)
-    assert queries["duplicates"].tolist() == [1, 1, 1, 1]
-    assert queries["duplicate_pr_auc_text"].tolist() == [1, 1, pytest.approx(2 / 6), 2 / 6]
-    alone = duplicate_queries({"text": vectors}, np.arange(4), max_rows=4)
+    figures = duplicate_figures({"text": vectors}, np.array([7, 7, 8, 8]), max_rows=4)
+    assert figures["duplicates"].tolist() == [1, 1, 1, 1]
+    assert figures["duplicate_pr_auc_text"].tolist() == [1, 1, pytest.approx(2 / 6), 2 / 6]
+    alone = duplicate_figures({"text": vectors}, np.arange(4), max_rows=4)
     assert alone["duplicate_pr_auc_text"].isna().all()
 
 

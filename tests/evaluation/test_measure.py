@@ -91,13 +91,13 @@ def test_everything_is_measured_and_counted(measured: Measured, table: pd.DataFr
 def test_each_held_out_listing_has_its_figures(measured: Measured, table: pd.DataFrame) -> None:
     """Ids, products, ranks and predicted classes, a row each, from which the metrics follow."""
     rows = choose_rows(table, EVALUATE, SPLIT).ranked
-    queries = measured.queries
-    assert queries["nm"].tolist() == [str(nm) for nm in table["nm"].iloc[rows]]
-    assert queries["row"].tolist() == rows.tolist()
-    assert queries["product"].tolist() == product_groups(table)[rows].tolist()
-    assert queries["text_to_image_rank"].between(1, len(rows)).all()
-    assert metrics_of(queries).items() <= measured.metrics.items()
-    assert np.mean(queries["zero_shot"] == queries["label"]) == pytest.approx(
+    figures = measured.figures
+    assert figures["nm"].tolist() == [str(nm) for nm in table["nm"].iloc[rows]]
+    assert figures["row"].tolist() == rows.tolist()
+    assert figures["product"].tolist() == product_groups(table)[rows].tolist()
+    assert figures["text_to_image_rank"].between(1, len(rows)).all()
+    assert metrics_of(figures).items() <= measured.metrics.items()
+    assert np.mean(figures["zero_shot"] == figures["label"]) == pytest.approx(
         measured.metrics["zero_shot_accuracy"]
     )
 
@@ -105,11 +105,11 @@ def test_each_held_out_listing_has_its_figures(measured: Measured, table: pd.Dat
 def test_rows_without_a_label_have_no_predicted_class(table: pd.DataFrame, model: RuCLIP) -> None:
     """Their columns are empty, and no metric of classes counts them."""
     some = table.assign(category=table["category"].where(table.index % 3 > 0, ""))
-    queries = measure(some, model, EVALUATE, SPLIT).queries
-    unlabelled = queries["label"] == ""
-    assert 0 < unlabelled.sum() < len(queries)
+    figures = measure(some, model, EVALUATE, SPLIT).figures
+    unlabelled = figures["label"] == ""
+    assert 0 < unlabelled.sum() < len(figures)
     for name in ("zero_shot", "probe_text", "probe_both"):
-        assert (queries[name].isna() == unlabelled).all(), name
+        assert (figures[name].isna() == unlabelled).all(), name
 
 
 def test_examples_show_the_images_nearest_to_titles(
@@ -172,4 +172,4 @@ def test_texts_are_made_by_the_template(table: pd.DataFrame, model: RuCLIP) -> N
     written = table.assign(written=texts)
     expected = measure(written, model, EVALUATE, SPLIT, ListingConfig(text="{written}"))
     assert (found.metrics, found.examples) == (expected.metrics, expected.examples)
-    pd.testing.assert_frame_equal(found.queries, expected.queries)
+    pd.testing.assert_frame_equal(found.figures, expected.figures)

@@ -67,7 +67,7 @@ def run_results(folder: Path) -> StageResults:
         ),
         evaluated=EvaluateResult(
             report=str(folder / "evaluation.json"),
-            queries=str(folder / "queries.parquet"),
+            ranks=str(folder / "ranks.parquet"),
             before=METRICS,
             after=METRICS | {"text_to_image_recall_at_1": 0.75, "text_to_image_median_rank": 1},
             intervals={

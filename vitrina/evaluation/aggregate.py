@@ -1,4 +1,4 @@
-"""Metrics of a table of queries: their values, and their values in weighted resamples of its rows.
+"""Metrics of a table of figures: their values, and their values in weighted resamples of its rows.
 
 Each metric is defined once, for weighted rows. The metric itself has all weights one; a bootstrap
 replicate weights a row by how often its product was drawn.
@@ -20,29 +20,29 @@ ZERO_SHOT = "zero_shot"
 PREDICTED = (ZERO_SHOT, "probe_text", "probe_image", "probe_both")  # columns of class names
 
 
-def metrics_of(queries: pd.DataFrame) -> Metrics:
-    """The metrics whose columns a table of queries has."""
-    once = np.ones((1, len(queries)))
-    return {name: float(values[0]) for name, values in resampled(queries, once).items()}
+def metrics_of(figures: pd.DataFrame) -> Metrics:
+    """The metrics whose columns a table of figures has."""
+    once = np.ones((1, len(figures)))
+    return {name: float(values[0]) for name, values in resampled(figures, once).items()}
 
 
-def retrieval_metrics_of(queries: pd.DataFrame) -> Metrics:
+def retrieval_metrics_of(figures: pd.DataFrame) -> Metrics:
     """The metrics of ranks alone."""
-    once = np.ones((1, len(queries)))
-    return {name: float(values[0]) for name, values in _retrieval(queries, once)}
+    once = np.ones((1, len(figures)))
+    return {name: float(values[0]) for name, values in _retrieval(figures, once)}
 
 
-def resampled(queries: pd.DataFrame, weights: Weights) -> dict[str, Samples]:
+def resampled(figures: pd.DataFrame, weights: Weights) -> dict[str, Samples]:
     """Every metric in each replicate; NaN where a replicate has no row to measure it on."""
-    return dict(_retrieval(queries, weights)) | dict(_others(queries, weights))
+    return dict(_retrieval(figures, weights)) | dict(_others(figures, weights))
 
 
-def _retrieval(queries: pd.DataFrame, weights: Weights) -> Iterator[tuple[str, Samples]]:
+def _retrieval(figures: pd.DataFrame, weights: Weights) -> Iterator[tuple[str, Samples]]:
     both: dict[str, list[Samples]] = {}
     for direction in DIRECTIONS:
-        if f"{direction}_rank" not in queries:
+        if f"{direction}_rank" not in figures:
             return
-        for name, values in _of_direction(queries, direction, weights).items():
+        for name, values in _of_direction(figures, direction, weights).items():
             both.setdefault(name, []).append(values)
             yield f"{direction}_{name}", values
     for name, (one, other) in both.items():
@@ -50,28 +50,28 @@ def _retrieval(queries: pd.DataFrame, weights: Weights) -> Iterator[tuple[str, S
         yield f"mean_{name}", mean
 
 
-def _of_direction(queries: pd.DataFrame, direction: str, weights: Weights) -> Mapping[str, Samples]:
-    rank = queries[f"{direction}_rank"].to_numpy(np.float64)
+def _of_direction(figures: pd.DataFrame, direction: str, weights: Weights) -> Mapping[str, Samples]:
+    rank = figures[f"{direction}_rank"].to_numpy(np.float64)
     plain = [f"recall_at_{depth}" for depth in DEPTHS] + ["ndcg_at_10"]
-    values = [queries[f"{direction}_{name}"].to_numpy(np.float64) for name in plain]
+    values = [figures[f"{direction}_{name}"].to_numpy(np.float64) for name in plain]
     means = weighted_means(np.stack([*values, 1 / rank, np.log(rank)], axis=1), weights)
     found = dict(zip([*plain, "mrr", "log_rank"], means.T, strict=True))
     geometric = np.exp(found.pop("log_rank"))
     return {**found, "median_rank": _medians(rank, weights), "geometric_rank": geometric}
 
 
-def _others(queries: pd.DataFrame, weights: Weights) -> Iterator[tuple[str, Samples]]:
+def _others(figures: pd.DataFrame, weights: Weights) -> Iterator[tuple[str, Samples]]:
     """Metrics of duplicates and of classes."""
-    for name in queries.columns[queries.columns.str.startswith("duplicate_pr_auc_")]:
-        found = queries[DUPLICATES].to_numpy() > 0
+    for name in figures.columns[figures.columns.str.startswith("duplicate_pr_auc_")]:
+        found = figures[DUPLICATES].to_numpy() > 0
         if found.any():
-            count = queries[DUPLICATES].to_numpy()[found]
-            values = queries[name].to_numpy()[found, None]
+            count = figures[DUPLICATES].to_numpy()[found]
+            values = figures[name].to_numpy()[found, None]
             yield name, weighted_means(values, weights[:, found] * count)[:, 0]
     for name in PREDICTED:
-        predicted = queries[name].notna().to_numpy() if name in queries else np.array([])
+        predicted = figures[name].notna().to_numpy() if name in figures else np.array([])
         if predicted.any():
-            rows = queries[predicted]
+            rows = figures[predicted]
             yield from _of_classes(name, rows[LABEL], rows[name], weights[:, predicted])
 
 

@@ -20,13 +20,13 @@ Scores = npt.NDArray[np.float64]  # (rows,): higher is better
 
 
 def compare(candidate: pd.DataFrame, current: pd.DataFrame, gate: GateConfig) -> Comparison:
-    """Compare two models by the gate's metric on the tables of queries of the same rows.
+    """Compare two models by the gate's metric on the tables of figures of the same rows.
 
     Raises ValueError if the tables are of different rows.
     """
     if candidate[[NM, PRODUCT]].to_numpy().tolist() != current[[NM, PRODUCT]].to_numpy().tolist():
         raise ValueError("two models can only be compared on the same held-out rows")
-    gains = query_scores(candidate, gate.metric) - query_scores(current, gate.metric)
+    gains = scores_of(candidate, gate.metric) - scores_of(current, gate.metric)
     (low, high, error), *_ = gain_intervals(gains[:, None], candidate[PRODUCT], gate.confidence)
     of_product = pd.Series(gains).groupby(candidate[PRODUCT].to_numpy()).mean()
     return Comparison(
@@ -41,7 +41,7 @@ def compare(candidate: pd.DataFrame, current: pd.DataFrame, gate: GateConfig) ->
     )
 
 
-def query_scores(queries: pd.DataFrame, metric: RankingMetric) -> Scores:
+def scores_of(figures: pd.DataFrame, metric: RankingMetric) -> Scores:
     """The score of each row, higher is better, whose mean is the metric.
 
     For a geometric rank it is minus the natural logarithm of the rank: the difference of two means
@@ -50,16 +50,16 @@ def query_scores(queries: pd.DataFrame, metric: RankingMetric) -> Scores:
     direction = next(one for one in (*DIRECTIONS, "mean") if metric.startswith(one))
     name = metric.removeprefix(f"{direction}_")
     ways = DIRECTIONS if direction == "mean" else (direction,)
-    scores: Scores = np.mean([_scores(queries, way, name) for way in ways], axis=0)
+    scores: Scores = np.mean([_scores(figures, way, name) for way in ways], axis=0)
     return scores
 
 
-def _scores(queries: pd.DataFrame, direction: str, name: str) -> Scores:
-    rank = queries[f"{direction}_rank"].to_numpy(np.float64)
+def _scores(figures: pd.DataFrame, direction: str, name: str) -> Scores:
+    rank = figures[f"{direction}_rank"].to_numpy(np.float64)
     if name == "geometric_rank":
         scores: Scores = -np.log(rank)
         return scores
-    return 1 / rank if name == "mrr" else queries[f"{direction}_{name}"].to_numpy(np.float64)
+    return 1 / rank if name == "mrr" else figures[f"{direction}_{name}"].to_numpy(np.float64)
 
 
 def gain_intervals(

@@ -10,14 +10,14 @@ from vitrina.evaluation.measurement import PRODUCT
 def duplicate_pr_auc(vectors: np.ndarray, group: np.ndarray, max_rows: int = 2_000) -> float | None:
     """Average precision of the cosine as a classifier of pairs: same group or not.
 
-    None if no two rows share a group. Arguments as of :func:`duplicate_queries`.
+    None if no two rows share a group. Arguments as of :func:`duplicate_figures`.
     """
-    queries = duplicate_queries({"of": vectors}, group, max_rows)
-    metrics = metrics_of(queries.assign(**{PRODUCT: group}))
+    figures = duplicate_figures({"of": vectors}, group, max_rows)
+    metrics = metrics_of(figures.assign(**{PRODUCT: group}))
     return metrics.get("duplicate_pr_auc_of")
 
 
-def duplicate_queries(
+def duplicate_figures(
     vectors: dict[str, np.ndarray], group: np.ndarray, max_rows: int
 ) -> pd.DataFrame:
     """How precisely each row's duplicates are found: ``duplicates``, ``duplicate_pr_auc_{kind}``.

@@ -12,7 +12,7 @@ CONFIDENCE = 0.95
 
 
 def metric_intervals(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, MetricIntervals]:
-    """The 95% intervals of each metric that both tables of queries have.
+    """The 95% intervals of each metric that both tables of figures have.
 
     The tables are of the same rows in the same order. Empty if they are of a single product.
     """
@@ -20,7 +20,7 @@ def metric_intervals(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, Met
     count = len(np.unique(product))
     if count < 2:
         return {}
-    samples = [_samples(queries, product) for queries in (before, after)]
+    samples = [_samples(figures, product) for figures in (before, after)]
     values = metrics_of(before), metrics_of(after)
     return {
         name: MetricIntervals(
@@ -32,9 +32,9 @@ def metric_intervals(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, Met
     }
 
 
-def _samples(queries: pd.DataFrame, product: np.ndarray) -> dict[str, Samples]:
+def _samples(figures: pd.DataFrame, product: np.ndarray) -> dict[str, Samples]:
     """Every metric in each replicate."""
-    parts = [resampled(queries, weights) for weights in product_weights(product, REPLICATES)]
+    parts = [resampled(figures, weights) for weights in product_weights(product, REPLICATES)]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 

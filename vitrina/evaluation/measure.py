@@ -16,9 +16,9 @@ from vitrina.config.training import SplitConfig
 from vitrina.embedding.embedder import Embedder
 from vitrina.errors import UserError
 from vitrina.evaluation.aggregate import ZERO_SHOT, metrics_of
-from vitrina.evaluation.duplicates import duplicate_queries
+from vitrina.evaluation.duplicates import duplicate_figures
 from vitrina.evaluation.measurement import LABEL, ROW, Example, Measured
-from vitrina.evaluation.metrics import chance_recall, retrieval_queries
+from vitrina.evaluation.metrics import chance_recall, retrieval_figures
 from vitrina.evaluation.probe import Features, linear_probe, probe_rows, zero_shot
 from vitrina.model.device import choose
 from vitrina.model.model import RuCLIP
@@ -76,10 +76,10 @@ def measure(
     embedder = Embedder(model, choose(config.device), config.batch_size, config.templates)
     listings = ListingEmbedder(embedder, table, TextTemplate.parse(listing.text))
     held_out = listings.features(rows.ranked)
-    queries = retrieval_queries(held_out.image, held_out.text, group)
-    queries.insert(0, ROW, rows.ranked)
-    queries.insert(1, NM, list(column_texts(table.iloc[rows.ranked], NM)))
-    queries = pd.concat([queries, _duplicates(held_out, group, config.duplicate_rows)], axis=1)
+    figures = retrieval_figures(held_out.image, held_out.text, group)
+    figures.insert(0, ROW, rows.ranked)
+    figures.insert(1, NM, list(column_texts(table.iloc[rows.ranked], NM)))
+    figures = pd.concat([figures, _duplicates(held_out, group, config.duplicate_rows)], axis=1)
     counts = {"ranked_rows": len(rows.ranked), "ranked_products": len(np.unique(group))}
     if config.label_column not in table.columns:
         logger.info(
@@ -88,15 +88,15 @@ def measure(
         )
     else:
         labels = table[config.label_column].fillna("").astype(str).str.strip().to_numpy(object)
-        queries[LABEL] = labels[rows.ranked]
-        _zero_shot(embedder, held_out.image, queries)
+        figures[LABEL] = labels[rows.ranked]
+        _zero_shot(embedder, held_out.image, figures)
         if len(rows.probe):
-            counts |= _probe(listings, rows, labels, held_out, queries)
+            counts |= _probe(listings, rows, labels, held_out, figures)
     return Measured(
-        metrics=metrics_of(queries) | chance_recall(len(group), group),
+        metrics=metrics_of(figures) | chance_recall(len(group), group),
         counts=counts,
         examples=tuple(_examples(held_out, group, rows.ranked, config.examples, split.seed)),
-        queries=queries,
+        figures=figures,
     )
 
 
@@ -123,16 +123,16 @@ def _duplicates(features: Features, group: np.ndarray, max_rows: int) -> pd.Data
     """Columns of duplicates by text, by image and by both."""
     kinds = features.kinds()
     kinds["both"] = kinds["both"] / np.float32(np.sqrt(2))  # two unit vectors: unit length again
-    return duplicate_queries(kinds, group, max_rows)
+    return duplicate_figures(kinds, group, max_rows)
 
 
-def _zero_shot(embedder: Embedder, image: np.ndarray, queries: pd.DataFrame) -> None:
+def _zero_shot(embedder: Embedder, image: np.ndarray, figures: pd.DataFrame) -> None:
     """Add each labelled image's class by the classes' names, if there are two."""
-    labelled = (queries[LABEL] != "").to_numpy()
-    classes = sorted(set(queries[LABEL][labelled]))
+    labelled = (figures[LABEL] != "").to_numpy()
+    classes = sorted(set(figures[LABEL][labelled]))
     if len(classes) >= 2:
         predicted = zero_shot(image[labelled], embedder.texts(classes), classes)
-        queries[ZERO_SHOT] = pd.Series(predicted, np.flatnonzero(labelled))
+        figures[ZERO_SHOT] = pd.Series(predicted, np.flatnonzero(labelled))
 
 
 def _probe(
@@ -140,7 +140,7 @@ def _probe(
     rows: Rows,
     labels: np.ndarray,
     held_out: Features,
-    queries: pd.DataFrame,
+    figures: pd.DataFrame,
 ) -> dict[str, int]:
     """Add the classes that linear probes predict, if the labels suffice; returns row counts."""
     usable = probe_rows(list(labels[rows.probe]), list(labels[rows.ranked]))
@@ -157,7 +157,7 @@ def _probe(
         Features(held_out.text[usable.test], held_out.image[usable.test]),
     )
     for name, classes in predicted.items():
-        queries[name] = pd.Series(classes, np.flatnonzero(usable.test))
+        figures[name] = pd.Series(classes, np.flatnonzero(usable.test))
     return usable.counts
 
 

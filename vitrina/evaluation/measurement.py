@@ -1,4 +1,4 @@
-"""The evaluation of one model: metrics, row counts, example queries and the figures behind them."""
+"""The evaluation of one model: metrics, row counts, examples, and the figures behind them."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from vitrina.config.parameters import Parameters
 Metrics = dict[str, float]
 DIRECTIONS = ("text_to_image", "image_to_text")
 DEPTHS = (1, 5, 10)  # of recall
-# Columns of the table of queries, beside one or more figures for each metric.
+# Columns of the table of figures, beside one or more figures for each metric.
 ROW, PRODUCT, LABEL = "row", "product", "label"  # and NM
 
 
@@ -30,14 +30,14 @@ class Measurement(Parameters):
     metrics: Metrics
     counts: dict[str, int]
     examples: tuple[Example, ...]
-    queries: str = Field(description="queries.parquet: figures of each held-out listing.")
+    figures: str = Field(description="figures.parquet: figures of each held-out listing.")
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A measurement that was just made, with its table of queries: a row per held-out listing."""
+    """A measurement that was just made, with its table of figures: a row per held-out listing."""
 
     metrics: Metrics
     counts: dict[str, int]
     examples: tuple[Example, ...]
-    queries: pd.DataFrame
+    figures: pd.DataFrame

@@ -18,15 +18,15 @@ def retrieval_metrics(
 ) -> Metrics:
     """Recall, ranks, MRR and nDCG of finding images by text and texts by image.
 
-    Arguments and errors as of :func:`retrieval_queries`. Keys: ``{text_to_image,image_to_text}_
+    Arguments and errors as of :func:`retrieval_figures`. Keys: ``{text_to_image,image_to_text}_
     {recall_at_1,recall_at_5,recall_at_10,median_rank,geometric_rank,mrr,ndcg_at_10}`` and the mean
     of both directions, ``mean_…``. Recall at k is the fraction of queries with a relevant item
     among the first k; ranks are of the first relevant item, from 1.
     """
-    return retrieval_metrics_of(retrieval_queries(image, text, group))
+    return retrieval_metrics_of(retrieval_figures(image, text, group))
 
 
-def retrieval_queries(
+def retrieval_figures(
     image: np.ndarray, text: np.ndarray, group: np.ndarray | None = None
 ) -> pd.DataFrame:
     """How each row's text finds images, and its image texts: a row per pair.
@@ -55,7 +55,7 @@ def retrieval_queries(
 def chance_recall(rows: int, group: np.ndarray | None = None) -> Metrics:
     """``chance_recall_at_{1,5,10}``: the recall of random guesses among ``rows`` items.
 
-    ``group`` as in :func:`retrieval_queries`; the value is the same in both directions.
+    ``group`` as in :func:`retrieval_figures`; the value is the same in both directions.
     """
     relevant = np.ones(rows, np.int64)
     if group is not None:

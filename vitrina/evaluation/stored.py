@@ -7,8 +7,8 @@ from vitrina.catalog.processed_table import read_table
 from vitrina.catalog.text_template import check_text
 from vitrina.config.evaluation import MeasureConfig
 from vitrina.config.training import SplitConfig, TrainConfig
+from vitrina.evaluation.figures_file import put_figures
 from vitrina.evaluation.measurement import Measurement
-from vitrina.evaluation.query_file import put_queries
 from vitrina.model.hardware import embedding_arithmetic
 from vitrina.model.source import local_model
 from vitrina.results import ModelResult, TableRef
@@ -20,7 +20,7 @@ from vitrina.store.stage import Stage
 logger = logging.getLogger(__name__)
 
 MEASURE = Stage("measure", Measurement, "vitrina.evaluation.measure:measure")
-MEASUREMENT, QUERIES = "measurement.json", "queries.parquet"
+MEASUREMENT, FIGURES = "measurement.json", "figures.parquet"
 
 
 def find_or_measure(
@@ -47,15 +47,15 @@ def find_or_measure(
         check_text(listing.text, path)
         rows = read_table(path, columns_read(config.evaluate, listing))
         measured = measure(rows, loaded, config.evaluate, config.split, listing)
-        put_queries(measured.queries, artifact.path / QUERIES)
+        put_figures(measured.figures, artifact.path / FIGURES)
         measurement = Measurement(
             metrics=measured.metrics,
             counts=measured.counts,
             examples=measured.examples,
-            queries=str(artifact.path / QUERIES),
+            figures=str(artifact.path / FIGURES),
         )
         write_json(artifact.path / MEASUREMENT, measurement.model_dump(mode="json"))
-        return measurement, [MEASUREMENT, QUERIES]
+        return measurement, [MEASUREMENT, FIGURES]
 
     inputs = measuring_inputs(table, model, config)
     return MEASURE.find_or_make(store, inputs, make, refresh=refresh).result

@@ -37,13 +37,13 @@ def evaluation(
 
 
 def side_by_side(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    """The ranks of each held-out listing by both models, from their tables of queries."""
+    """The ranks of each held-out listing by both models, from their tables of figures."""
     ranks = [f"{direction}_rank" for direction in DIRECTIONS]
     return after[[ROW, NM, PRODUCT]].assign(
         **{
-            f"{name}_{side}": queries[name]
+            f"{name}_{side}": figures[name]
             for name in ranks
-            for side, queries in (("before", before), ("after", after))
+            for side, figures in (("before", before), ("after", after))
         }
     )
 

@@ -21,7 +21,7 @@ BEST_WITHIN_EPOCH = "ruCLIP_model_best.pth"
 EPOCH_CHECKPOINT = re.compile(r"ruCLIP_model_epoch\d+\.pth")
 MODEL_FOLDER = "ruclip"
 METRICS = "metrics.jsonl"
-# Queries of a validation: of the base model, and of the best weights so far.
+# Figures of a validation's listings: of the base model, and of the best weights so far.
 VALIDATED_BASE, VALIDATED_BEST = "validation_base.parquet", "validation_best.parquet"
 FILES = (
     "config.json",

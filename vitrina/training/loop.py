@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from vitrina.config.training import TrainConfig
+from vitrina.evaluation.figures_file import put_figures
 from vitrina.evaluation.measurement import Metrics
-from vitrina.evaluation.query_file import put_queries
 from vitrina.execution.progress import OnProgress, no_progress
 from vitrina.model.device import choose
 from vitrina.model.model import RuCLIP
@@ -202,9 +202,9 @@ class TrainingLoop:
         return progress
 
     def _put_validated(self, name: str, validated: Validated | None) -> None:
-        """Keep the queries of a validation, from which the model card has its intervals."""
+        """Keep the figures of a validation, from which the model card has its intervals."""
         if validated and self.run.world.is_main:
-            put_queries(validated.queries, self.run.run_folder.folder / name)
+            put_figures(validated.figures, self.run.run_folder.folder / name)
 
     def _save(self, name: str, progress: Progress) -> None:
         self.checkpoints.save(name, progress)

@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 
+from vitrina.evaluation.figures_file import read_figures
 from vitrina.evaluation.intervals import metric_intervals
 from vitrina.evaluation.measurement import DIRECTIONS
-from vitrina.evaluation.query_file import read_queries
 from vitrina.model.folder import CARD
 from vitrina.results import Interval, MetricIntervals
 from vitrina.store.files import write_bytes
@@ -57,7 +57,7 @@ def put_model_card(
     validated = [run_folder.folder / name for name in (VALIDATED_BASE, VALIDATED_BEST)]
     intervals: Intervals = {}
     if all(map(is_file, validated)):
-        intervals = metric_intervals(*map(read_queries, validated))
+        intervals = metric_intervals(*map(read_figures, validated))
     card = model_card(base, model_config, run_folder.inputs, rows, progress, intervals)
     write_bytes(run_folder.folder / MODEL_FOLDER / CARD, card.encode())
 

@@ -15,7 +15,7 @@ from vitrina.config.text import TITLE_ONLY
 from vitrina.evaluation.aggregate import retrieval_metrics_of
 from vitrina.evaluation.comparison import score
 from vitrina.evaluation.measurement import DEPTHS, Metrics
-from vitrina.evaluation.metrics import retrieval_queries
+from vitrina.evaluation.metrics import retrieval_figures
 from vitrina.model.model import RuCLIP
 from vitrina.model.tokenize import pad, tokenize
 from vitrina.training.data.pairs import Pairs, pairs_from
@@ -47,10 +47,10 @@ def held_out_rows(table: pd.DataFrame, rows: int, seed: int, template: str = TIT
 
 @dataclass(frozen=True)
 class Validated:
-    """A validation: its metrics, and its table of queries, a row per held-out listing."""
+    """A validation: its metrics, and its table of figures, a row per held-out listing."""
 
     metrics: Metrics
-    queries: pd.DataFrame
+    figures: pd.DataFrame
 
 
 def better(new: Metrics, old: Metrics, select_by: RankingMetric) -> bool:
@@ -73,10 +73,10 @@ class Validation:
         ``mean_recall`` is the mean of recall at 1, 5 and 10 in both directions. The processes share
         the work, and each returns all metrics.
         """
-        queries = retrieval_queries(*self.features(towers, device), self.groups)
-        metrics = retrieval_metrics_of(queries)
+        figures = retrieval_figures(*self.features(towers, device), self.groups)
+        metrics = retrieval_metrics_of(figures)
         recalls = [metrics[f"mean_recall_at_{depth}"] for depth in DEPTHS]
-        return Validated({**metrics, "mean_recall": float(np.mean(recalls))}, queries)
+        return Validated({**metrics, "mean_recall": float(np.mean(recalls))}, figures)
 
     def features(
         self, towers: TrainingTowers, device: torch.device

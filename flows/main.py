@@ -27,6 +27,7 @@ COMMANDS = {
     "search": "flows.search",
     "duplicates": "flows.commands.duplicates",
     "push": "flows.commands.push",
+    "classify": "flows.commands.classify",
     "roll-back": "flows.commands.roll_back",
     "prune": "flows.prune",
     "server": "flows.server",

@@ -235,6 +235,30 @@ class DuplicatesResult(Parameters):
     )
 
 
+class ClassifyResult(Parameters):
+    """Predicted classes of the listings without one, and how good they are."""
+
+    column: str
+    predictions: str = Field(
+        description="predictions.parquet: nm, known, predicted, probability, second, "
+        "second_probability."
+    )
+    csv: str = Field(description="predictions.csv, the same table.")
+    report: str = Field(description="classification.json")
+    classes: int
+    rare: dict[str, int] = Field(description="Rows of each class that was left out.")
+    labelled_rows: int
+    predicted_rows: int
+    judged_rows: int = Field(description="Rows that the metrics are of.")
+    judged_products: int
+    basis: Literal["held-out", "all"] = Field(description="Of which products they are.")
+    temperature: float
+    metrics: dict[str, float] = Field(
+        description="accuracy, its 95% interval, macro_f1; ece, brier and log_loss before and "
+        "after calibration."
+    )
+
+
 class StageResults(Parameters):
     """The results of all stages of a pipeline run."""
 

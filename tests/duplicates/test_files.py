@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from vitrina.duplicates import files
-from vitrina.duplicates.files import Members, ReportedPairs, read_ids, write_groups, write_pairs
+from vitrina.duplicates.files import Members, ReportedPairs, write_groups, write_pairs
 from vitrina.duplicates.known import Kind
 from vitrina.store.paths import to_path
 
@@ -67,11 +67,3 @@ def test_groups_name_their_representative(tmp_path: Path) -> None:
     none = Members(empty, empty, empty, empty.astype(np.int8), empty.astype(np.float32))
     write_groups(to_path(tmp_path / "none.parquet"), none, IDS["texts"])
     assert pq.read_schema(tmp_path / "none.parquet").names == list(found.columns)
-
-
-@pytest.mark.parametrize("ids", [[5, 6, 7], ["007", "x", "y"]])
-def test_ids_keep_their_type(ids: list[object], tmp_path: Path) -> None:
-    """Texts stay texts, also where they look like numbers."""
-    table = pd.DataFrame({"title": "t", "image_path": "p", "nm": ids})
-    table.to_parquet(tmp_path / "t.parquet")
-    assert read_ids(to_path(tmp_path / "t.parquet")).to_pylist() == ids

@@ -1,11 +1,10 @@
-"""The least cosine for a precision, and the interval of a share."""
+"""The least cosine for a precision."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitrina.duplicates.threshold import Judged, least_cosine, wilson_interval
+from vitrina.duplicates.threshold import Judged, least_cosine
 
 PAIRS = st.lists(
     st.tuples(st.integers(0, 9), st.booleans(), st.sampled_from([0.0, 1.0, 2.0])), max_size=30
@@ -37,14 +36,6 @@ def test_no_lower_cosine_is_as_precise(
     tried = {np.float32(one[0] / 10) for one in pairs if one[2]}
     expected = min((float(one) for one in tried if is_enough(one)), default=None)
     assert least_cosine(judged(pairs), precision, sure) == expected
-
-
-def test_the_interval_is_wilsons() -> None:
-    """As published: 81 of 263 gives 0.2553 to 0.3662 (Newcombe 1998, his first example)."""
-    assert wilson_interval(81 / 263, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
-    low, high = wilson_interval(1, 20)
-    assert high == pytest.approx(1)
-    assert low == pytest.approx(0.8389, abs=1e-4)
 
 
 def test_products_are_counted_not_pairs() -> None:

@@ -10,10 +10,11 @@ from upath import UPath
 
 from vitrina.catalog.arrow_memory import flat_memory
 from vitrina.catalog.chosen_rows import chosen_rows
+from vitrina.catalog.ids import read_ids
 from vitrina.catalog.processed_table import IMAGE_PATH, NM, TITLE
 from vitrina.config.duplicates import DuplicatesConfig
 from vitrina.config.training import SplitConfig
-from vitrina.duplicates.files import Members, read_ids, write_groups, write_pairs
+from vitrina.duplicates.files import Members, write_groups, write_pairs
 from vitrina.duplicates.find import Duplicates, find_duplicates
 from vitrina.duplicates.gallery import gallery, least_sure_groups
 from vitrina.duplicates.known import Kind

@@ -8,14 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from upath import UPath
 
-from vitrina.catalog.parquet_batches import ParquetReader
-from vitrina.catalog.processed_table import NM
 from vitrina.duplicates.known import Kind
 from vitrina.duplicates.pairs import Cosines, Rows
-from vitrina.store.files import atomic_write, local_read
+from vitrina.store.files import atomic_write
 
 CHUNK = 100_000  # pairs written at a time
-BATCH_ROWS = 5_000
 KINDS = pa.array([kind.name.lower() for kind in Kind])
 
 
@@ -56,15 +53,6 @@ class Members:
     representative: Rows
     kind: npt.NDArray[np.int8]
     cosine: Cosines
-
-
-def read_ids(table: UPath) -> pa.Array:
-    """The ids of a processed table's rows, of the type that they have there."""
-    with local_read(table) as local:
-        batches = [
-            batch.column(NM) for batch in ParquetReader(local, table).batches(BATCH_ROWS, [NM])
-        ]
-    return pa.concat_arrays(batches) if batches else pa.array([], pa.int64())
 
 
 def write_pairs(path: UPath, pairs: ReportedPairs, ids: pa.Array) -> None:

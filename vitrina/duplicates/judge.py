@@ -18,7 +18,8 @@ from vitrina.catalog.row_keys import Keys
 from vitrina.config.duplicates import DuplicatesConfig
 from vitrina.duplicates.known import Kind
 from vitrina.duplicates.pairs import Pairs, Rows
-from vitrina.duplicates.threshold import MIN_PRODUCTS, Judged, least_cosine, wilson_interval
+from vitrina.duplicates.threshold import MIN_PRODUCTS, Judged, least_cosine
+from vitrina.evaluation.shares import wilson_interval
 from vitrina.results import Threshold
 
 Mask = npt.NDArray[np.bool_]

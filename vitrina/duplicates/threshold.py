@@ -1,6 +1,5 @@
-"""The least cosine at which pairs are as precise as was asked for, and how sure a share is."""
+"""The least cosine at which pairs are as precise as was asked for."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +8,6 @@ import numpy.typing as npt
 from vitrina.duplicates.pairs import Cosines, Rows
 
 MIN_PRODUCTS = 30  # with known duplicates; fewer tell too little
-Z95 = 1.96  # of a normal distribution, two-sided
 
 
 @dataclass(frozen=True)
@@ -62,15 +60,3 @@ def least_cosine(judged: Judged, precision: float, sure: float = 0.0) -> float |
     is_last = np.diff(cosine, append=-np.inf) != 0  # equal cosines are reported together
     suffices = np.flatnonzero(is_last & (right >= precision * total - 1e-9))
     return float(cosine[suffices[-1]]) if len(suffices) else None
-
-
-def wilson_interval(share: float, count: int) -> tuple[float, float]:
-    """The 95% interval of a share that was observed in ``count`` independent trials.
-
-    After Wilson (1927): unlike the normal approximation's it stays within 0 and 1, and has a width
-    where the share is 1.
-    """
-    squared = Z95**2 / count
-    middle = (share + squared / 2) / (1 + squared)
-    spread = Z95 / (1 + squared) * math.sqrt(share * (1 - share) / count + squared / (4 * count))
-    return max(0.0, middle - spread), min(1.0, middle + spread)

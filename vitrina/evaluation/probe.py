@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 MIN_TRAINING_ROWS = 3  # per class; with fewer, a probe memorises the rows
@@ -57,6 +57,11 @@ def probe_rows(train_labels: Sequence[str], test_labels: Sequence[str]) -> Probe
     return ProbeRows(in_train, in_test, counts)
 
 
+def new_probe() -> Pipeline:
+    """A logistic regression on features standardised by its training rows, not trained yet."""
+    return make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=MAX_ITERATIONS))
+
+
 def linear_probe(
     train: Features, train_labels: Sequence[str], test: Features
 ) -> dict[str, np.ndarray]:
@@ -68,8 +73,7 @@ def linear_probe(
     predicted = {}
     test_features = test.kinds()
     for kind, features in train.kinds().items():
-        probe = make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=MAX_ITERATIONS))
-        probe.fit(features, list(train_labels))
+        probe = new_probe().fit(features, list(train_labels))
         predicted[f"probe_{kind}"] = np.asarray(probe.predict(test_features[kind]), object)
     return predicted
 

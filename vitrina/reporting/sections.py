@@ -9,6 +9,7 @@ from vitrina.duplicates.summary import duplicate_rows
 from vitrina.reporting.render import Section, html_page, terminal, terminal_table
 from vitrina.results import (
     ChangesResult,
+    ClassifyResult,
     DuplicatesResult,
     EmbedResult,
     EvaluateResult,
@@ -55,6 +56,13 @@ VERDICTS: Mapping[Verdict, str] = {
     "declined": "The new model was declined",
     "cannot tell": "Whether the new model is better cannot be told",
 }
+
+
+CALIBRATION = {
+    "ece": "expected calibration error, before → after calibration",
+    "brier": "Brier score, before → after calibration",
+}
+MAX_RARE = 20  # classes shown that were left out
 
 
 def sections(result: PipelineResult, seconds: Mapping[str, float]) -> list[Section]:
@@ -180,6 +188,38 @@ def duplicates_paths_section(found: DuplicatesResult) -> Section:
     """Where the duplicates are."""
     rows = [("pairs", found.pairs), ("groups", found.groups), ("gallery", found.gallery)]
     return Section("Paths", ("", ""), rows)
+
+
+def classification_sections(found: ClassifyResult) -> list[Section]:
+    """How good a classifier is on products that it has not seen, the classes that it left out."""
+    metrics = found.metrics
+    products = "held-out products" if found.basis == "held-out" else "products, held out or not"
+    rows = [
+        ("classes", f"{found.classes:,}"),
+        ("listings with one of them", f"{found.labelled_rows:,}"),
+        ("listings predicted", f"{found.predicted_rows:,}"),
+        ("measured on", f"{found.judged_rows:,} listings of {found.judged_products:,} {products}"),
+        (
+            "accuracy",
+            f"{metrics['accuracy']:.3f}, 95% interval {metrics['accuracy_low']:.2f} to "
+            f"{metrics['accuracy_high']:.2f}",
+        ),
+        ("macro F1", f"{metrics['macro_f1']:.3f}"),
+        *(
+            (label, f"{metrics[f'{name}_before']:.3f} → {metrics[f'{name}_after']:.3f}")
+            for name, label in CALIBRATION.items()
+        ),
+        ("predictions", found.predictions),
+        ("the same as CSV", found.csv),
+    ]
+    sections = [Section(f"Classifier of {found.column}", ("", ""), rows)]
+    if found.rare:
+        rare = sorted(found.rare.items(), key=lambda one: (-one[1], one[0]))
+        shown = [(name, f"{count:,}") for name, count in rare[:MAX_RARE]]
+        if more := len(rare) - MAX_RARE:
+            shown += [(f"and {more:,} more", "")] if more > 0 else []
+        sections.append(Section("Left out, with too few products", ("", "listings"), shown))
+    return sections
 
 
 def times_section(seconds: Mapping[str, float]) -> Section:

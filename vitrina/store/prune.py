@@ -40,6 +40,7 @@ WRITTEN: dict[str, tuple[str, ...]] = {
     "embed": ("embeddings.",),
     "index": (),
     "changes": ("changes.parquet", "keys/"),
+    "classify": ("predictions.", "classification.json"),
     "duplicates": ("pairs.parquet", "groups.parquet", "duplicates.html"),
     "report": ("report.html", "training.png", "contact_sheet.png"),
     MODELS: MODEL_FILES,

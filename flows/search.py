@@ -31,7 +31,8 @@ def search(config: SearchConfig) -> list[Hit]:
 
     A plain function, not a flow: no Prefect server starts for a question.
     """
-    run = open_run(config.output, config.device)
+    # Importing LanceDB takes longer than to answer a single question without it.
+    run = open_run(config.output, config.device, exact=True)
     hits = find(run, config)
     show(run, hits, config)
     if config.html:

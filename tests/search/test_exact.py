@@ -8,8 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vitrina.embedding.npz_reader import memory_map
+from vitrina.index.rows import product_vectors
 from vitrina.search.exact import ExactIndex, highest
-from vitrina.search.index import Query
+from vitrina.search.index import Kind, Query
+
+KINDS: tuple[Kind, ...] = ("text", "img", "product")
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -25,7 +28,8 @@ def unit(rows: np.ndarray) -> np.ndarray:
     dim=st.integers(1, 20),
     k=st.integers(1, 70),
     chunk_rows=st.integers(1, 17),
-    columns=st.sampled_from([("text",), ("img",), ("text", "img")]),
+    kind=st.sampled_from(["text", "img", "product"]),
+    weight=st.sampled_from([0.0, 0.3, 1.0]),
     filtered=st.booleans(),
 )
 def test_it_equals_a_full_sort(
@@ -35,7 +39,8 @@ def test_it_equals_a_full_sort(
     dim: int,
     k: int,
     chunk_rows: int,
-    columns: tuple[str, ...],
+    kind: Kind,
+    weight: float,
     filtered: bool,
 ) -> None:
     """Whatever the chunks, the filter and the number of equal rows: highest first, then by row."""
@@ -43,32 +48,35 @@ def test_it_equals_a_full_sort(
     distinct = unit(rng.standard_normal((different, dim)))
     text, img = (distinct[rng.integers(0, different, rows)] for _ in range(2))
     among = rng.random(rows) < 0.5 if filtered else None
-    query: Query = {name: unit(rng.standard_normal((1, dim)))[0] for name in columns}  # type: ignore[misc]  # literal names
-    found = ExactIndex({"text": text, "img": img}, chunk_rows).nearest(query, k, among)
+    query = Query(kind, unit(rng.standard_normal((1, dim)))[0])
+    found = ExactIndex({"text": text, "img": img}, weight, chunk_rows).nearest(query, k, among)
 
-    stored = {"text": text, "img": img}
-    scores = sum(np.einsum("ij,j->i", stored[name], query[name]) for name in query)
-    scores = np.asarray(scores, np.float32).reshape(rows) / np.float32(len(query))
-    order = np.lexsort((np.arange(rows), -scores))
-    expected = [row for row in order if among is None or among[row]][:k]
-    assert found.rows.tolist() == expected
-    np.testing.assert_array_equal(found.scores, scores[expected])
+    stored = {"text": text, "img": img, "product": product_vectors(text, img, weight)}
+    scores = stored[kind] @ query.vector
+    allowed = np.flatnonzero(among) if among is not None else np.arange(rows)
+    np.testing.assert_allclose(found.scores, np.sort(scores[allowed])[::-1][:k], atol=1e-5)
+    np.testing.assert_allclose(found.scores, scores[found.rows], atol=1e-5)
+    assert len(set(found.rows.tolist())) == len(found.rows)
+    order = np.lexsort((found.rows, -found.scores))
+    assert order.tolist() == list(range(len(order))), "highest first, then by row"
 
 
 def test_equal_rows_tie_wherever_they_stand() -> None:
     """A thousand copies of one vector are found in the order of the table."""
     vector = unit(np.random.default_rng(0).standard_normal((1, 512)))
     copies = np.repeat(vector, 1_001, axis=0)
-    found = ExactIndex({"text": copies, "img": copies}, 64).nearest({"text": vector[0]}, 1_001)
-    assert found.rows.tolist() == list(range(1_001))
-    assert len(set(found.scores.tolist())) == 1
+    index = ExactIndex({"text": copies, "img": copies}, chunk_rows=64)
+    for kind in KINDS:
+        found = index.nearest(Query(kind, vector[0]), 1_001)
+        assert found.rows.tolist() == list(range(1_001))
+        assert len(set(found.scores.tolist())) == 1
 
 
 def test_scores_are_cosines_to_float32() -> None:
     """Against float64."""
     rng = np.random.default_rng(1)
     text, query = unit(rng.standard_normal((500, 512))), unit(rng.standard_normal((1, 512)))[0]
-    found = ExactIndex({"text": text, "img": text}).nearest({"text": query}, 500)
+    found = ExactIndex({"text": text, "img": text}).nearest(Query("text", query), 500)
     exact = text.astype(np.float64) @ query.astype(np.float64)
     np.testing.assert_allclose(found.scores, exact[found.rows], atol=1e-6)
 
@@ -90,12 +98,12 @@ def test_vectors_of_a_file_are_read_in_chunks(
 
     among = np.zeros(1_000, np.bool_)
     among[[5, 500, 501]] = True
-    index = ExactIndex({"text": stored, "img": stored}, 100)
+    index = ExactIndex({"text": stored, "img": stored}, chunk_rows=100)
     monkeypatch.setattr("vitrina.search.exact.np.copyto", counted)
-    index.nearest({"text": text[0]}, 5)
+    index.nearest(Query("text", text[0]), 5)
     assert copied == [100] * 10
     copied.clear()
-    assert sorted(index.nearest({"text": text[0]}, 5, among).rows.tolist()) == [5, 500, 501]
+    assert sorted(index.nearest(Query("text", text[0]), 5, among).rows.tolist()) == [5, 500, 501]
     assert copied == [1, 2]
 
 

@@ -65,3 +65,9 @@ def latest_index(store: Store) -> StoredIndex | None:
     table = store.path / STAGE / result.table.rsplit("/", 1)[-1]  # the store may have been moved
     checksums: dict[str, int] = manifest.parameters["checksums"]
     return StoredIndex(manifest.key, result.model_copy(update={"table": str(table)}), checksums)
+
+
+def indexed_run(store: Store, embedded: EmbedResult) -> StoredIndex | None:
+    """The latest index, if it is of the vectors of this run."""
+    index = latest_index(store)
+    return index if index and index.checksums == embedded.checksums else None

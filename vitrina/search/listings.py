@@ -1,7 +1,6 @@
 """The listings of a run: what a result shows of them, and filters on their columns."""
 
 import difflib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,10 +14,8 @@ import pyarrow.parquet as pq
 
 from vitrina.catalog.processed_table import CATEGORY, IMAGE_PATH, NM, TITLE
 from vitrina.errors import UserError
+from vitrina.search.filters import Where, wanted_values
 from vitrina.search.index import Mask
-
-Where = Mapping[str, Any]
-"""A value, or a list of values of which any counts, by column; None matches missing values."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +64,11 @@ class Listings:
         category = values.get(CATEGORY)
         return values | {CATEGORY: None if category is None else str(category)}
 
+    def check(self, where: Where | None) -> None:
+        """Raise UserError for an unknown column, or a value that a column cannot have."""
+        for name, value in (where or {}).items():
+            wanted_values(name, value, self._kind(name))
+
     def mask(self, where: Where | None) -> Mask | None:
         """The rows that fulfil every condition; None if there is no condition.
 
@@ -84,12 +86,17 @@ class Listings:
         texts = [str(one) for one in values if one is not None]
         return difflib.get_close_matches(str(value), texts, n=3, cutoff=0.5)
 
-    def _column(self, name: str) -> pa.Array:
+    def _kind(self, name: str) -> pa.DataType:
         names = self._file.schema_arrow.names
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)
             hint = f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(names)}."
             raise UserError(f"The listings have no column {name!r}. {hint}")
+        kind = self._file.schema_arrow.field(name).type
+        return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+    def _column(self, name: str) -> pa.Array:
+        self._kind(name)
         column = self._file.read([name]).column(0).combine_chunks()
         if isinstance(column, pa.ChunkedArray):  # larger than one array can be
             column = pa.concat_arrays(column.chunks)
@@ -97,14 +104,11 @@ class Listings:
 
     def _matches(self, name: str, value: Any) -> Mask:
         column = self._column(name)
-        values = list(value) if isinstance(value, list | tuple | set) else [value]
-        texts = pa.array([None if one is None else str(one) for one in values], pa.string())
+        wanted = wanted_values(name, value, column.type)
         try:
-            wanted = texts.cast(column.type)
             found: Mask = pc.is_in(column, value_set=wanted).to_numpy(zero_copy_only=False)
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            given = ", ".join(repr(one) for one in values)
+        except pa.ArrowNotImplementedError as error:
             raise UserError(
-                f"Column {name!r} is {column.type}, which {given} cannot be compared with."
+                f"Column {name!r} is {column.type}, which is not compared with values."
             ) from error
         return found

@@ -21,9 +21,13 @@ from vitrina.embedding.npz_reader import memory_map
 from vitrina.embedding.pipeline import EmbeddingPipeline, several_images, several_texts
 from vitrina.embedding.reuse import Column
 from vitrina.errors import UserError
-from vitrina.search.exact import ExactIndex
-from vitrina.search.index import Index, Query, Vectors
-from vitrina.search.listings import Listings, Where
+from vitrina.index.stored import indexed_run
+from vitrina.search.approximate import open_approximate
+from vitrina.search.exact import EVEN, ExactIndex
+from vitrina.search.filters import Where
+from vitrina.search.index import Kind, Neighbours, Query, Vectors
+from vitrina.search.listings import Listings
+from vitrina.search.searcher import Searcher
 from vitrina.search.stored_run import StoredRun, find_run
 from vitrina.store.cache import local_copy
 from vitrina.store.paths import to_path
@@ -35,17 +39,13 @@ if TYPE_CHECKING:
     from vitrina.embedding.pipeline import ImageInput
 
 By = Literal["both", "image", "text"]
-COLUMNS: dict[By, tuple[Column, ...]] = {
-    "both": ("text", "img"),
-    "image": ("img",),
-    "text": ("text",),
-}
+KINDS: dict[By, Kind] = {"both": "product", "image": "img", "text": "text"}
 QUERY_BATCH = 32  # texts or images in one forward pass
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A listing that was found; ``score`` is the cosine, or the mean of both cosines."""
+    """A listing that was found; ``score`` is the cosine."""
 
     nm: int | str
     title: str
@@ -73,11 +73,16 @@ class Run:
     """The vectors, the listings and the model of a finished run."""
 
     def __init__(
-        self, stored: StoredRun, device: Literal["auto", "cpu", "cuda"] | None = None
+        self,
+        stored: StoredRun,
+        device: Literal["auto", "cpu", "cuda"] | None = None,
+        *,
+        exact: bool = False,
     ) -> None:
         """Raises UserError if vectors, table and model do not belong together or are incomplete.
 
-        The model is loaded when the first query needs it.
+        The model is loaded when the first query needs it. The run's index is used if there is one,
+        unless search is to be ``exact``.
         """
         self.stored = stored
         self._device = device
@@ -95,7 +100,10 @@ class Run:
             "text": memory_map(stored.npz, "text"),
             "img": memory_map(stored.npz, "img"),
         }
-        self.index: Index = ExactIndex(self._vectors)
+        index = indexed_run(stored.store, stored.result)
+        weight = index.result.image_weight if index else EVEN
+        approximate = None if exact or not index else open_approximate(index, self.listings.nm)
+        self.searcher = Searcher(self.listings, ExactIndex(self._vectors, weight), approximate)
 
     def __len__(self) -> int:
         return self.stored.result.rows
@@ -151,45 +159,48 @@ class Run:
     ) -> list[Hit]:
         """The ``k`` listings nearest to a text or to an image, nearest first.
 
-        ``by`` compares with the listings' images, their texts, or both. ``where`` holds values by
-        column, such as ``{"category": "Посуда"}``; a list means any of its values. Raises UserError
-        for an empty query, an unreadable image or an unknown column.
+        ``by`` compares with the listings' images, their texts, or both: the weighted mean that the
+        index has chosen, else the even one. ``where`` holds values by column, such as
+        ``{"category": "Посуда"}``; a list means any of its values. Raises UserError for an empty
+        query, an unreadable image or an unknown column.
         """
         if (text is None) == (image is None):
             raise UserError("Search by either a text or an image: give one of them.")
         _check(k, by)
-        among = self.listings.mask(where)
+        self.listings.check(where)
         if image is not None:
             vector = self.encode_images([image])[0]
         else:
-            vector = self.encode_texts([_query_text(text or "")])[0]
-        return self._hits(dict.fromkeys(COLUMNS[by], vector), k, among)
+            vector = self.encode_texts([query_text(text or "")])[0]
+        return self.nearest(vector, k=k, by=by, where=where)
+
+    def nearest(
+        self, vector: Vectors, *, k: int = 10, by: By = "both", where: Where | None = None
+    ) -> list[Hit]:
+        """The ``k`` listings nearest to a unit vector (embed_dim,), as ``search`` finds them."""
+        _check(k, by)
+        return self._hits(self.searcher.nearest(Query(KINDS[by], vector), k, where))
 
     def similar(
         self, nm: int | str, *, k: int = 10, by: By = "both", where: Where | None = None
     ) -> list[Hit]:
         """The ``k`` listings most like a stored one, which is not among them.
 
-        Texts are compared with texts and images with images; no model is loaded. Raises UserError
-        if the run has no such listing.
+        Texts are compared with texts, images with images, means of both with such means; no model
+        is loaded. Raises UserError if the run has no such listing.
         """
         _check(k, by)
-        row = self.listings.row_of(nm)
-        allowed = self.listings.mask(where)
-        among = np.ones(len(self), np.bool_) if allowed is None else allowed.copy()
-        among[row] = False
-        query: Query = {column: np.array(self._vectors[column][row]) for column in COLUMNS[by]}
-        return self._hits(query, k, among)
+        row, kind = self.listings.row_of(nm), KINDS[by]
+        query = Query(kind, self.searcher.exact.vector(kind, row))
+        return self._hits(self.searcher.nearest(query, k, where, without=row))
 
     def listing(self, nm: int | str) -> Hit:
         """A stored listing by its id. Raises UserError if there is none."""
         return self._hit(self.listings.row_of(nm), 1.0)
 
-    def _hits(self, query: Query, k: int, among: npt.NDArray[np.bool_] | None) -> list[Hit]:
-        rows, scores = self.index.nearest(query, k, among)
-        return [
-            self._hit(row, score) for row, score in zip(rows.tolist(), scores.tolist(), strict=True)
-        ]
+    def _hits(self, found: Neighbours) -> list[Hit]:
+        pairs = zip(found.rows.tolist(), found.scores.tolist(), strict=True)
+        return [self._hit(row, score) for row, score in pairs]
 
     def _hit(self, row: int, score: float) -> Hit:
         shown = self.listings.shown(row)
@@ -197,16 +208,22 @@ class Run:
         return Hit(**shown, image_path=image_path, score=score)
 
 
-def open_run(output: str, device: Literal["auto", "cpu", "cuda"] | None = None) -> Run:
+def open_run(
+    output: str,
+    device: Literal["auto", "cpu", "cuda"] | None = None,
+    *,
+    exact: bool = False,
+) -> Run:
     """Open the latest finished run in the output folder of a pipeline, local or s3://.
 
-    Without ``device`` a GPU encodes queries if there is one. Raises UserError that says what is
-    missing, or which files are not of one run.
+    Without ``device`` a GPU encodes queries if there is one. A large run with an index is searched
+    approximately, unless it is to be ``exact``. Raises UserError that says what is missing, or
+    which files are not of one run.
     """
-    return Run(find_run(str(to_path(output))), device)
+    return Run(find_run(str(to_path(output))), device, exact=exact)
 
 
-def _query_text(text: str) -> str:
+def query_text(text: str) -> str:
     """The text, normalized as titles are. UserError if nothing remains."""
     normalized = normalize_text(text)
     if not normalized:

@@ -22,13 +22,15 @@ import tyro
 
 from benchmarks import baseline, workload
 from benchmarks.limits import image_gflop, matrix_products
+from benchmarks.peers import onnxruntime_images, openvino_images
 from benchmarks.results import Figure, Findings, bars, ratios, write_findings
 from vitrina.config.embedding import EmbedConfig
 from vitrina.embedding.embedder import Embedder, Templates
-from vitrina.embedding.precision import Precision
+from vitrina.embedding.precision import Precision, make_inference_towers
 from vitrina.embedding.shard import embed_shard, make_embedder
 from vitrina.embedding.stored import OutputNames
 from vitrina.embedding.table import EmbedRequest, embed_table
+from vitrina.model import processor
 from vitrina.model.model import RuCLIP
 from vitrina.model.tokenize import tokenize
 from vitrina.store.paths import to_path
@@ -36,6 +38,8 @@ from vitrina.store.paths import to_path
 CPU = torch.device("cpu")
 BATCH_SIZE = 32
 SGEMM_IMAGES = 8  # their tokens are the rows of the matrices
+ENGINE_BATCH, ROUNDS = 4, 3  # images in a pass, and passes that are timed together
+PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 
 
 def rates(variants: Mapping[str, tuple[float, Callable[[], object]]], repeats: int) -> pd.DataFrame:
@@ -152,6 +156,75 @@ def compare_images(model: RuCLIP, table: pd.DataFrame, repeats: int) -> Findings
     )
 
 
+def compare_engines(model: RuCLIP, repeats: int) -> Findings:
+    """The image tower alone, without decoding: ours, OpenVINO and ONNX Runtime, both precisions."""
+    images, units = ENGINE_BATCH, processor.bfloat16_units()
+    pixels = torch.randn(images, 3, model.resolution, model.resolution)
+    ours = {name: make_inference_towers(model.clip, CPU, name) for name in PRECISIONS}
+    engines: dict[str, Callable[[], object]] = {
+        "ours, float32": lambda: ours["float32"].image(pixels),
+        "ours, bfloat16": lambda: ours["bfloat16"].image(pixels),
+        "OpenVINO, float32": partial(openvino_images(model, "f32", images), pixels),
+        "OpenVINO, bfloat16": partial(openvino_images(model, "bf16", images), pixels),
+        "ONNX Runtime, float32": partial(onnxruntime_images(model, images), pixels),
+    }
+    variants = {name: (images * ROUNDS, repeated(work)) for name, work in engines.items()}
+    products = {
+        name: matrix_products(model.config, SGEMM_IMAGES, CPU, dtype)
+        for name, dtype in (("sgemm", torch.float32), ("bfloat16 product", torch.bfloat16))
+    }
+    with torch.inference_mode():
+        found = rates({**products, **variants}, repeats)
+    computed = image_gflop(model.config, last_layer_whole=False)
+    print(f"\nImages per second without decoding; units for bfloat16: {', '.join(units) or 'none'}")
+    print(found.round(2).to_string(index=False))
+    limit = found["bfloat16 product"] / computed
+    share = Figure(
+        name="images: bfloat16 relative to the bfloat16 product's limit",
+        values=ratios(found["ours, bfloat16"], limit),
+        unit="",
+        at_least=0.5 if units else None,
+    )
+    best = "OpenVINO, bfloat16" if units else "OpenVINO, float32"
+    own = "ours, bfloat16" if units else "ours, float32"
+    return Findings(
+        workload="",
+        figures=(
+            share,
+            Figure(
+                name="products: bfloat16 over float32",
+                values=ratios(found["bfloat16 product"], found["sgemm"]),
+            ),
+            Figure(
+                name="images: bfloat16 over float32, without decoding",
+                values=ratios(found["ours, bfloat16"], found["ours, float32"]),
+            ),
+            Figure(
+                name="images: ours over OpenVINO, without decoding",
+                values=ratios(found[own], found[best]),
+                at_least=1,
+            ),
+            Figure(
+                name="images: ours over ONNX Runtime, without decoding",
+                values=ratios(found[own], found["ONNX Runtime, float32"]),
+                at_least=1,
+            ),
+        ),
+        bars=(bars("Images through the tower alone", "images/s", found[list(variants)]),),
+        notes=(f"Units for bfloat16 on this processor: {', '.join(units) or 'none'}.",),
+    )
+
+
+def repeated(work: Callable[[], object]) -> Callable[[], None]:
+    """Work that takes long enough to be timed."""
+
+    def rounds() -> None:
+        for _ in range(ROUNDS):
+            work()
+
+    return rounds
+
+
 def compare_texts(model: RuCLIP, table: pd.DataFrame, repeats: int) -> Findings:
     """Texts in six templates, in each precision, and in one template."""
     titles = table["title"].tolist()
@@ -217,7 +290,10 @@ def compare_texts(model: RuCLIP, table: pd.DataFrame, repeats: int) -> Findings:
 
 def compare_rows(model: RuCLIP, table: pd.DataFrame, folder: Path, repeats: int) -> Findings:
     """The whole embed stage: a table in, NPZ and shards out."""
-    csv, config = folder / "table.csv", EmbedConfig(batch_size=BATCH_SIZE, device="cpu")
+    csv, config = (
+        folder / "table.csv",
+        EmbedConfig(batch_size=BATCH_SIZE, device="cpu", precision="float32"),
+    )
     table.to_csv(csv, index=False)
     titles, paths = table["title"].tolist(), table["image_path"].tolist()
     names = OutputNames("embeddings.npz", "embeddings.parquet")
@@ -268,6 +344,7 @@ def main(rows: int = 32, repeats: int = 3, json: Path | None = None) -> None:
         model = workload.full_size(folder, table["title"].tolist())
         parts = [
             compare_images(model, table, repeats),
+            compare_engines(model, repeats),
             compare_texts(model, table, repeats),
             compare_rows(model, table.head(16), folder, repeats),
         ]

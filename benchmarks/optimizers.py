@@ -24,9 +24,10 @@ from vitrina.config.training import TrainConfig
 
 ADAMW = "AdamW"
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
-    ADAMW: {"optimizer": "adamw"},
-    "the default recipe (Muon)": {},
-    "the default recipe, augment: light": {"augment": "light"},
+    ADAMW: {"optimizer": "adamw", "augment": "none"},
+    "AdamW, augment: light": {"optimizer": "adamw", "augment": "light"},
+    "Muon": {"augment": "none"},
+    "the default recipe: Muon, augment: light": {},
 }
 COLUMNS = [f"recall@{depth}" for depth in (1, 5, 10)]
 

@@ -43,8 +43,10 @@ class TrainConfig(Parameters):
         "centre, longest scales the longest side and pads with white, squash changes the aspect, "
         "model does as the base model does. Stored with the model.",
     )
-    augment: Literal["none", "light"] = Field(
-        "none", description="light: small random shifts, zooms, flips and brightness changes."
+    augment: Literal["auto", "none", "light"] = Field(
+        "auto",
+        description="light: small random shifts, zooms, flips and brightness changes; auto: light "
+        "for a model that was never trained, else none.",
     )
     same_products: Literal["mask", "spread", "negatives"] = Field(
         "mask",
@@ -173,7 +175,7 @@ class TrainConfig(Parameters):
 
     @model_validator(mode="after")
     def _frozen_images_are_not_augmented(self) -> Self:
-        if self.freeze == "image" and self.augment != "none":
+        if self.freeze == "image" and self.augment == "light":
             raise ValueError("freeze 'image' computes each image once: set augment to 'none'")
         return self
 

@@ -3,7 +3,6 @@
 Which parameters decay, and the learning rate of each layer, are the same for both.
 """
 
-import math
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from vitrina.config.training import TrainConfig
+from vitrina.model.untrained import is_untrained
 
 Kind = Literal["adamw", "muon"]
 State = Mapping[str, Any]
@@ -21,10 +21,8 @@ State = Mapping[str, Any]
 BETAS = (0.9, 0.98)
 EPSILON = 1e-6
 # Muon's updates are scaled to the size of AdamW's (Liu et al. 2025, Muon is scalable), so that one
-# learning rate serves both; three times that was best from random weights (docs/training.md).
+# learning rate serves both; three times that learns more from random weights.
 MUON_RATE = 3.0
-# ruclip's initial value (Radford et al. 2021, 2.5), from which every training moves it.
-INITIAL_LOGIT_SCALE = math.log(1 / 0.07)
 
 
 class Optimizer(Protocol):
@@ -55,8 +53,7 @@ def optimizer_kind(clip: nn.Module, config: TrainConfig) -> Kind:
     """``auto`` is muon for a model that was never trained, adamw for one that knows something."""
     if config.optimizer != "auto":
         return config.optimizer
-    scale = float(clip.logit_scale.detach())  # type: ignore[operator]  # ruclip ships no types
-    return "muon" if abs(scale - INITIAL_LOGIT_SCALE) < 1e-6 else "adamw"
+    return "muon" if is_untrained(clip) else "adamw"
 
 
 def _only(groups: Sequence[dict[str, Any]], chosen: set[int], inside: bool) -> list[dict[str, Any]]:

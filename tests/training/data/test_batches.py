@@ -11,7 +11,13 @@ from torch.utils.data import Dataset
 from vitrina.config.training import TrainConfig
 from vitrina.model.model import RuCLIP
 from vitrina.training.data import batches as module
-from vitrina.training.data.batches import Batch, BatchDataset, loader, worker_count
+from vitrina.training.data.batches import (
+    Batch,
+    BatchDataset,
+    augments,
+    loader,
+    worker_count,
+)
 from vitrina.training.data.pairs import pairs_from
 from vitrina.training.data.pixels import pixels_of
 from vitrina.training.distributed import World
@@ -97,3 +103,23 @@ def test_loading_takes_processes_beside_a_gpu_and_none_beside_a_busy_cpu(
         assert worker_count(-1, gpu) == chosen
         assert worker_count(-1, cpu) == 0
         assert [worker_count(3, device) for device in (cpu, gpu)] == [3, 3]
+
+
+@pytest.mark.parametrize(
+    ("changes", "trained", "augmented"),
+    [
+        ({}, False, True),
+        ({}, True, False),
+        ({"freeze": "image"}, False, False),
+        ({"augment": "none"}, False, False),
+        ({"augment": "light"}, True, True),
+    ],
+)
+def test_auto_augments_for_a_model_that_was_never_trained(
+    own_model: RuCLIP, changes: dict[str, str], trained: bool, augmented: bool
+) -> None:
+    """A model that knows something gains nothing by it; a frozen tower's images are read once."""
+    if trained:
+        with torch.no_grad():
+            own_model.clip.logit_scale.add_(0.1)
+    assert augments(TrainConfig.model_validate(changes), own_model) == augmented

@@ -18,6 +18,7 @@ from vitrina.config.training import TrainConfig
 from vitrina.execution.cpu_count import cpu_count
 from vitrina.model.model import RuCLIP
 from vitrina.model.tokenize import pad, tokenize
+from vitrina.model.untrained import is_untrained
 from vitrina.training.data import augment, sampler
 from vitrina.training.data.pairs import Pairs, training_text
 from vitrina.training.data.pixels import Pixels
@@ -48,6 +49,7 @@ class BatchDataset(Dataset[Batch]):
     ) -> None:
         self.pairs, self.pixels, self.tokenizer = pairs, pixels, model.tokenizer
         self.config, self.world = config, world
+        self.augments = augments(config, model)
         self.per_epoch = sampler.steps_per_epoch(len(pairs), config.batch_size)
         self.order = functools.lru_cache(maxsize=2)(self._order)
 
@@ -87,11 +89,18 @@ class BatchDataset(Dataset[Batch]):
     def _images(self, rows: Sequence[int], epoch: int) -> Tensor:
         if self.config.freeze == "image":
             return torch.empty(0, dtype=torch.uint8)
-        if self.config.augment == "none":
+        if not self.augments:
             return self.pixels.stack(rows)
         return torch.stack(
             [augment.light(self.pixels[row], self._random(epoch, row, IMAGE)) for row in rows]
         )
+
+
+def augments(config: TrainConfig, model: RuCLIP) -> bool:
+    """Whether images are augmented: ``auto`` does so for a model that was never trained."""
+    if config.augment == "auto":
+        return config.freeze != "image" and is_untrained(model.clip)
+    return config.augment == "light"
 
 
 def loader(

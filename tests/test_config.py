@@ -7,6 +7,8 @@ from vitrina.config.embedding import EmbedConfig
 from vitrina.config.evaluation import EvaluateConfig
 from vitrina.config.images import ResizeConfig
 from vitrina.config.parameters import Parameters
+from vitrina.config.pipeline import PipelineConfig
+from vitrina.config.scripts import DataPreprocessingConfig, TrainModelConfig
 from vitrina.config.training import TrainConfig
 
 
@@ -32,3 +34,18 @@ def test_what_changes_a_result_is_in_its_key() -> None:
     assert ResizeConfig(quality=90).content() != ResizeConfig().content()
     assert TrainConfig(lr=1e-3).content() != TrainConfig().content()
     assert EmbedConfig(templates="single").content() != EmbedConfig().content()
+
+
+def test_a_catalogue_is_one_path_or_several_in_a_form() -> None:
+    """The server checks a run's parameters by this schema; saved ones have a text."""
+    kinds = [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
+    for config, name in (
+        (PipelineConfig, "catalog"),
+        (DataPreprocessingConfig, "file_path"),
+        (TrainModelConfig, "file_path"),
+    ):
+        assert config.model_json_schema()["properties"][name]["anyOf"] == kinds
+    for given in ("c.csv", ["c.csv"], ("c.csv",)):
+        config = PipelineConfig.model_validate({"catalog": given, "images": "i"})
+        assert config.catalog == ("c.csv",)
+        assert PipelineConfig.model_validate(config.model_dump(mode="json")) == config

@@ -2,13 +2,14 @@
 
 import datetime as dt
 import json
+from base64 import b64encode
 from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from vitrina.catalog.csv_text import flat_texts, nested_texts
+from vitrina.catalog.csv_text import flat_texts, nested_texts, without_binary
 
 YEAR_0, YEAR_20000 = -62_167_219_200_000_000, 568_971_820_800_000_000
 MAY = 1_714_566_600_120_000
@@ -116,3 +117,14 @@ def test_a_cell_that_would_fill_the_file_shows_its_size() -> None:
     assert texts[::2] == ["[1]", "[2]"]
     assert texts[1].endswith(" bytes>")
     assert len(texts[1]) < 20
+
+
+def test_bytes_written_as_text_are_not_written() -> None:
+    """A catalogue in CSV or JSON holds images as Base64, or as pandas writes bytes; texts stay."""
+    picture = bytes(range(256)) * 100
+    base64 = b64encode(picture).decode()
+    texts = [base64, str(picture), str({"bytes": picture}), "x" * 16_384, "слово " * 9_000, None]
+    shown = without_binary(pa.array(texts)).to_pylist()
+    assert shown[:3] == [f"<{len(text)} bytes>" for text in texts[:3] if text]
+    assert shown[3:] == texts[3:]
+    assert without_binary(pa.array([base64], pa.large_string())).to_pylist() == shown[:1]

@@ -1,7 +1,7 @@
 """The text of any column's values in a CSV, for which no value is too odd.
 
 Times are ISO 8601 with a space between date and time, lists, structs and maps are JSON, and bytes
-are never written: ``<n bytes>`` stands for them.
+are never written, not even as text: ``<n bytes>`` stands for them.
 """
 
 import datetime as dt
@@ -22,6 +22,9 @@ from vitrina.catalog.column_types import is_bytes_type
 UNITS_A_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 DAY_SECONDS = 86_400
 MAX_JSON_BYTES = 16_384  # of the values of one cell; one of a picture's pixels would fill the file
+# A text that is longer than that and has no space in it (Base64, hexadecimal), or that is Python's
+# for bytes, as pandas writes it.
+BINARY_TEXT = re.compile(r"""\S{16384}|(?:\{'\w+': )?b['"]""")
 
 
 def nested_texts(column: pa.Array) -> list[str]:
@@ -33,6 +36,20 @@ def nested_texts(column: pa.Array) -> list[str]:
         size = column.slice(row, 1).nbytes if large else 0
         texts.append(f"<{size} bytes>" if size > MAX_JSON_BYTES else _json(column[row]))
     return texts
+
+
+def without_binary(texts: pa.Array) -> pa.Array:
+    """A column of texts, in which ``<n bytes>`` stands for those that are binary data."""
+    long = pc.fill_null(pc.greater(pc.binary_length(texts), MAX_JSON_BYTES), False)
+    if not pc.any(long).as_py():
+        return texts
+    binary = [
+        bool(is_long and BINARY_TEXT.match(text))
+        for is_long, text in zip(long.to_pylist(), texts.to_pylist(), strict=True)
+    ]
+    return pc.if_else(
+        pa.array(binary, pa.bool_()), pa.array(_byte_counts(texts), texts.type), texts
+    )
 
 
 def flat_texts(column: pa.Array) -> list[str] | None:

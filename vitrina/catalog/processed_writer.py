@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from upath import UPath
 
 from vitrina.catalog.column_types import is_text_type
-from vitrina.catalog.csv_text import flat_texts, nested_texts
+from vitrina.catalog.csv_text import flat_texts, nested_texts, without_binary
 from vitrina.catalog.processed_table import (
     IMAGE_HASH,
     IMAGE_HASHES,
@@ -190,6 +190,7 @@ def _csv_column(column: pa.Array, csv_formulas: CsvFormulas) -> "pd.Series[Any]"
     if is_text_type(column.type):
         if pa.types.is_dictionary(column.type):
             column = column.dictionary_decode()
+        column = without_binary(column)
         column = pc.replace_substring_regex(column, CARRIAGE_RETURN, "\n")
         if csv_formulas == "escape":
             column = pc.replace_substring_regex(column, FORMULA_START, r"'\1")

@@ -25,6 +25,7 @@ from vitrina.config.catalog import CleanConfig
 from vitrina.errors import UserError
 
 NULLS = frozenset({"", r"\N"})  # the second of MySQL and Hive
+MAX_SHOWN = 100  # characters of what stands where the id of a malformed row is expected
 NEVER_CLOSED = ("unexpected end of data", "field larger than field limit")
 
 
@@ -114,7 +115,7 @@ class _Batch:
             before=len(self._rows),
             where=f"{self._part.path}, line {row.line}",
             problem=row.problem or f"{len(row.fields)} fields instead of {self._width}",
-            nm=row.fields[place] if place < len(row.fields) else None,
+            nm=row.fields[place][:MAX_SHOWN] if place < len(row.fields) else None,
         )
 
     def taken(self) -> CatalogBatch:

@@ -39,7 +39,7 @@ def test_the_encoding_is_recognized(place: UPath, written: str, expected: str) -
     """By the byte order mark or by the bytes; the text comes out as it was, without the mark."""
     path = place / "c.csv"
     write_bytes(path, TEXT.encode(written))
-    assert encoding_in(head(path)) == expected
+    assert encoding_in(head(path).start) == expected
     with open_text(path, expected) as text:
         assert text.read() == TEXT
 
@@ -64,7 +64,7 @@ def test_ascii_is_read_on_until_it_is_something_else(tmp_path: Path) -> None:
     path, start = tmp_path / "c.csv", b"nm,title\n" * HEAD_BYTES
     for rest, expected in ((b"", "utf-8"), ("Ваза".encode("cp1251"), "cp1251")):
         path.write_bytes(start + rest)
-        assert encoding_in(head(to_path(path))) is None
+        assert encoding_in(head(to_path(path)).start) is None
         assert encoding_further_on(to_path(path)) == expected
 
 
@@ -73,7 +73,7 @@ def test_gzip_is_known_by_its_content(place: UPath) -> None:
     for content in (TEXT.encode(), gzip.compress(TEXT.encode())):
         for name in ("c.csv", "c.csv.gz"):
             write_bytes(place / name, content)
-            assert head(place / name) == TEXT.encode()
+            assert head(place / name) == (TEXT.encode(), False)
 
 
 def test_damage_is_named(place: UPath) -> None:
@@ -115,3 +115,14 @@ def test_lines_are_counted_by_their_characters() -> None:
     lines = CountedLines(["аб\n", "в\n"])
     assert list(lines) == ["аб\n", "в\n"]
     assert lines.characters == 5
+
+
+def test_the_beginning_has_the_first_line_whole(tmp_path: Path) -> None:
+    """A line of JSON may hold an image; no file is read to its end for a line that has none."""
+    long = b"x" * (3 * HEAD_BYTES) + b"\n" + b"y" * HEAD_BYTES
+    (tmp_path / "c.jsonl").write_bytes(long)
+    start, is_cut = head(to_path(tmp_path / "c.jsonl"))
+    assert b"\n" in start
+    assert is_cut
+    (tmp_path / "c.jsonl").write_bytes(long[: 2 * HEAD_BYTES])
+    assert head(to_path(tmp_path / "c.jsonl")) == (long[: 2 * HEAD_BYTES], False)

@@ -13,7 +13,6 @@ from vitrina.catalog.parquet_batches import MAX_BATCH_BYTES
 from vitrina.catalog.source.batch import CatalogBatch, MalformedRow
 from vitrina.catalog.source.csv_dialect import CsvDialect, CsvRow, fitted, recognized_dialect
 from vitrina.catalog.source.text_file import (
-    HEAD_BYTES,
     UTF8,
     CountedLines,
     encoding_further_on,
@@ -42,12 +41,10 @@ class CsvPart:
     @classmethod
     def open(cls, path: UPath, config: CleanConfig) -> Self:
         """Recognize a file by its beginning. Raises UserError if it is no CSV."""
-        start = head(path)
+        start, is_cut = head(path)
         encoding = config.encoding or encoding_in(start)
         text = start.decode(encoding or UTF8, "replace")
-        dialect = recognized_dialect(
-            str(path), text, is_cut=len(start) == HEAD_BYTES, delimiter=config.delimiter
-        )
+        dialect = recognized_dialect(str(path), text, is_cut=is_cut, delimiter=config.delimiter)
         header = next(dialect.rows(io.StringIO(text, newline="")))
         if header.problem:
             raise UserError(

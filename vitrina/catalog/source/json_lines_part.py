@@ -15,7 +15,6 @@ from vitrina.catalog.source.batch import CatalogBatch, MalformedRow, WiderTypesN
 from vitrina.catalog.source.column_join import joined_type
 from vitrina.catalog.source.json_types import json_array, json_type
 from vitrina.catalog.source.text_file import (
-    HEAD_BYTES,
     UTF8,
     CountedLines,
     encoding_further_on,
@@ -51,10 +50,10 @@ class JsonLinesPart:
 
         Raises UserError if its first lines are no JSON objects.
         """
-        start = head(path)
+        start, is_cut = head(path)
         encoding = config.encoding or encoding_in(start)
         lines = start.decode(encoding or UTF8, "replace").split("\n")
-        sample = _parsed(lines[:-1] if len(start) == HEAD_BYTES else lines)
+        sample = _parsed(lines[:-1] if is_cut else lines)
         objects = [one for _, one in sample if isinstance(one, dict)]
         if lines[0].lstrip().startswith("["):
             raise UserError(

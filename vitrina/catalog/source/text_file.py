@@ -6,7 +6,7 @@ import io
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import IO, TextIO, cast
+from typing import IO, NamedTuple, TextIO, cast
 
 from upath import UPath
 
@@ -17,6 +17,7 @@ from vitrina.store.paths import as_user_error, is_local
 GZIP_MAGIC = b"\x1f\x8b"
 ZIP_MAGIC = b"PK\x03\x04"
 HEAD_BYTES = 1 << 18  # of the text, from which encoding, delimiter and types are taken
+MAX_LINE_BYTES = 64 << 20  # to which a first line without an end is looked at
 READ_AHEAD = 8 << 20  # bytes of a request to S3
 BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -68,10 +69,22 @@ def open_text(path: UPath, encoding: str, newline: str = "") -> Iterator[TextIO]
         yield text
 
 
-def head(path: UPath) -> bytes:
-    """The first bytes of a file's text. Raises UserError if they are no text, or none at all."""
+class Head(NamedTuple):
+    """The beginning of a text file, its first line at least, and whether more follows."""
+
+    start: bytes
+    is_cut: bool
+
+
+def head(path: UPath) -> Head:
+    """The beginning of a file. Raises UserError if it is no text, or if there is nothing in it."""
     with open_bytes(path, HEAD_BYTES) as content:
         start = content.read(HEAD_BYTES)
+        while b"\n" not in start and len(start) < MAX_LINE_BYTES:
+            if not (more := content.read(HEAD_BYTES)):
+                break
+            start += more
+        is_cut = bool(content.read(1))
     if start.startswith(ZIP_MAGIC):
         raise UserError(
             f"{path} is a ZIP archive or an Excel workbook, not text. Unpack it, or export the "
@@ -81,7 +94,7 @@ def head(path: UPath) -> bytes:
         raise UserError(f"{path} is empty, where a table was expected. Write it again.")
     if b"\0" in start and recognized_encoding(start) == CYRILLIC:
         raise UserError(f"{path} is not text. Export the table as CSV, or write it as Parquet.")
-    return start
+    return Head(start, is_cut)
 
 
 def encoding_in(start: bytes) -> str | None:

@@ -95,7 +95,7 @@ def embed_in_deployment(pipeline: PipelineConfig) -> EmbedStage:
             keep(store, model)  # whoever searches needs it, and the worker's may be in its cache
             return published(Artifact(artifact.path, CHILD_EMBEDDING), EmbedResult)
 
-        inputs = embedding.embedding_inputs(table, settings, listing.text, config)
+        inputs = embedding.embedding_inputs(table, settings, config, listing)
         return embedding.STAGE.find_or_make(store, inputs, make, refresh=options.refresh)
 
     return embed

@@ -65,6 +65,7 @@ def embed(
     # Whoever searches needs this very model, which may have come from the hub's cache.
     kept = keep(store, model) if store.keyed else model
     text = listing_text(listing.text, to_path(model.folder))
+    listing = ListingConfig(text=text, several_images=listing.several_images)
 
     def make(artifact: Artifact) -> tuple[EmbedResult, list[str]]:
         previous = None if options.refresh else reusable(store, reuse_from, settings)
@@ -73,9 +74,10 @@ def embed(
             folder=artifact.path,
             names=OutputNames.of(store),
             settings=settings,
-            text=text,
             shard_rows=config.shard_rows,
+            listing=listing,
             reuse_from=tuple(previous.shards) if previous else (),
+            reuse_images=tuple(previous.image_shards) if previous else (),
             refresh=options.refresh,
         )
         with (
@@ -87,19 +89,19 @@ def embed(
                 computed = with_precision(config, model.folder, first_rows(request))
             return embed_table(request, shard_embedder(model, kept, computed, map_shards), progress)
 
-    inputs = embedding_inputs(table, settings, text, config)
+    inputs = embedding_inputs(table, settings, config, listing)
     return STAGE.find_or_make(store, inputs, make, refresh=options.refresh)
 
 
 def embedding_inputs(
-    table: TableRef, settings: str, text: str, config: EmbedConfig
+    table: TableRef, settings: str, config: EmbedConfig, listing: ListingConfig
 ) -> dict[str, Any]:
     """Everything besides code that decides the vectors and their files, as JSON values."""
     return {
         "table": table.fingerprint,
         "settings": settings,
-        "text": text,
         "shard_rows": config.shard_rows,
+        "listing": listing.content(),
     }
 
 

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from vitrina.config.parameters import Parameters
+from vitrina.config.text import ListingConfig, SeveralImages
 
 Interval = tuple[float, float]
 
@@ -139,7 +140,15 @@ class VectorOrigin(Parameters):
     model_folder: str = Field(description="Where that model was at the time.")
     templates: tuple[str, ...] = Field(description="Sentences over which a text is averaged.")
     text: str = Field(description="Template of a listing's text, such as {title}. {brend}.")
+    several_images: SeveralImages = Field(
+        "mean", description="Whether an image vector is the mean of a listing's, or of the first."
+    )
     arithmetic: str = Field(description="Device and precision, such as cpu float32.")
+
+    @property
+    def listing(self) -> ListingConfig:
+        """What of a listing was embedded."""
+        return ListingConfig(text=self.text, several_images=self.several_images)
 
 
 class EmbedResult(Parameters):
@@ -150,9 +159,15 @@ class EmbedResult(Parameters):
     checksums: dict[str, int] = Field(description="CRC-32 of each array in the NPZ.")
     npz: str = Field(description="embeddings.npz: text, img, nm.")
     parquet: str = Field(description="Folder of shards: nm, text, img.")
+    images_parquet: str = Field(
+        "",
+        description="Folder with each image's own vector: nm, position, img; empty unless a "
+        "listing has several images.",
+    )
     rows: int
     embed_dim: int
     rows_embedded: int = Field(description="Rows computed in this run; the rest were reused.")
+    images_embedded: int = Field(0, description="Images computed in this run.")
 
 
 class ColumnSearch(Parameters):

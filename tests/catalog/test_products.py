@@ -83,3 +83,62 @@ def test_keys_stay_the_same_between_versions() -> None:
     assert text_key("") == 0
     keys = product_keys(pd.DataFrame({"title": ["Ваза "], "image_path": ["a.jpg"]}))
     assert keys.tolist() == [[text_key("ваза"), text_key("a.jpg")]]
+
+
+def test_listings_that_share_any_image_are_one_product() -> None:
+    """The main one of the one may be the last of the other; a chain links them all."""
+    table = pd.DataFrame(
+        {
+            "title": ["Ваза", "Стул", "Стол", "Шкаф", "Пуф"],
+            "image_path": list("acegi"),
+            "image_paths": [["a", "b"], ["c", "a"], ["e", "b"], ["g"], ["i", "h"]],
+        }
+    )
+    assert product_groups(table).tolist() == [0, 0, 0, 1, 2]
+    hashes = [["1", "2"], ["3", "4"], ["5", "6"], ["6"], ["7", "8"]]  # these count, not the paths
+    by_content = table.assign(image_hash=[one[0] for one in hashes], image_hashes=hashes)
+    assert product_groups(by_content).tolist() == [0, 1, 2, 2, 3]
+
+
+def test_a_table_of_sizes_makes_no_product_of_those_that_show_it() -> None:
+    """An image other than the main one that more than ten listings have; a main one always does."""
+    names = [str(row) for row in range(24)]
+    for shared, groups in ((10, 15), (11, 24)):
+        lists = [[name, *(["sizes"] if row < shared else [])] for row, name in enumerate(names)]
+        table = pd.DataFrame({"title": names, "image_path": names, "image_paths": lists})
+        assert len(np.unique(product_groups(table))) == groups
+    first = [["sizes", name] for name in names]
+    table = pd.DataFrame({"title": names, "image_path": "sizes", "image_paths": first})
+    assert len(np.unique(product_groups(table))) == 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(6, 60), st.integers(1, 60), st.integers(0, 1_000))
+def test_lists_of_one_image_give_the_keys_of_single_images(
+    rows: int, images: int, seed: int
+) -> None:
+    """So a table's split stays what it is when its listings may have several."""
+    table = product_table(rows, rows, images, seed).assign(image_path="x.jpg")
+    lists = table.assign(
+        image_paths=[[path] for path in table["image_path"]],
+        image_hashes=[[one] for one in table["image_hash"]],
+    )
+    assert np.array_equal(product_keys(lists), product_keys(table))
+    more = lists.copy()
+    more.at[0, "image_paths"], more.at[0, "image_hashes"] = (
+        ["x.jpg", "y"],
+        [lists.image_hash[0], "ff"],
+    )
+    others = table["image_hash"] != table["image_hash"][0]
+    assert np.array_equal(product_keys(more)[others], product_keys(table)[others])
+
+
+def test_keys_of_shared_images_do_not_depend_on_the_order_of_the_rows() -> None:
+    """The smallest key of a chain stands for it."""
+    lists = [["a", "b"], ["c"], ["b", "d"], ["e", "c"], ["f"]]
+    table = pd.DataFrame(
+        {"title": list("абвгд"), "image_path": [one[0] for one in lists], "image_paths": lists}
+    )
+    keys = product_keys(table)[:, 1]
+    assert np.array_equal(product_keys(table[::-1])[::-1, 1], keys)
+    assert len(np.unique(keys)) == 3

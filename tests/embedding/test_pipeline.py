@@ -75,6 +75,6 @@ def test_a_listings_text_can_be_given(model: RuCLIP, images: list[str]) -> None:
     _, text = EmbeddingPipeline(folder, text="{title}, бренд {brend}").get_embeddings(frame)
     expected = reference_texts(model, [f"{TITLES[0]}, бренд Кот", TITLES[1]])
     np.testing.assert_allclose(text, expected, atol=1e-5)
-    assert EmbeddingPipeline(folder).text == "{title}"
+    assert EmbeddingPipeline(folder).listing.text == "{title}"
     with pytest.raises(UserError, match="is no template of a text"):
         EmbeddingPipeline(folder, text="{title")

@@ -73,12 +73,14 @@ def test_reusing_equals_computing(tmp_path: Path, before: list[str], after: str)
         shards.append(shard)
     echo = Echo()
     known = {column: ReuseIndex.of(shards, column) for column in COLUMNS}
-    text, img, fresh = embed_rows(lettered(after), echo, known)  # type: ignore[arg-type]  # Echo
-    np.testing.assert_array_equal(text, Echo().texts(list(after)))
-    np.testing.assert_array_equal(img, Echo().images([letter * 2 for letter in after]))
+    embedded = embed_rows(lettered(after), echo, known)  # type: ignore[arg-type]  # Echo
+    np.testing.assert_array_equal(embedded.text, Echo().texts(list(after)))
+    images = Echo().images([letter * 2 for letter in after])
+    np.testing.assert_array_equal(embedded.each_image, images)
     new = set(after) - set("".join(before))
     assert sorted(echo.computed) == sorted([*new, *(letter * 2 for letter in new)])
-    assert fresh == sum(letter in new for letter in after)
+    assert embedded.computed_rows == sum(letter in new for letter in after)
+    assert embedded.computed_images == len(new)
 
 
 def test_a_detached_shard_has_only_its_own_part_of_the_index(tmp_path: Path) -> None:
@@ -128,7 +130,7 @@ def test_a_shard_holds_vectors_keys_and_arithmetic(
 ) -> None:
     """Its file is the embedder's vectors beside the rows they are of."""
     embedder, shard = load_embedder(mugs.folder, CONFIG), shard_of(table, tmp_path / "a.parquet")
-    assert embed_shard(embedder, shard) == (len(table), len(table))
+    assert embed_shard(embedder, shard) == (len(table),) * 3
     assert read_column(shard.path, "nm") == table["nm"].tolist()
     assert read_column(shard.path, "text_key") == shard.rows.text_keys
     found = read_origin(shard.path)
@@ -161,5 +163,5 @@ def test_workers_write_what_this_process_writes(
             yield pickle.loads(pickle.dumps(work))(pickle.loads(pickle.dumps(shard)))
 
     work = partial(embed_shard_on_worker, mugs.folder, mugs.fingerprint, CONFIG)
-    assert list(map_detached(through_pickle, work, [there])) == [(len(table), len(table))]
+    assert list(map_detached(through_pickle, work, [there])) == [(len(table),) * 3]
     assert there.path.read_bytes() == here.path.read_bytes()

@@ -198,15 +198,19 @@ def test_hits_make_a_frame(run: Run) -> None:
 def test_other_listings_are_encoded_as_the_stored_ones_were(
     shop: SearchedRun, tmp_path: Path
 ) -> None:
-    """Their texts by the run's template, whose columns the frame must have."""
+    """Their texts by the run's template, whose columns the frame must have; all their images."""
     listing = ListingConfig(text="{title}. {category}")
     store = open_store(str(tmp_path))
-    embed_again(store, shop.rows, shop.model, listing=listing)
+    paths = shop.rows["image_path"].tolist()
+    rows = shop.rows.assign(image_paths=[[one, *paths[:2]] for one in paths])
+    embed_again(store, rows, shop.model, listing=listing)
     run = open_run(store.root)
-    vectors = run.encode_listings(shop.rows)
+    vectors = run.encode_listings(rows)
     np.testing.assert_allclose(vectors.text, run.vectors().text, atol=1e-5)
     np.testing.assert_allclose(vectors.img, run.vectors().img, atol=1e-5)
     with pytest.raises(UserError, match="no column 'category'"):
-        run.encode_listings(shop.rows.drop(columns="category"))
+        run.encode_listings(rows.drop(columns="category"))
+    alone = run.encode_listings(shop.rows).img  # the frame names one image each
+    assert np.abs(alone - vectors.img).max() > 1e-3
     model = vitrina.EmbeddingPipeline(str(run.stored.model()))
-    assert model.text == "{title}. {category}"  # of the run that keeps this model
+    assert model.listing.text == "{title}. {category}"  # of the run that keeps this model

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.support.several_images import with_more_images
 from tests.support.small_training import catalogue, records, small_model, weights_of
 from vitrina.config.training import TrainConfig
 from vitrina.errors import UserError
@@ -24,8 +25,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def table(tmp_path: Path) -> pd.DataFrame:
-    """A processed table, also as a file; its batches do not divide by two."""
-    table = catalogue(tmp_path, 60)
+    """A processed table with several images a listing; its batches do not divide by two."""
+    table = with_more_images(catalogue(tmp_path, 60), tmp_path / "more")
     table.to_parquet(tmp_path / "table.parquet")
     small_model(tmp_path, table)
     return table

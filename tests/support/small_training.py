@@ -11,6 +11,7 @@ import torch
 import youtokentome as yttm
 from PIL import Image
 
+from vitrina.config.text import BY_TITLE, ListingConfig
 from vitrina.config.training import TrainConfig
 from vitrina.model.model import RuCLIP, build, load_folder, save_folder
 from vitrina.store.paths import to_path
@@ -91,11 +92,12 @@ def small_fine_tune(
     model: RuCLIP,
     folder: Path,
     config: TrainConfig,
+    listing: ListingConfig = BY_TITLE,
     **run: Any,
 ) -> Progress:
     """A training into a local folder."""
     run_folder = RunFolder(to_path(folder), "key", {"parameters": config.content()})
-    return fine_tune(table, held_out, model, config, TrainingRun(run_folder, **run))
+    return fine_tune(table, held_out, model, config, TrainingRun(run_folder, **run), listing)
 
 
 def records(folder: Path) -> list[dict[str, float]]:

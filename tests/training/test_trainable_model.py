@@ -6,6 +6,7 @@ import pandas as pd
 import torch
 
 from tests.support.small_training import ROWS, Train, small_config, small_fine_tune
+from vitrina.config.text import ListingConfig
 from vitrina.model.model import RuCLIP, load_checkpoint, load_folder
 from vitrina.training.trainable_model import trainable_copy
 
@@ -41,11 +42,10 @@ def test_the_text_of_a_listing_is_stored_with_the_model(
     table: pd.DataFrame, model: RuCLIP, tmp_path: Path
 ) -> None:
     """In the folder and in the checkpoints, for embedding to use the same; by default the title."""
-    by_thing = model.with_text("{title}. {thing}")
+    by_thing = ListingConfig(text="{title}. {thing}")
     rows = table.assign(thing="Вещь")
-    small_fine_tune(
-        rows[:ROWS], rows[ROWS:], by_thing, tmp_path / "out", small_config(num_epochs=1)
-    )
+    config = small_config(num_epochs=1)
+    small_fine_tune(rows[:ROWS], rows[ROWS:], model, tmp_path / "out", config, by_thing)
     checkpoint = load_checkpoint(tmp_path / "out" / "ruCLIP_model_epoch1.pth", None)
     assert load_folder(tmp_path / "out" / "ruclip").text == checkpoint.text == "{title}. {thing}"
     assert trainable_copy(model, small_config()).config["text"] == "{title}"

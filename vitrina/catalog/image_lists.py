@@ -11,12 +11,13 @@ from vitrina.catalog.column_types import holds_text, is_list_of_text_type
 from vitrina.errors import UserError
 
 MAX_SHOWN = 60  # characters of a value that an error shows
+LISTS = pd.ArrowDtype(pa.large_list(pa.large_string()))  # Python's own would take ten times as much
 
 
 def lists_of_texts(column: pa.Array, name: str, path: UPath) -> "pd.Series[Any]":
     """A column as lists of str, empty for null. UserError if it holds neither lists nor JSON."""
     if is_list_of_text_type(column.type):
-        return pd.Series([value or [] for value in column.to_pylist()], dtype=object)
+        return pd.Series([value or [] for value in column.to_pylist()], dtype=LISTS)
     if not holds_text(column.type):
         raise UserError(f"{path}: column {name!r} is {column.type}; expected lists of paths.")
     return pd.Series(column.to_pylist(), dtype=object)
@@ -37,7 +38,7 @@ def parse_lists(column: "pd.Series[Any]", path: UPath, first_row: int) -> "pd.Se
                 f"{str(value)[:MAX_SHOWN]!r}; expected a JSON array of texts."
             )
         lists.append(texts)
-    return pd.Series(lists, index=column.index, dtype=object)
+    return pd.Series(lists, index=column.index, dtype=LISTS)
 
 
 def _parse(text: str) -> Any:

@@ -1,12 +1,13 @@
-"""What a listing's text is: its title, or a template over its columns."""
+"""What of a listing a model sees: its text, by a template over its columns, and its images."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from vitrina.config.parameters import Parameters
 
+SeveralImages = Literal["mean", "first"]
 TITLE_ONLY = "{title}"
 _FIELD = r"\{[^{}\[\]]+\}"
 _ESCAPED = r"\{\{|\}\}|\[\[|\]\]"
@@ -41,6 +42,11 @@ class ListingConfig(Parameters):
         "processed table, such as '{title}. {brend}. {category}'. An empty field takes the text "
         "before it with it; brackets hold what else goes with a field, as in "
         "'{title}[, {weight} кг], {brend}'. Stored with the model.",
+    )
+    several_images: SeveralImages = Field(
+        "mean",
+        description="Of a listing with several images: mean (training shows another one each "
+        "epoch, its vector is the mean of all) or first (the main one alone).",
     )
 
 

@@ -4,8 +4,9 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from vitrina.catalog.processed_table import IMAGE_PATH
 from vitrina.catalog.text_template import TextTemplate
+from vitrina.config.text import ListingConfig, SeveralImages
+from vitrina.embedding.listings import embed_listings
 from vitrina.embedding.stored import run_origin
 from vitrina.store.paths import to_path
 
@@ -54,16 +55,18 @@ class EmbeddingPipeline:
         *,
         templates: "Templates | tuple[str, ...] | None" = None,
         text: str | None = None,
+        several_images: SeveralImages | None = None,
         precision: "Precision" = "float32",
     ) -> None:
         """Load the model of a name, or of a local or s3:// folder, or its fine-tuned ``.pth``.
 
         Without ``device`` a GPU is used if there is one. ``templates`` are by default those that
         the latest run embedded with, if the folder is the one that it keeps its model in, else
-        ruclip's; and so is ``text``, the template of a listing's text, else the one that the model
-        was trained with. ``precision`` may be that of ``embed.precision``; in float32 vectors equal
-        ruclip.Predictor's. Raises UserError if there is no such model, the checkpoint has another
-        architecture, or ``text`` is no template.
+        ruclip's. So are ``text``, the template of a listing's text, else the one that the model was
+        trained with, and ``several_images``, else the mean of a listing's images. ``precision`` may
+        be that of ``embed.precision``; in float32 vectors equal ruclip.Predictor's. Raises
+        UserError if there is no such model, the checkpoint has another architecture, or ``text`` is
+        no template.
         """
         # torch takes seconds to import; help and wrong arguments answer without it
         from vitrina.model.device import choose
@@ -77,21 +80,23 @@ class EmbeddingPipeline:
         self.templates: Templates | tuple[str, ...] = templates or (
             found.templates if found else "ruclip"
         )
-        self.text = text or (found.text if found else self.model.text)
+        self.listing = ListingConfig(
+            text=text or (found.text if found else self.model.text),
+            several_images=several_images or (found.several_images if found else "mean"),
+        )
 
     def get_embeddings(
         self, df: "pd.DataFrame", batch_size: int = 32
     ) -> tuple["npt.NDArray[np.float32]", "npt.NDArray[np.float32]"]:
         """The vectors of the images at ``image_path`` and of the listings' texts, in this order.
 
-        A text is the column ``title``, or what the template ``text`` makes of other columns. Both
-        arrays are float32 (rows, embed_dim) of unit length, equal to ruclip.Predictor's. Raises
-        UserError naming an image that cannot be read or a column that is missing.
+        A text is the column ``title``, or what the template ``text`` makes of other columns. Where
+        there is a column ``image_paths`` of lists, the mean of a row's images counts. Both arrays
+        are float32 (rows, embed_dim) of unit length, equal to ruclip.Predictor's. Raises UserError
+        naming an image that cannot be read or a column that is missing.
         """
-        texts = TextTemplate.parse(self.text).render(df)
-        data = self.TextDataset(texts, df[IMAGE_PATH].tolist())
-        embedder = self.embedder(batch_size)
-        return embedder.images(data.image_paths), embedder.texts(data.texts)
+        vectors = embed_listings(self.embedder(batch_size), df, self.listing)
+        return vectors.img, vectors.text
 
     def encode_texts(self, texts: Sequence[str], batch_size: int = 32) -> "npt.NDArray[np.float32]":
         """Unit vectors float32 (texts, embed_dim)."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -12,22 +13,17 @@ import pandas as pd
 from upath import UPath
 
 from vitrina.catalog.column_types import FLOAT, INTEGER
-from vitrina.catalog.processed_table import (
-    IMAGE_HASH,
-    IMAGE_PATH,
-    NM,
-    id_kind,
-    read_batches,
-)
+from vitrina.catalog.listing_images import IMAGE_COLUMNS, ListingImages, listing_images
+from vitrina.catalog.processed_table import NM, id_kind, read_batches
 from vitrina.catalog.text_template import TextTemplate, check_text
-from vitrina.config.text import TITLE_ONLY
+from vitrina.config.text import BY_TITLE, ListingConfig
 from vitrina.errors import UserError
 from vitrina.store.fingerprint import file_fingerprint, fingerprint
 from vitrina.store.paths import to_path
 
 logger = logging.getLogger(__name__)
 STATS_BATCH_ROWS = 5_000
-COLUMNS = (IMAGE_PATH, NM, IMAGE_HASH)  # besides those of the texts; others may be whole images
+Starts = npt.NDArray[np.int64]
 HASHING_THREADS = 16  # each file on S3 takes a request of some 20 ms
 
 
@@ -37,16 +33,30 @@ class Rows:
 
     nm: Sequence[int] | Sequence[str]
     texts: Sequence[str]
-    paths: Sequence[str]
+    paths: Sequence[str]  # of all images, one listing's after the other's
     text_keys: Sequence[str]  # hashes of the texts
     image_keys: Sequence[str]  # hashes of the images' content
+    several: Starts | None = None  # see starts; None where each row has one image
 
     def __len__(self) -> int:
         return len(self.nm)
 
+    @property
+    def starts(self) -> Starts:
+        """A row's images are those from its start to the next one: int64 (rows + 1,)."""
+        return np.arange(len(self) + 1) if self.several is None else self.several
+
+    @property
+    def listing_keys(self) -> list[str]:
+        """A hash of each row's images: that of its image, or of several ones' hashes in order."""
+        if self.several is None:
+            return list(self.image_keys)
+        keys = (self.image_keys[first:end] for first, end in pairwise(self.several.tolist()))
+        return [own[0] if len(own) == 1 else fingerprint(*own) for own in keys]
+
     def fingerprint(self, *settings: str) -> str:
         """A hash of everything that decides the content of these rows' shard."""
-        return fingerprint(*settings, self.nm, self.text_keys, self.image_keys)
+        return fingerprint(*settings, self.nm, self.text_keys, self.listing_keys)
 
 
 @dataclass(frozen=True)
@@ -71,7 +81,7 @@ def table_stats(table: UPath) -> TableStats:
             NM,
         )
     rows, width, patterns = 0, 1, {INTEGER, FLOAT}
-    for frame in read_batches(table, STATS_BATCH_ROWS, COLUMNS):
+    for frame in read_batches(table, STATS_BATCH_ROWS, (NM,)):
         rows += len(frame)
         if kind in ("text", "digits") and len(frame):
             nm = frame[NM].astype(str)
@@ -83,21 +93,22 @@ def table_stats(table: UPath) -> TableStats:
 
 
 def table_rows(
-    table: UPath, size: int, stats: TableStats, text: str = TITLE_ONLY
+    table: UPath, size: int, stats: TableStats, listing: ListingConfig = BY_TITLE
 ) -> Iterator[Rows]:
     """The rows in groups of at most ``size``; a single empty group if the table has none.
 
-    ``text`` is the template of a listing's text. Raises UserError naming the table if an image
-    without a hash cannot be read, or if a column of the template is missing.
+    Raises UserError naming the table if an image without a hash cannot be read, or if a column of
+    the listing's text is missing.
     """
-    check_text(text, table)
-    columns = (*COLUMNS, *TextTemplate.parse(text).columns)
+    check_text(listing.text, table)
+    # Others may hold whole images.
+    columns = (NM, *IMAGE_COLUMNS, *TextTemplate.parse(listing.text).columns)
     if not stats.rows:
         yield Rows([], [], [], [], [])
     for frame in read_batches(table, size, columns):
         if len(frame):
             with naming_table(table):
-                rows = rows_of(frame, stats.nm_dtype, text)
+                rows = rows_of(frame, stats.nm_dtype, listing)
             yield rows
 
 
@@ -113,13 +124,12 @@ def naming_table(table: UPath) -> Iterator[None]:
         ) from error
 
 
-def rows_of(frame: pd.DataFrame, nm_dtype: npt.DTypeLike, text: str = TITLE_ONLY) -> Rows:
-    """The rows of a frame; images without ``image_hash`` are hashed from their files.
-
-    ``text`` is the template of a listing's text.
-    """
-    texts = TextTemplate.parse(text).render(frame)
-    paths = frame[IMAGE_PATH].astype(str).tolist()
+def rows_of(
+    frame: pd.DataFrame, nm_dtype: npt.DTypeLike, listing: ListingConfig = BY_TITLE
+) -> Rows:
+    """The rows of a frame; images of unknown hash are hashed from their files."""
+    texts = TextTemplate.parse(listing.text).render(frame)
+    images = listing_images(frame, listing.several_images)
     nm = frame[NM]
     if not np.issubdtype(nm_dtype, np.integer):
         nm = nm.astype(str)
@@ -128,21 +138,19 @@ def rows_of(frame: pd.DataFrame, nm_dtype: npt.DTypeLike, text: str = TITLE_ONLY
     return Rows(
         nm=nm.tolist(),
         texts=texts,
-        paths=paths,
+        paths=images.paths.tolist(),
         text_keys=[fingerprint(text) for text in texts],
-        image_keys=_image_keys(frame, paths),
+        image_keys=_image_keys(images),
+        several=None if len(images.paths) == len(frame) else images.starts,
     )
 
 
-def _image_keys(frame: pd.DataFrame, paths: Sequence[str]) -> list[str]:
-    """``image_hash`` where the table has it, else the hash of the file."""
-    if IMAGE_HASH in frame.columns:
-        keys = frame[IMAGE_HASH].fillna("").astype(str).tolist()
-    else:
-        keys = [""] * len(paths)
-    missing = [row for row, key in enumerate(keys) if not key]
+def _image_keys(images: ListingImages) -> list[str]:
+    """The hash of each image where the table has it, else that of its file."""
+    keys, paths = images.hashes.tolist(), images.paths.tolist()
+    missing = [image for image, key in enumerate(keys) if not key]
     with ThreadPoolExecutor(HASHING_THREADS) as pool:
-        hashes = pool.map(lambda row: file_fingerprint(to_path(paths[row])), missing)
-        for row, key in zip(missing, hashes, strict=True):
-            keys[row] = key
+        hashes = pool.map(lambda image: file_fingerprint(to_path(paths[image])), missing)
+        for image, key in zip(missing, hashes, strict=True):
+            keys[image] = key
     return keys

@@ -9,10 +9,11 @@ import numpy as np
 from upath import UPath
 
 from vitrina.config.embedding import EmbedConfig
-from vitrina.config.text import TITLE_ONLY
+from vitrina.config.text import BY_TITLE, ListingConfig
+from vitrina.embedding.mean_vectors import mean_vectors
 from vitrina.embedding.reuse import Column, ReuseIndex
 from vitrina.embedding.rows import Rows, naming_table
-from vitrina.embedding.shard_file import Vectors, write_shard
+from vitrina.embedding.shard_file import Vectors, write_image_shard, write_shard
 from vitrina.execution.shard_map import ShardMap
 from vitrina.model.hardware import prefers_bfloat16
 from vitrina.results import ModelResult, VectorOrigin
@@ -26,14 +27,16 @@ if TYPE_CHECKING:
 class Shard:
     """The file to write, its rows, their table, and the index of vectors to reuse.
 
-    ``text`` is the template that the rows' texts were made by.
+    ``listing`` says how the rows' texts and images were taken from the table. ``images_path`` is
+    the file for each image's own vector, written if a row has several.
     """
 
     path: UPath
     rows: Rows
     table: UPath
     known: Mapping[Column, ReuseIndex]
-    text: str = TITLE_ONLY
+    listing: ListingConfig = BY_TITLE
+    images_path: UPath | None = None
 
     def detached(self) -> "Shard":
         """A small picklable copy with only the index entries that its rows need."""
@@ -45,10 +48,11 @@ class Shard:
 
 
 class ShardResult(NamedTuple):
-    """The rows of a finished shard, and those for which a vector was computed."""
+    """The rows of a finished shard, and the rows and images for which a vector was computed."""
 
     rows: int
     computed: int
+    images: int
 
 
 EmbedShards = Callable[[Iterable[Shard]], Iterator[ShardResult]]
@@ -69,18 +73,22 @@ def embed_shard(
 
     Raises UserError naming an image that cannot be read.
     """
+    rows = shard.rows
     with naming_table(shard.table):
-        embedder.sample(shard.rows.texts, shard.rows.paths)
-        text, img, computed = embed_rows(shard.rows, embedder, shard.known)
+        embedder.sample(rows.texts, rows.paths)
+        embedded = embed_rows(rows, embedder, shard.known)
     origin = VectorOrigin(
         model=model.fingerprint if model else "",
         model_folder=model.folder if model else "",
         templates=embedder.templates,
-        text=shard.text,
+        **dict(shard.listing),
         arithmetic=embedder.arithmetic,
     )
-    write_shard(shard.path, shard.rows, text, img, origin)
-    return ShardResult(len(shard.rows), computed)
+    if rows.several is not None and shard.images_path:  # first: the other file ends the shard
+        write_image_shard(shard.images_path, rows, embedded.each_image, origin)
+    img = mean_vectors(embedded.each_image, rows.starts)
+    write_shard(shard.path, rows, embedded.text, img, origin)
+    return ShardResult(len(rows), embedded.computed_rows, embedded.computed_images)
 
 
 def embed_shard_on_worker(
@@ -141,19 +149,26 @@ def make_embedder(model: "RuCLIP", config: EmbedConfig) -> "Embedder":
     )
 
 
+class EmbeddedRows(NamedTuple):
+    """Vectors float32 of each row's text and of each of its images; how many were computed."""
+
+    text: Vectors  # (rows, embed_dim)
+    each_image: Vectors  # (images, embed_dim), one row's after the other's
+    computed_rows: int  # rows of which a text or an image was computed
+    computed_images: int
+
+
 def embed_rows(
     rows: Rows, embedder: "Embedder", known: Mapping[Column, ReuseIndex]
-) -> tuple[Vectors, Vectors, int]:
-    """Text and image vectors of the rows, and the number of rows for which any was computed.
-
-    Known vectors are reused; of rows with equal keys, only one is computed.
-    """
+) -> EmbeddedRows:
+    """The vectors of the rows. Known ones are reused; of equal keys, only one is computed."""
     dim = embedder.model.embed_dim
     text, has_text = known["text"].lookup(rows.text_keys, dim)
-    img, has_img = known["img"].lookup(rows.image_keys, dim)
+    images, has_image = known["img"].lookup(rows.image_keys, dim)
     _fill(text, has_text, rows.text_keys, rows.texts, embedder.texts)
-    _fill(img, has_img, rows.image_keys, rows.paths, embedder.images)
-    return text, img, int((~(has_text & has_img)).sum())
+    computed = _fill(images, has_image, rows.image_keys, rows.paths, embedder.images)
+    has_images = np.logical_and.reduceat(has_image, rows.starts[:-1]) if len(rows) else has_text
+    return EmbeddedRows(text, images, int((~(has_text & has_images)).sum()), computed)
 
 
 def _fill(
@@ -162,11 +177,15 @@ def _fill(
     keys: Sequence[str],
     values: Sequence[str],
     compute: Callable[[Sequence[str]], Vectors],
-) -> None:
-    """Fill in the rows that are not known; ``compute`` is called with one value of each key."""
+) -> int:
+    """Fill in the vectors that are not known; returns how many were computed.
+
+    ``compute`` is called with one value of each key.
+    """
     missing = np.flatnonzero(~known).tolist()
     first_row = {keys[row]: row for row in reversed(missing)}
     position = {key: number for number, key in enumerate(first_row)}
     if missing:
         computed = compute([values[row] for row in first_row.values()])
         vectors[missing] = computed[[position[keys[row]] for row in missing]]
+    return len(first_row)

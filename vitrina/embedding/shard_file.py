@@ -1,6 +1,11 @@
-"""Read and write the Parquet shards of an embedding: ids, vectors and the keys of their inputs."""
+"""Read and write the Parquet shards of an embedding: ids, vectors and the keys of their inputs.
+
+A table with several images a listing has two files a shard: one with a row for each listing, and
+one with a row for each image, from which the next embedding takes those that stay.
+"""
 
 import json
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -32,16 +37,38 @@ def write_shard(path: UPath, rows: Rows, text: Vectors, img: Vectors, origin: Ve
                 f"The {kind} vector of nm {rows.nm[int(np.argmin(finite))]} is not finite, so it "
                 f"is not written to {path}. Embed again with --refresh, or with another model."
             )
-    nm_type = pa.string() if any(isinstance(nm, str) for nm in rows.nm) else pa.int64()
-    table = pa.table(
-        {
-            "nm": pa.array(rows.nm, nm_type),
-            "text": _fixed_lists(text),
-            "img": _fixed_lists(img),
-            "text_key": pa.array(rows.text_keys, pa.string()),
-            "image_key": pa.array(rows.image_keys, pa.string()),
-        }
-    ).replace_schema_metadata(_metadata(origin))
+    columns = {
+        "nm": _ids(rows.nm),
+        "text": _fixed_lists(text),
+        "img": _fixed_lists(img),
+        "text_key": pa.array(rows.text_keys, pa.string()),
+        "image_key": pa.array(rows.listing_keys, pa.string()),
+    }
+    _write(path, columns, origin)
+
+
+def write_image_shard(path: UPath, rows: Rows, img: Vectors, origin: VectorOrigin) -> None:
+    """Write each image's own vector atomically, float32 (images, embed_dim), one row an image.
+
+    Beside it stand the listing's ``nm``, the image's position in its ``image_paths``, from 0, and
+    the hash of its content.
+    """
+    counts = np.diff(rows.starts)
+    columns = {
+        "nm": _ids(rows.nm).take(pa.array(np.repeat(np.arange(len(rows)), counts))),
+        "position": pa.array(np.arange(len(img)) - np.repeat(rows.starts[:-1], counts), pa.int32()),
+        "img": _fixed_lists(img),
+        "image_key": pa.array(rows.image_keys, pa.string()),
+    }
+    _write(path, columns, origin)
+
+
+def _ids(nm: Sequence[int] | Sequence[str]) -> pa.Array:
+    return pa.array(nm, pa.string() if any(isinstance(one, str) for one in nm) else pa.int64())
+
+
+def _write(path: UPath, columns: Mapping[str, pa.Array], origin: VectorOrigin) -> None:
+    table = pa.table(columns).replace_schema_metadata(_metadata(origin))
     with atomic_write(path, table.nbytes) as temp_file:
         # vectors do not compress
         pq.write_table(table, temp_file, compression="none", use_dictionary=False)

@@ -19,15 +19,21 @@ from vitrina.store.fingerprint import fingerprint
 logger = logging.getLogger(__name__)
 
 STAGE = "embed"
+IMAGES = ".images.parquet"  # the end of the name of the folder with each image's own vector
 CODE = "vitrina.embedding.table:embed_table"
 
 
 @dataclass(frozen=True)
 class OutputNames:
-    """The names of the NPZ and of the shards' folder."""
+    """The names of the NPZ, of the shards' folder, and of that with each image's own vector."""
 
     npz: str
     shards: str
+
+    @property
+    def images(self) -> str:
+        """The folder with a row for each image, of tables with several images a listing."""
+        return self.shards.removesuffix(".parquet") + IMAGES
 
     @staticmethod
     def of(store: Store) -> "OutputNames":
@@ -57,9 +63,20 @@ class Embedding(NamedTuple):
 
     @property
     def shards(self) -> list[UPath]:
-        """The paths of its Parquet shards."""
-        names = (name for name in self.manifest.files if name.endswith(".parquet"))
-        return [self.artifact.path / name for name in names]
+        """The paths of its Parquet shards, with a row for each listing."""
+        return [self.artifact.path / name for name in self._parquet() if not _is_of_images(name)]
+
+    @property
+    def image_shards(self) -> list[UPath]:
+        """The paths of the Parquet files with a row for each image, where listings have several."""
+        return [self.artifact.path / name for name in self._parquet() if _is_of_images(name)]
+
+    def _parquet(self) -> list[str]:
+        return [name for name in self.manifest.files if name.endswith(".parquet")]
+
+
+def _is_of_images(name: str) -> bool:
+    return name.split("/")[0].endswith(IMAGES)
 
 
 def latest_embedding(store: Store, settings: str) -> Embedding | None:

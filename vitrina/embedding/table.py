@@ -6,16 +6,16 @@ embedding with the same settings holds are reused.
 """
 
 import re
-from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 
 import numpy as np
 from upath import UPath
 
-from vitrina.config.text import TITLE_ONLY
+from vitrina.config.text import BY_TITLE, ListingConfig
 from vitrina.embedding.npz import ChunkedArray, write_npz
 from vitrina.embedding.npz_reader import checksums
-from vitrina.embedding.reuse import COLUMNS, Column, ReuseIndex
+from vitrina.embedding.reuse import Column, ReuseIndex
 from vitrina.embedding.rows import Rows, TableStats, table_rows, table_stats
 from vitrina.embedding.shard import EmbedShards, Shard
 from vitrina.embedding.shard_file import (
@@ -29,6 +29,7 @@ from vitrina.errors import UserError
 from vitrina.execution.progress import OnProgress, no_progress
 from vitrina.results import EmbedResult, VectorOrigin
 from vitrina.store.files import atomic_write, listing, remove
+from vitrina.store.fingerprint import fingerprint
 
 SHARD = re.compile(r"part-\d{5,}-[0-9a-f]{20}\.parquet")
 
@@ -38,7 +39,8 @@ class EmbedRequest:
     """The table to embed, and where its shards and its NPZ are written.
 
     ``settings`` is from :func:`vitrina.embedding.stored.vector_settings`; ``reuse_from`` are
-    finished shards with equal settings. ``refresh`` computes again the shards of a killed run.
+    finished shards with equal settings, ``reuse_images`` those of single images. ``refresh``
+    computes again the shards of a killed run.
     """
 
     table: UPath
@@ -46,8 +48,9 @@ class EmbedRequest:
     names: OutputNames
     settings: str
     shard_rows: int
-    text: str = TITLE_ONLY  # template of a listing's text
+    listing: ListingConfig = BY_TITLE
     reuse_from: Sequence[UPath] = ()
+    reuse_images: Sequence[UPath] = ()
     refresh: bool = False
 
 
@@ -59,79 +62,99 @@ def embed_table(
     Raises UserError if an image cannot be read, the shards' folder holds other files, or shards
     were computed in different arithmetic.
     """
-    folder = request.folder / request.names.shards
-    present = _present_shards(folder)
+    folder, images = (
+        request.folder / name for name in (request.names.shards, request.names.images)
+    )
+    present = {one: _present_shards(one) for one in (folder, images)}
     stats = table_stats(request.table)
-    finished = set() if request.refresh else set(present)
-    shards, embedded = _embed_missing(request, stats, finished, embed_shards, progress)
-    origin = _common_origin([*shards, *request.reuse_from])
-    dim = vector_size(shards[0])
+    written = _embed_missing(request, stats, present, embed_shards, progress)
+    origin = _common_origin([*written.shards, *request.reuse_from])
+    dim = vector_size(written.shards[0])
     npz = request.folder / request.names.npz
-    written = write_embeddings(npz, shards, stats, dim)
-    current = {shard.name for shard in shards}
-    remove(folder / name for name in present if name not in current)
+    sums = write_embeddings(npz, written.shards, stats, dim)
+    current = {*written.shards, *written.image_shards}
+    remove(one / name for one, names in present.items() for name in names - _names(current, one))
     result = EmbedResult(
         table=str(request.table),
         origin=origin,
-        checksums=written,
+        checksums=sums,
         npz=str(npz),
         parquet=str(folder),
+        images_parquet=str(images) if written.image_shards else "",
         rows=stats.rows,
         embed_dim=dim,
-        rows_embedded=embedded,
+        rows_embedded=written.rows_computed,
+        images_embedded=written.images_computed,
     )
-    files = [request.names.npz, *(f"{request.names.shards}/{name}" for name in sorted(current))]
-    return result, files
+    paths = (f"{shard.parent.name}/{shard.name}" for shard in current)
+    return result, [request.names.npz, *sorted(paths)]
+
+
+@dataclass
+class _Written:
+    """The shards of the table so far, and how many vectors of them were computed."""
+
+    shards: list[UPath] = field(default_factory=list)
+    image_shards: list[UPath] = field(default_factory=list)
+    rows_computed: int = 0
+    images_computed: int = 0
 
 
 def first_rows(request: EmbedRequest) -> Rows:
     """The first rows of the table."""
     return next(
-        table_rows(request.table, request.shard_rows, table_stats(request.table), request.text)
+        table_rows(request.table, request.shard_rows, table_stats(request.table), request.listing)
     )
 
 
 def _embed_missing(
     request: EmbedRequest,
     stats: TableStats,
-    finished: Set[str],
+    present: Mapping[UPath, Set[str]],
     embed_shards: EmbedShards,
     progress: OnProgress,
-) -> tuple[list[UPath], int]:
-    """All shards of the table; embeds those that are not ``finished``.
-
-    Also returns the number of rows for which a vector was computed.
-    """
-    folder = request.folder / request.names.shards
-    known = {column: ReuseIndex.of(request.reuse_from, column) for column in COLUMNS}
-    shards: list[UPath] = []
-    done = embedded = 0
+) -> _Written:
+    """All shards of the table; embeds those that are not ``present`` or are to be refreshed."""
+    folder, images = present
+    known: dict[Column, ReuseIndex] = {
+        "text": ReuseIndex.of(request.reuse_from, "text"),
+        "img": ReuseIndex.of([*request.reuse_from, *request.reuse_images], "img"),
+    }
+    settings = (request.settings, fingerprint(request.listing))
+    written, done = _Written(), 0
 
     def missing() -> Iterator[Shard]:
         nonlocal done
-        groups = table_rows(request.table, request.shard_rows, stats, request.text)
+        groups = table_rows(request.table, request.shard_rows, stats, request.listing)
         for number, rows in enumerate(groups):
-            name = f"part-{number:05d}-{rows.fingerprint(request.settings, request.text)}.parquet"
-            shards.append(folder / name)
-            if name in finished:
+            name = f"part-{number:05d}-{rows.fingerprint(*settings)}.parquet"
+            files = [folder / name, *([images / name] if rows.several is not None else [])]
+            written.shards.append(files[0])
+            written.image_shards += files[1:]
+            if not request.refresh and all(name in present[file.parent] for file in files):
                 done += len(rows)
                 progress(done, stats.rows)
             else:
-                yield Shard(folder / name, rows, request.table, known, request.text)
+                yield Shard(files[0], rows, request.table, known, request.listing, images / name)
 
     for shard_result in embed_shards(missing()):
-        embedded += shard_result.computed
+        written.rows_computed += shard_result.computed
+        written.images_computed += shard_result.images
         done += shard_result.rows
         progress(done, stats.rows)
-    return shards, embedded
+    return written
 
 
-def _present_shards(folder: UPath) -> list[str]:
+def _names(shards: Iterable[UPath], folder: UPath) -> set[str]:
+    return {shard.name for shard in shards if shard.parent == folder}
+
+
+def _present_shards(folder: UPath) -> set[str]:
     """The names of the shards in the folder; UserError if it holds anything else."""
     if folder.is_file():
         raise UserError(f"{folder} is a file, but shards need a folder of that name. Move it away.")
-    names = [name for name, _ in listing(folder)]
-    if foreign := next((name for name in names if not _is_shard(name)), None):
+    names = {name for name, _ in listing(folder)}
+    if foreign := next((name for name in sorted(names) if not _is_shard(name)), None):
         raise UserError(
             f"{folder} holds {foreign}, which no embedding wrote. The folder must be for shards "
             "only: choose another output, or move that file away."

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from vitrina.catalog.processed_table import IMAGE_HASH, IMAGE_PATH, NM, TITLE
+from vitrina.catalog.listing_images import IMAGE_COLUMNS
+from vitrina.catalog.processed_table import NM, TITLE
 from vitrina.catalog.products import column_texts, product_groups
 from vitrina.catalog.split import sampled, split_rows
 from vitrina.catalog.text_template import TextTemplate
@@ -14,6 +15,7 @@ from vitrina.config.evaluation import EvaluateConfig
 from vitrina.config.text import BY_TITLE, ListingConfig
 from vitrina.config.training import SplitConfig
 from vitrina.embedding.embedder import Embedder
+from vitrina.embedding.listings import embed_listings
 from vitrina.errors import UserError
 from vitrina.evaluation.aggregate import ZERO_SHOT, metrics_of
 from vitrina.evaluation.duplicates import duplicate_figures
@@ -39,24 +41,20 @@ class Rows:
 def columns_read(config: EvaluateConfig, listing: ListingConfig) -> tuple[str, ...]:
     """The columns of the table that are measured on; others would only take memory."""
     template = TextTemplate.parse(listing.text)
-    return (NM, TITLE, IMAGE_PATH, IMAGE_HASH, config.label_column, *template.columns)
+    return (NM, TITLE, *IMAGE_COLUMNS, config.label_column, *template.columns)
 
 
 @dataclass(frozen=True)
 class ListingEmbedder:
-    """Embeds rows of a table: their texts by a template, and their images."""
+    """Embeds rows of a table: their texts and their images."""
 
     embedder: Embedder
     table: pd.DataFrame
-    template: TextTemplate
+    listing: ListingConfig
 
     def features(self, rows: np.ndarray) -> Features:
         """The embeddings of these rows."""
-        selected = self.table.iloc[rows]
-        return Features(
-            text=self.embedder.texts(self.template.render(selected)),
-            image=self.embedder.images(selected[IMAGE_PATH].tolist()),
-        )
+        return Features(*embed_listings(self.embedder, self.table.iloc[rows], self.listing))
 
 
 def measure(
@@ -74,7 +72,7 @@ def measure(
     rows = choose_rows(table, config, split)
     group = product_groups(table)[rows.ranked]
     embedder = Embedder(model, choose(config.device), config.batch_size, config.templates)
-    listings = ListingEmbedder(embedder, table, TextTemplate.parse(listing.text))
+    listings = ListingEmbedder(embedder, table, listing)
     held_out = listings.features(rows.ranked)
     figures = retrieval_figures(held_out.image, held_out.text, group)
     figures.insert(0, ROW, rows.ranked)

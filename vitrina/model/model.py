@@ -120,10 +120,6 @@ class RuCLIP:
         """A copy with the same tokenizer and configuration around another model."""
         return dataclasses.replace(self, clip=clip)
 
-    def with_text(self, text: str) -> "RuCLIP":
-        """A copy with another template of a listing's text; it shares the weights."""
-        return dataclasses.replace(self, config={**self.config, "text": text})
-
 
 def build(config: Mapping[str, Any]) -> ruclip.CLIP:
     """A ruCLIP of this architecture with random weights from torch's global generator."""

@@ -262,6 +262,7 @@ def embeddings_section(embedded: EmbedResult) -> Section:
     rows = [
         ("rows", f"{embedded.rows:,}"),
         ("computed in this run", f"{embedded.rows_embedded:,}"),
+        ("images computed in this run", f"{embedded.images_embedded:,}"),
         ("embedding dimension", str(embedded.embed_dim)),
         ("NPZ: text, img, nm", embedded.npz),
         ("Parquet", embedded.parquet),

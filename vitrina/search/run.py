@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vitrina.catalog.normalize import normalize_text
+from vitrina.embedding.listings import ListingVectors, embed_listings
 from vitrina.embedding.npz_reader import memory_map
 from vitrina.embedding.pipeline import EmbeddingPipeline, several_images, several_texts
 from vitrina.embedding.reuse import Column
@@ -58,13 +59,6 @@ class RunVectors(NamedTuple):
     """Ids and unit vectors, float32 (rows, embed_dim), read from the file as they are used."""
 
     nm: npt.NDArray[Any]
-    text: Vectors
-    img: Vectors
-
-
-class ListingVectors(NamedTuple):
-    """Unit vectors of texts and of images, float32 (rows, embed_dim)."""
-
     text: Vectors
     img: Vectors
 
@@ -117,6 +111,7 @@ class Run:
             device=self._device,
             templates=origin.templates,
             text=origin.text,
+            several_images=origin.several_images,
         )
 
     @cached_property
@@ -138,10 +133,10 @@ class Run:
         """The vectors of other listings, made as the stored ones were.
 
         Their texts are what the run's template makes of the frame's columns, their images those at
-        ``image_path``. Raises UserError naming a missing column, or an image that cannot be read.
+        ``image_path`` or, where a listing has several, at ``image_paths``. Raises UserError naming
+        a missing column, or an image that cannot be read.
         """
-        img, text = self.pipeline.get_embeddings(listings, QUERY_BATCH)
-        return ListingVectors(text, img)
+        return embed_listings(self._embedder, listings, self.stored.result.origin.listing)
 
     def vectors(self) -> RunVectors:
         """The stored vectors, in the order of the table."""

@@ -67,7 +67,7 @@ class StoredRun:
             for shard, origin in zip(shards, pool.map(read_origin, shards), strict=True):
                 if origin is None:
                     raise UserError(f"{shard} does not name its model. {self._remedy}")
-                for field in ("model", "templates", "text", "arithmetic"):
+                for field in ("model", "templates", "text", "several_images", "arithmetic"):
                     found, expected = getattr(origin, field), getattr(own, field)
                     if found != expected:
                         raise UserError(

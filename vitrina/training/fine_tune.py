@@ -3,6 +3,7 @@
 import pandas as pd
 import torch
 
+from vitrina.config.text import BY_TITLE, ListingConfig
 from vitrina.config.training import TrainConfig
 from vitrina.errors import UserError
 from vitrina.model.model import RuCLIP
@@ -17,6 +18,7 @@ def fine_tune(
     model: RuCLIP,
     config: TrainConfig,
     run: TrainingRun,
+    listing: ListingConfig = BY_TITLE,
 ) -> Progress:
     """Fine-tune a copy of ``model`` on a processed table, choosing the epoch on held-out rows.
 
@@ -25,12 +27,13 @@ def fine_tune(
     Resumes from the folder's last checkpoint. Whatever interrupts it, the last complete step is
     saved.
 
-    Raises UserError if there are too few rows, an image cannot be read, the loss is not
+    Raises UserError if there are too few rows, a column of the listing's text is missing, an image
+    cannot be read, the loss is not
     finite, or the GPU runs out of memory.
     """
     check_rows(len(table), config, run.world.size)
     check_lengths(config, model)
-    training = TrainingLoop(table, held_out, model, config, run)
+    training = TrainingLoop(table, held_out, model, config, run, listing)
     training.start()
     try:
         training.run_steps()

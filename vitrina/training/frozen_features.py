@@ -15,24 +15,24 @@ CHUNK = 64
 
 
 class FrozenImageFeatures:
-    """Image features of all rows, float32 (rows, dim) on the CPU: 4 × dim bytes a row."""
+    """Features of all images, float32 (images, dim) on the CPU: 4 × dim bytes an image."""
 
     def __init__(
         self, towers: TrainingTowers, pixels: Pixels, device: torch.device, world: World
     ) -> None:
-        rows = range(len(pixels.paths))
-        own = rows[world.local_slice(len(rows))]
+        images = range(len(pixels.paths))
+        own = images[world.local_slice(len(images))]
         chunks = [
             image_features(towers, pixels.stack(own[first : first + CHUNK]), device)
             for first in range(0, len(own), CHUNK)
         ]
         features = joined_features(chunks, towers)
-        self.features = world.gather(features.to(device), len(rows)).cpu()
+        self.features = world.gather(features.to(device), len(images)).cpu()
         self.world = world
 
     def of(self, batch: Batch) -> Tensor:
         """Features of this process's part of a batch, float32 (part, dim)."""
-        return self.features[batch.rows[self.world.local_slice(len(batch.rows))]]
+        return self.features[batch.images[self.world.local_slice(len(batch.images))]]
 
 
 class FrozenTextFeatures:

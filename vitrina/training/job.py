@@ -32,15 +32,14 @@ def run_job(request: TrainingRequest, on_step: OnProgress) -> None:
 
     The main process records the outcome in ``state.json`` of the request's folder.
     """
-    rows = rows_by_split(request)
+    rows, listing = rows_by_split(request), request.listing
     counts = {name: len(part) for name, part in rows.items()}
     run_folder = RunFolder(to_path(request.folder), request.key, request.inputs)
     with joined(request.config.device) as world:
         model = load_folder(local_model(request.model))
-        model = model.with_text(request.listing.text)
         if not world.is_main:
             run = TrainingRun(run_folder, world=world)
-            fine_tune(rows["train"], rows["validation"], model, request.config, run)
+            fine_tune(rows["train"], rows["validation"], model, request.config, run, listing)
             return
         logger.info("train: rows of each split: %s", counts)
         tracker = WandbTracker(
@@ -48,10 +47,12 @@ def run_job(request: TrainingRequest, on_step: OnProgress) -> None:
         )
         try:
             run = TrainingRun(run_folder, tracker, on_step, world)
-            progress = fine_tune(rows["train"], rows["validation"], model, request.config, run)
+            progress = fine_tune(
+                rows["train"], rows["validation"], model, request.config, run, listing
+            )
         finally:
             tracker.finish()
-        config = trained_config(model, request.config)
+        config = trained_config(model, request.config, listing)
         put_model_card(run_folder, request.model, config, counts, progress)
 
 
@@ -60,7 +61,7 @@ def rows_by_split(request: TrainingRequest) -> dict[str, pd.DataFrame]:
     config = request.config
     check_text(request.listing.text, to_path(request.table))
     with flat_memory():
-        table = read_table(to_path(request.table), columns_read(config, request.listing.text))
+        table = read_table(to_path(request.table), columns_read(config, request.listing))
         split = split_rows(table, config.validation_fraction, config.test_fraction, config.seed)
         return {name: table[split == name] for name in ("train", "validation", "test")}
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from vitrina.config.text import BY_TITLE, ListingConfig
 from vitrina.config.training import TrainConfig
 from vitrina.evaluation.figures_file import put_figures
 from vitrina.evaluation.measurement import Metrics
@@ -59,12 +60,13 @@ class TrainingLoop:
         model: RuCLIP,
         config: TrainConfig,
         run: TrainingRun,
+        listing: ListingConfig = BY_TITLE,
     ) -> None:
         self.config, self.run, self.base = config, run, model
-        self.model = trainable_copy(model, config)
+        self.model = trainable_copy(model, config, listing)
         self.device = choose(config.device)
-        pairs = pairs_from(table, model.text)
-        validated = held_out_rows(held_out, config.validation_rows, config.seed, model.text)
+        pairs = pairs_from(table, listing)
+        validated = held_out_rows(held_out, config.validation_rows, config.seed, listing)
         pixels = shared_pixels([pairs, validated.pairs], self.model, config.cache_gb)
         self.batches = BatchDataset(pairs, pixels[0], self.model, config, run.world)
         self.validation: Validation | None = None

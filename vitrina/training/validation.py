@@ -11,7 +11,8 @@ from torch import Tensor
 from vitrina.catalog.products import product_groups
 from vitrina.catalog.split import sampled
 from vitrina.config.parameters import RankingMetric
-from vitrina.config.text import TITLE_ONLY
+from vitrina.config.text import BY_TITLE, ListingConfig
+from vitrina.embedding.mean_vectors import mean_vectors
 from vitrina.evaluation.aggregate import retrieval_metrics_of
 from vitrina.evaluation.comparison import score
 from vitrina.evaluation.measurement import DEPTHS, Metrics
@@ -35,14 +36,16 @@ class HeldOut:
     groups: np.ndarray  # int64 (rows,)
 
 
-def held_out_rows(table: pd.DataFrame, rows: int, seed: int, template: str = TITLE_ONLY) -> HeldOut:
+def held_out_rows(
+    table: pd.DataFrame, rows: int, seed: int, listing: ListingConfig = BY_TITLE
+) -> HeldOut:
     """A sample of at most ``rows`` rows of a table, fixed by the seed, in the table's order.
 
     The product groups are those of the whole table, as in the evaluation: two rows that a third one
     joins are one product even if the third is not in the sample.
     """
     chosen = sampled(np.arange(len(table)), rows, seed)
-    return HeldOut(pairs_from(table.iloc[chosen], template), product_groups(table)[chosen])
+    return HeldOut(pairs_from(table.iloc[chosen], listing), product_groups(table)[chosen])
 
 
 @dataclass(frozen=True)
@@ -64,11 +67,14 @@ class Validation:
 
     def __init__(self, rows: HeldOut, pixels: Pixels, model: RuCLIP, world: World) -> None:
         self.groups, self.pixels, self.world = rows.groups, pixels, world
+        self.images = rows.pairs.images
         self.ids = tokenize(model.tokenizer, rows.pairs.texts())
         self._frozen: Tensor | None = None
 
     def run(self, towers: TrainingTowers, device: torch.device) -> Validated:
-        """Retrieval metrics of the towers; every image of a text's product is relevant to it.
+        """Retrieval metrics of the towers; every listing of a text's product is relevant to it.
+
+        A listing with several images has the mean of their features.
 
         ``mean_recall`` is the mean of recall at 1, 5 and 10 in both directions. The processes share
         the work, and each returns all metrics.
@@ -94,10 +100,13 @@ class Validation:
     def _image(self, towers: TrainingTowers, own: range, device: torch.device) -> Tensor:
         if self._frozen is not None:
             return self._frozen
+        images, starts = self.images.of(own)
         chunks = [
-            image_features(towers, self.pixels.stack(chunk), device) for chunk in _chunks(own)
+            image_features(towers, self.pixels.stack(images[chunk].tolist()), device)
+            for chunk in _chunks(range(len(images)))
         ]
-        features = joined_features(chunks, towers)
+        each = joined_features(chunks, towers)
+        features = torch.from_numpy(mean_vectors(each.numpy(), starts))
         if towers.frozen == "image":
             self._frozen = features
         return features

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from vitrina.config.text import ListingConfig
 from vitrina.config.training import TrainConfig
 from vitrina.errors import UserError
 from vitrina.training.data.pairs import columns_read, pairs_from, sentences, training_text
@@ -64,7 +65,9 @@ def test_descriptions_are_read_only_where_they_are_trained_on() -> None:
 def test_texts_are_made_by_the_template_of_its_columns_alone() -> None:
     """What it does not name is not read; a missing column is an error."""
     assert "brend" not in columns_read(TrainConfig())
-    assert {"title", "brend"} < set(columns_read(TrainConfig(), "{title}. {brend}"))
+    assert {"title", "brend"} < set(
+        columns_read(TrainConfig(), ListingConfig(text="{title}. {brend}"))
+    )
     table = pd.DataFrame(
         {
             "title": ["Сумка", "Чашка"],
@@ -73,7 +76,7 @@ def test_texts_are_made_by_the_template_of_its_columns_alone() -> None:
             "nm": [1, 2],
         }
     )
-    pairs = pairs_from(table[::-1], "{title}. {brend}")
+    pairs = pairs_from(table[::-1], ListingConfig(text="{title}. {brend}"))
     assert pairs.texts() == ["Чашка", "Сумка. Кот"]
     with pytest.raises(UserError, match="no column 'colour'"):
-        pairs_from(table, "{colour}")
+        pairs_from(table, ListingConfig(text="{colour}"))

@@ -1,7 +1,7 @@
 """The batches of a training by step number; a batch is the same in any process.
 
-Order, texts and augmentation follow from the seed, the epoch and the row. Neither the number of
-worker processes nor a restart in mid-epoch changes a batch.
+Order, texts, images and augmentation follow from the seed, the epoch and the row. Neither the
+number of worker processes nor a restart in mid-epoch changes a batch.
 """
 
 import functools
@@ -24,16 +24,21 @@ from vitrina.training.data.pairs import Pairs, training_text
 from vitrina.training.data.pixels import Pixels
 from vitrina.training.distributed import World
 
-TEXT, IMAGE = 1, 2  # separate random streams, so that one choice does not shift the other
+TEXT, IMAGE, FIRST_IMAGE = (
+    1,
+    2,
+    3,
+)  # separate random streams, so that one choice does not shift the other
 MAX_WORKERS = 8
 
 
 class Batch(NamedTuple):
-    """One step: pixels and ids of this process's part, rows and products of the whole batch."""
+    """One step: pixels and ids of this process's part, and what the whole batch is of."""
 
     pixels: Tensor  # uint8 (part, 3, R, R); empty, (0,), if the image tower is frozen
     ids: Tensor  # int64 (part, longest text)
     rows: Tensor  # int64 (batch,): indices of the pairs
+    images: Tensor  # int64 (batch,): the image of each pair, among those of all rows
     products: Tensor  # int64 (batch, 2): keys of title and image; an equal one is the same product
 
 
@@ -66,11 +71,14 @@ class BatchDataset(Dataset[Batch]):
     def __getitem__(self, step: int) -> Batch:
         epoch, within = divmod(step, self.per_epoch)
         rows = sampler.batch(self.order(epoch), within, self.per_epoch)
-        own = rows[self.world.local_slice(len(rows))].tolist()
+        images = [self._image(row, epoch) for row in rows.tolist()]
+        part = self.world.local_slice(len(rows))
+        own = rows[part].tolist()
         return Batch(
-            pixels=self._images(own, epoch),
+            pixels=self._pixels(own, images[part], epoch),
             ids=pad(tokenize(self.tokenizer, [self._text(row, epoch) for row in own])),
             rows=torch.from_numpy(rows),
+            images=torch.tensor(images),
             products=torch.from_numpy(self.pairs.products[rows]),
         )
 
@@ -86,13 +94,24 @@ class BatchDataset(Dataset[Batch]):
         text, description = self.pairs.text(row), str(self.pairs.description.iat[row])
         return training_text(text, description, self.config, self._random(epoch, row, TEXT))
 
-    def _images(self, rows: Sequence[int], epoch: int) -> Tensor:
+    def _image(self, row: int, epoch: int) -> int:
+        """The position of the image that a listing shows in an epoch: each in turn."""
+        first, end = map(int, self.pairs.images.starts[row : row + 2])
+        if end - first == 1:
+            return first
+        start = int(self._random(0, row, FIRST_IMAGE).integers(end - first))
+        return first + (start + epoch) % (end - first)
+
+    def _pixels(self, rows: Sequence[int], images: Sequence[int], epoch: int) -> Tensor:
         if self.config.freeze == "image":
             return torch.empty(0, dtype=torch.uint8)
         if not self.augments:
-            return self.pixels.stack(rows)
+            return self.pixels.stack(images)
         return torch.stack(
-            [augment.light(self.pixels[row], self._random(epoch, row, IMAGE)) for row in rows]
+            [
+                augment.light(self.pixels[image], self._random(epoch, row, IMAGE))
+                for row, image in zip(rows, images, strict=True)
+            ]
         )
 
 

@@ -8,14 +8,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from vitrina.catalog.arrow_memory import flat_memory
-from vitrina.catalog.processed_table import DESCRIPTION, IMAGE_HASH, IMAGE_PATH, NM, TITLE
+from vitrina.catalog.listing_images import IMAGE_COLUMNS, ListingImages, listing_images
+from vitrina.catalog.processed_table import DESCRIPTION, NM, TITLE
 from vitrina.catalog.products import connected_rows, product_keys
 from vitrina.catalog.sentences import sentences
 from vitrina.catalog.text_template import TextTemplate
-from vitrina.config.text import TITLE_ONLY
+from vitrina.config.text import BY_TITLE, ListingConfig
 from vitrina.config.training import TrainConfig
-
-COLUMNS = (TITLE, IMAGE_PATH, NM, IMAGE_HASH)
 
 
 @dataclass(frozen=True)
@@ -26,8 +25,7 @@ class Pairs:
     template: TextTemplate
     fields: Mapping[str, "pd.Series[str]"]  # the values of the template's columns
     description: "pd.Series[str]"
-    image_path: "pd.Series[str]"
-    image_hash: "pd.Series[str]"  # empty where the table has none
+    images: ListingImages
     products: npt.NDArray[np.int64]  # (rows, 2): from product_keys
     groups: npt.NDArray[np.int64]  # (rows,): equal if a chain of equal titles or images joins them
 
@@ -43,20 +41,20 @@ class Pairs:
         return [self.text(row) for row in range(len(self))]
 
 
-def columns_read(config: TrainConfig, text: str = TITLE_ONLY) -> tuple[str, ...]:
+def columns_read(config: TrainConfig, listing: ListingConfig = BY_TITLE) -> tuple[str, ...]:
     """The columns that training reads; others would only take memory."""
-    columns = (*COLUMNS, *TextTemplate.parse(text).columns)
+    columns = (NM, TITLE, *IMAGE_COLUMNS, *TextTemplate.parse(listing.text).columns)
     return columns if config.text_source == "title" else (*columns, DESCRIPTION)
 
 
 @flat_memory()
-def pairs_from(table: pd.DataFrame, template: str = TITLE_ONLY) -> Pairs:
-    """The pairs of a processed table, with texts by a template; a missing description is empty.
+def pairs_from(table: pd.DataFrame, listing: ListingConfig = BY_TITLE) -> Pairs:
+    """The pairs of a processed table; a missing description is empty.
 
-    Raises UserError if the table lacks a column of the template.
+    Raises UserError if the table lacks a column of the listing's text.
     """
     table = table.reset_index(drop=True)
-    parsed = TextTemplate.parse(template)
+    template = TextTemplate.parse(listing.text)
 
     def text(name: str) -> "pd.Series[str]":
         column = table[name] if name in table.columns else pd.Series("", table.index)
@@ -65,11 +63,10 @@ def pairs_from(table: pd.DataFrame, template: str = TITLE_ONLY) -> Pairs:
     products = product_keys(table)
     return Pairs(
         nm=text(NM),
-        template=parsed,
-        fields=parsed.values(table),
+        template=template,
+        fields=template.values(table),
         description=text(DESCRIPTION),
-        image_path=text(IMAGE_PATH),
-        image_hash=text(IMAGE_HASH),
+        images=listing_images(table, listing.several_images),
         products=products,
         groups=connected_rows(products),
     )

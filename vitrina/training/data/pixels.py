@@ -1,4 +1,4 @@
-"""Pixels of the image of each row, uint8: read from the cache, or decoded and cached."""
+"""Pixels of each image, uint8: read from the cache, or decoded and cached."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -19,24 +19,24 @@ from vitrina.training.data.pairs import Pairs
 
 @dataclass(frozen=True)
 class Pixels:
-    """The image of a row by its index, uint8 (3, resolution, resolution)."""
+    """An image by its position among those of all rows, uint8 (3, resolution, resolution)."""
 
     paths: "pd.Series[str]"
     resolution: int
     resize_mode: ResizeMode
     cache: PixelCache | None = None
 
-    def __getitem__(self, row: int) -> Tensor:
-        image = self.cache.get(row) if self.cache else None
-        if image is None:
-            image = load_pixels(str(self.paths.iat[row]), self.resolution, self.resize_mode)
+    def __getitem__(self, image: int) -> Tensor:
+        pixels = self.cache.get(image) if self.cache else None
+        if pixels is None:
+            pixels = load_pixels(str(self.paths.iat[image]), self.resolution, self.resize_mode)
             if self.cache:
-                self.cache.put(row, image)
-        return torch.from_numpy(image)
+                self.cache.put(image, pixels)
+        return torch.from_numpy(pixels)
 
-    def stack(self, rows: Sequence[int]) -> Tensor:
-        """The images of these rows, uint8 (rows, 3, resolution, resolution)."""
-        return torch.stack([self[row] for row in rows])
+    def stack(self, images: Sequence[int]) -> Tensor:
+        """The images at these positions, uint8 (images, 3, resolution, resolution)."""
+        return torch.stack([self[image] for image in images])
 
 
 def pixels_of(pairs: Pairs, model: RuCLIP, cache_gb: float) -> Pixels:
@@ -52,14 +52,15 @@ def shared_pixels(splits: Sequence[Pairs], model: RuCLIP, cache_gb: float) -> li
         cache = open_cache(user_cache() / "pixels", keys, model.resolution, resize_mode, cache_gb)
     pixels, first = [], 0
     for pairs in splits:
-        part = cache.part(first, first + len(pairs)) if cache else None
-        pixels.append(Pixels(pairs.image_path, model.resolution, resize_mode, part))
-        first += len(pairs)
+        count = len(pairs.images.paths)
+        part = cache.part(first, first + count) if cache else None
+        pixels.append(Pixels(pairs.images.paths, model.resolution, resize_mode, part))
+        first += count
     return pixels
 
 
 def image_keys(pairs: Pairs) -> Iterator[str]:
-    """The cache key of each row's image: its hash, or else its path with mtime or ETag."""
-    unhashed = pairs.image_path[pairs.image_hash == ""].tolist()
-    stamps = iter(ImageStamps().of(unhashed))
-    return (image_hash or next(stamps) for image_hash in pairs.image_hash)
+    """The cache key of each image: its hash, or else its path with mtime or ETag."""
+    images = pairs.images
+    stamps = iter(ImageStamps().of(images.paths[images.hashes == ""].tolist()))
+    return (image_hash or next(stamps) for image_hash in images.hashes)

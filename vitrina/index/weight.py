@@ -13,10 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from upath import UPath
 
+from vitrina.catalog.listing_images import IMAGE_COLUMNS
 from vitrina.catalog.processed_table import (
     DESCRIPTION,
-    IMAGE_HASH,
-    IMAGE_PATH,
     NM,
     TITLE,
     read_batches,
@@ -67,7 +66,7 @@ def choose_weight(
         return WeightChoice(EVEN, {})
     from vitrina.evaluation.measure import choose_rows  # torch takes seconds to import
 
-    rows = read_table(table, (TITLE, IMAGE_PATH, NM, IMAGE_HASH))
+    rows = read_table(table, (NM, TITLE, *IMAGE_COLUMNS))
     held_out = choose_rows(rows, config.evaluate, config.split).ranked
     queries = description_queries(table, rows[TITLE].fillna("").astype(str).tolist(), held_out)
     if len(queries.texts) < MIN_QUERIES:

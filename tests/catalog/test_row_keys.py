@@ -35,6 +35,22 @@ def test_keys_say_what_the_table_does(tmp_path: Path, monkeypatch: pytest.Monkey
     np.testing.assert_array_equal(keys.parts(split), split_rows(table, 0.1, 0.2, 3))
 
 
+def test_images_that_rows_of_different_batches_share_make_one_product(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any of a listing's images; so the parts are those that training holds out."""
+    monkeypatch.setattr(row_keys, "BATCH_ROWS", 70)
+    table = product_table(300, 10_000, 10_000).assign(nm=np.arange(300), image_path="x.jpg")
+    several = [[one, f"shared {row % 100}"] for row, one in enumerate(table["image_hash"])]
+    table = table.assign(image_paths=several, image_hashes=several)
+    table.to_parquet(tmp_path / "table.parquet")
+    keys = read_row_keys(to_path(tmp_path / "table.parquet"))
+    np.testing.assert_array_equal(keys.products, product_keys(table))
+    split = SplitConfig(validation_fraction=0.2, test_fraction=0.2, seed=1)
+    np.testing.assert_array_equal(keys.parts(split), split_rows(table, 0.2, 0.2, 1))
+    assert len(np.unique(keys.groups())) <= 100
+
+
 def test_a_table_too_small_to_split_is_all_train(tmp_path: Path) -> None:
     """Duplicates and flaws can be looked for all the same."""
     keys = read_row_keys(to_path(stored(product_table(4, 10, 10).assign(nm=range(4)), tmp_path)))

@@ -4,13 +4,14 @@ import hashlib
 import itertools
 import unicodedata
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy.sparse import coo_array  # type: ignore[import-untyped]  # ships no types
 from scipy.sparse.csgraph import connected_components  # type: ignore[import-untyped]  # the same
 
-from vitrina.catalog.listing_images import ListingImages, listing_images
+from vitrina.catalog.listing_images import listing_images
 from vitrina.catalog.processed_table import TITLE
 
 NO_KEY = np.iinfo(np.int64).max
@@ -22,40 +23,67 @@ def normalize_title(title: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", title).casefold().split())
 
 
+@dataclass(frozen=True)
+class ProductHashes:
+    """Hashes of rows' titles and images, int64, 0 of an empty value: 8 bytes each.
+
+    The texts themselves would fill memory; among 10 million different ones, the odds that any two
+    share a hash are 1 in 370,000. An image's hash is of its content, or of its path where the
+    table has no hash of the content.
+    """
+
+    titles: np.ndarray  # (rows,)
+    images: np.ndarray  # (images,): one row's after the other's
+    counts: np.ndarray  # (rows,): the number of images of each row
+
+    @staticmethod
+    def of(table: pd.DataFrame) -> "ProductHashes":
+        """Those of a table, or of a part of it."""
+        titles = (normalize_title(title) for title in column_texts(table, TITLE))
+        images = listing_images(table)
+        texts = (one or path for one, path in zip(images.hashes, images.paths, strict=True))
+        return ProductHashes(
+            np.fromiter(map(text_key, titles), np.int64, len(table)),
+            np.fromiter(map(text_key, texts), np.int64, len(images.paths)),
+            images.counts,
+        )
+
+    @staticmethod
+    def joined(parts: Sequence["ProductHashes"]) -> "ProductHashes":
+        """Those of a table, from its parts in order."""
+        empty, columns = np.zeros(0, np.int64), ("titles", "images", "counts")
+        return ProductHashes(
+            *(np.concatenate([empty, *(getattr(one, name) for one in parts)]) for name in columns)
+        )
+
+    def keys(self) -> np.ndarray:
+        """Two keys per row, int64 (rows, 2), either of which identifies its product.
+
+        The first is the title's hash; the second the image's or, where a chain of shared images
+        links several rows, the smallest of all of theirs. 0 identifies nothing.
+        """
+        return np.stack([self.titles, self._linked_images()], axis=1)
+
+    def _linked_images(self) -> np.ndarray:
+        """An image other than the main one that more than ``MAX_SHARING`` have links nothing."""
+        if (self.counts == 1).all():
+            return self.images
+        _, code, sharing = np.unique(self.images, return_inverse=True, return_counts=True)
+        linking = sharing[code] <= MAX_SHARING
+        linking[np.cumsum(self.counts) - self.counts] = True
+        linking &= self.images != 0
+        rows = np.repeat(np.arange(len(self.counts)), self.counts)[linking]
+        keys = self.images[linking]
+        label = _connected(len(self.counts), [(rows, keys)])
+        # The smallest stands for all, so that the order of the rows does not matter.
+        smallest = np.full(label.max(initial=-1) + 1, NO_KEY)
+        np.minimum.at(smallest, label[rows], keys)
+        return np.where(smallest[label] == NO_KEY, 0, smallest[label])
+
+
 def product_keys(table: pd.DataFrame) -> np.ndarray:
-    """Two hashes per row, int64 (rows, 2), either of which identifies its product.
-
-    The first is of the normalized title, the second of the image: of its ``image_hash``, or of its
-    ``image_path`` where there is no hash. Rows with several images have one of all those that a
-    chain of shared images links. The hash of an empty value is 0. Hashes take 8 bytes a row where
-    the texts themselves would fill memory; among 10 million different texts, the odds that any two
-    share a hash are 1 in 370,000.
-    """
-    titles = (normalize_title(title) for title in column_texts(table, TITLE))
-    title_keys = np.fromiter(map(text_key, titles), np.int64, len(table))
-    return np.stack([title_keys, _image_keys(listing_images(table))], axis=1)
-
-
-def _image_keys(images: ListingImages) -> np.ndarray:
-    """A hash per row, int64 (rows,), equal for rows that a chain of shared images links.
-
-    An image other than the main one that more than ``MAX_SHARING`` listings have, such as a table
-    of sizes, links none of them.
-    """
-    texts = (one or path for one, path in zip(images.hashes, images.paths, strict=True))
-    keys = np.fromiter(map(text_key, texts), np.int64, len(images.paths))
-    if (images.counts == 1).all():
-        return keys
-    _, code, sharing = np.unique(keys, return_inverse=True, return_counts=True)
-    linking = sharing[code] <= MAX_SHARING
-    linking[images.starts[:-1]] = True
-    linking &= keys != 0
-    rows, keys = images.rows[linking], keys[linking]
-    label = _connected(len(images.counts), [(rows, keys)])
-    # The chain's smallest key stands for all, so that the order of the rows does not matter.
-    smallest = np.full(label.max(initial=-1) + 1, NO_KEY)
-    np.minimum.at(smallest, label[rows], keys)
-    return np.where(smallest[label] == NO_KEY, 0, smallest[label])
+    """The keys of a whole table's products, int64 (rows, 2): see :meth:`ProductHashes.keys`."""
+    return ProductHashes.of(table).keys()
 
 
 def product_groups(table: pd.DataFrame) -> np.ndarray:

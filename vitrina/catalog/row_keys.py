@@ -13,9 +13,10 @@ import pandas as pd
 from upath import UPath
 
 from vitrina.catalog.column_names import check_named
+from vitrina.catalog.listing_images import IMAGE_COLUMNS
 from vitrina.catalog.parquet_batches import read_schema
-from vitrina.catalog.processed_table import IMAGE_HASH, IMAGE_PATH, NM, TITLE, read_batches
-from vitrina.catalog.products import column_texts, connected_rows, product_keys, text_key
+from vitrina.catalog.processed_table import NM, TITLE, read_batches
+from vitrina.catalog.products import ProductHashes, column_texts, connected_rows, text_key
 from vitrina.catalog.split import identity_keys, split_keys
 from vitrina.config.training import SplitConfig
 from vitrina.errors import UserError
@@ -55,16 +56,18 @@ class RowKeys:
 def read_row_keys(path: UPath, columns: Sequence[str] = ()) -> RowKeys:
     """The keys of a processed table's rows. Raises UserError for a column that it does not have."""
     check_columns(path, columns)
-    wanted = (TITLE, IMAGE_PATH, IMAGE_HASH, NM, *columns)
-    products, identities = [np.zeros((0, 2), np.int64)], [np.zeros(0, np.int64)]
+    wanted = (NM, TITLE, *IMAGE_COLUMNS, *columns)
+    hashes: list[ProductHashes] = []
+    identities = [np.zeros(0, np.int64)]
     others: dict[str, list[Keys]] = {name: [np.zeros(0, np.int64)] for name in columns}
     for frame in read_batches(path, BATCH_ROWS, wanted):
-        products.append(product_keys(frame))
-        identities.append(identity_keys(frame, products[-1]))
+        hashes.append(ProductHashes.of(frame))
+        identities.append(identity_keys(frame, hashes[-1].titles))
         for name in columns:
             others[name].append(_column_keys(frame, name))
     joined = {name: np.concatenate(parts) for name, parts in others.items()}
-    return RowKeys(np.concatenate(products), np.concatenate(identities), joined)
+    products = ProductHashes.joined(hashes).keys()
+    return RowKeys(products, np.concatenate(identities), joined)
 
 
 def check_columns(path: UPath, columns: Sequence[str]) -> None:

@@ -31,16 +31,15 @@ def split_rows(table: pd.DataFrame, validation: float, test: float, seed: int) -
     Raises UserError if a fraction is out of range or the table has too few products.
     """
     keys = product_keys(table)
-    return split_keys(keys, identity_keys(table, keys), validation, test, seed)
+    return split_keys(keys, identity_keys(table, keys[:, 0]), validation, test, seed)
 
 
-def identity_keys(table: pd.DataFrame, keys: np.ndarray) -> np.ndarray:
+def identity_keys(table: pd.DataFrame, titles: np.ndarray) -> np.ndarray:
     """A hash that tells each row's product from others in every table, int64 (rows,).
 
-    It is the key of the title; that of ``nm`` for a row without a title. ``keys`` are the rows'
-    :func:`vitrina.catalog.products.product_keys`.
+    It is that of the title, which ``titles`` are; that of ``nm`` for a row without a title.
     """
-    identities = keys[:, 0].copy()
+    identities = titles.copy()
     untitled = np.flatnonzero(identities == 0)
     ids = column_texts(table.iloc[untitled], NM)
     identities[untitled] = np.fromiter(

@@ -43,7 +43,7 @@ def batches_of(
     table: pd.DataFrame, model: RuCLIP, world: World = ALONE, **options: object
 ) -> BatchDataset:
     """The batches of a training on all rows."""
-    config = TrainConfig(**{"batch_size": 8, "num_epochs": 6, **options})
+    config = TrainConfig(**{"batch_size": 8, "num_epochs": 6, "augment": "none", **options})
     pairs = pairs_from(table)
     return BatchDataset(pairs, pixels_of(pairs, model, config.cache_gb), model, config, world)
 

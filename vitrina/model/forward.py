@@ -30,7 +30,7 @@ def encode_image(clip: ruclip.CLIP, pixels: Tensor, *, recompute: bool = False) 
     """
     tower = clip.visual
     patches = tower.conv1(pixels).flatten(2).transpose(1, 2)
-    class_token = tower.class_embedding.to(patches.dtype).expand(len(patches), 1, -1)
+    class_token = tower.class_embedding.to(patches.dtype).expand(patches.shape[0], 1, -1)
     x = tower.ln_pre(torch.cat([class_token, patches], dim=1) + tower.positional_embedding)
     x = _blocks(list(tower.transformer.resblocks), x, None, None, recompute)
     embedding: Tensor = tower.ln_post(x) @ tower.proj

@@ -30,8 +30,8 @@ from vitrina.config.embedding import EmbedConfig
 from vitrina.config.training import TrainConfig
 from vitrina.embedding.embedder import Embedder
 from vitrina.embedding.shard import make_embedder
-from vitrina.images.load import normalize
 from vitrina.model.device import choose
+from vitrina.model.image_input import normalize
 from vitrina.model.model import RuCLIP
 from vitrina.model.tokenize import tokenize
 

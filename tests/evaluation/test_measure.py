@@ -17,7 +17,8 @@ from vitrina.evaluation.aggregate import metrics_of
 from vitrina.evaluation.measure import choose_rows, measure
 from vitrina.evaluation.measurement import Measured
 from vitrina.evaluation.metrics import retrieval_metrics
-from vitrina.images.load import normalize, read_image, square_image
+from vitrina.images.load import read_image, square_image
+from vitrina.model.image_input import normalize
 from vitrina.model.model import RuCLIP, load_folder
 from vitrina.model.tokenize import TEMPLATES
 

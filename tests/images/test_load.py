@@ -12,7 +12,8 @@ from PIL import Image
 from upath import UPath
 
 from vitrina.errors import UserError
-from vitrina.images.load import ResizeMode, load_pixels, normalize, read_image, square_image
+from vitrina.images.load import ResizeMode, load_pixels, read_image, square_image
+from vitrina.model.image_input import normalize
 from vitrina.model.model import RuCLIP, load_folder
 from vitrina.model.tiny import make_tiny
 from vitrina.store.files import write_bytes

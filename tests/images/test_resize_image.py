@@ -3,6 +3,7 @@
 import contextlib
 import io
 import struct
+import sys
 import tracemalloc
 import zlib
 
@@ -16,6 +17,7 @@ from PIL import Image, ImageCms, ImageOps
 from tests.support.image_kinds import KINDS, encoded, sample, scene
 from vitrina.catalog.rejection import RejectionReason
 from vitrina.config.images import ResizeConfig
+from vitrina.images import resize_image as resize_module
 from vitrina.images.rejected import RejectedImageError
 from vitrina.images.resize_image import resize_image
 
@@ -233,3 +235,15 @@ def test_damage_never_crashes(kind: str, position: float, junk: bytes) -> None:
     damaged = data[:start] + junk + data[start + len(junk) :]
     with contextlib.suppress(RejectedImageError):
         shrunk(damaged)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_without_torch_pillow_resizes(channels: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where an exported model searches; within one grey level of the usual."""
+    pixels = np.random.default_rng(0).integers(0, 256, (90, 70, channels), dtype=np.uint8)
+    pixels = pixels.repeat(4, axis=0).repeat(4, axis=1)
+    usual = resize_module._resize(pixels, (100, 120))
+    monkeypatch.setitem(sys.modules, "torch", None)
+    without = resize_module._resize(pixels, (100, 120))
+    assert without.shape == usual.shape == (120, 100, channels)
+    assert np.abs(without.astype(int) - usual).max() <= 1

@@ -6,7 +6,8 @@ import torch
 from tests.support.tiny_model import LONG_TITLE, TITLES
 from vitrina.model.forward import encode_image, encode_text
 from vitrina.model.model import RuCLIP
-from vitrina.model.tokenize import pad, tokenize
+from vitrina.model.text_input import pad
+from vitrina.model.tokenize import tokenize
 
 
 def padded(model: RuCLIP, texts: list[str]) -> torch.Tensor:

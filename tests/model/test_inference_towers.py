@@ -8,7 +8,8 @@ from vitrina.embedding.precision import make_inference_towers
 from vitrina.model.inference_towers import ComputeTarget, ImageTower, TextTower
 from vitrina.model.linear_layers import TorchLinear
 from vitrina.model.model import RuCLIP
-from vitrina.model.tokenize import pad, tokenize
+from vitrina.model.text_input import pad
+from vitrina.model.tokenize import tokenize
 
 CPU = torch.device("cpu")
 TARGET = ComputeTarget(CPU, torch.float32, TorchLinear())

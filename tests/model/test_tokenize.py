@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from tests.support.tiny_model import LONG_TITLE, TITLES
 from vitrina.model.model import RuCLIP, ruclip
-from vitrina.model.tokenize import EOS, TEMPLATES, Tokenizer, pad, tokenize
+from vitrina.model.text_input import pad
+from vitrina.model.tokenize import EOS, TEMPLATES, Tokenizer, tokenize
 
 
 def padded(model: RuCLIP, texts: list[str]) -> torch.Tensor:

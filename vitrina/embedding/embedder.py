@@ -26,11 +26,13 @@ from vitrina.embedding.text_batches import TextBatch, text_batches
 from vitrina.errors import UserError
 from vitrina.execution.cpu_count import cpu_count
 from vitrina.images.from_memory import as_rgb
-from vitrina.images.load import ResizeMode, normalize, read_image, square_image
+from vitrina.images.load import ResizeMode, read_image, square_image
 from vitrina.model.hardware import prefers_bfloat16
+from vitrina.model.image_input import normalize
 from vitrina.model.inference_towers import Prefix
 from vitrina.model.model import RuCLIP
-from vitrina.model.tokenize import TEMPLATES, pad, tokenize
+from vitrina.model.text_input import pad
+from vitrina.model.tokenize import TEMPLATES, tokenize
 
 Vectors = npt.NDArray[np.float32]
 ImageSource = str | UPath | Image.Image

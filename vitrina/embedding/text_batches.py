@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from vitrina.model.model import RuCLIP
-from vitrina.model.tokenize import pad, tokenize
+from vitrina.model.text_input import pad
+from vitrina.model.tokenize import tokenize
 
 # Of so few texts, all templates go through the model together: a pass costs more than the prefixes.
 FEW_TEXTS = 2

@@ -2,15 +2,12 @@
 
 import io
 import struct
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, assert_never
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from PIL import Image
-from torch import Tensor
 from upath import UPath
 
 from vitrina.config.images import ResizeConfig
@@ -105,14 +102,3 @@ def _is_plain(image: Image.Image) -> bool:
     """Whether Pillow's own conversion suffices: 8 bits, no CMYK, not rotated or transparent."""
     turned = image.getexif().get(ORIENTATION, 1) != 1
     return image.mode in ("RGB", "L", "P") and not image.has_transparency_data and not turned
-
-
-def normalize(pixels: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """uint8 pixels (batch, 3, R, R) as float32 input of ``clip.encode_image``, on their device.
-
-    ``mean`` and ``std`` are per colour channel, of values in 0..1.
-    """
-    shape = (3, 1, 1)
-    means = torch.tensor(mean, dtype=torch.float32, device=pixels.device).view(shape)
-    stds = torch.tensor(std, dtype=torch.float32, device=pixels.device).view(shape)
-    return pixels.float().div_(255).sub_(means).div_(stds)

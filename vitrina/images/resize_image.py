@@ -28,17 +28,24 @@ def resize_image(data: bytes, config: ResizeConfig) -> bytes:
 
 def _resize(pixels: Pixels, size: Size) -> Pixels:
     """Bicubic with antialiasing: within one grey level of Pillow's, at seven times its speed."""
-    # Importing torch takes seconds, which a run with nothing to resize saves.
-    import torch
-    from torch.nn.functional import interpolate
-
     width, height = size
     if pixels.shape[:2] == (height, width):
         return pixels
+    try:
+        # Importing torch takes seconds, which a run with nothing to resize saves.
+        import torch
+        from torch.nn.functional import interpolate
+    except ModuleNotFoundError:  # where an exported model searches
+        return _resize_by_pillow(pixels, size)
     batch = torch.from_numpy(pixels).unsqueeze(0).permute(0, 3, 1, 2)
     small = interpolate(batch, size=(height, width), mode="bicubic", antialias=True)
     result: Pixels = small.permute(0, 2, 3, 1)[0].numpy()
     return result
+
+
+def _resize_by_pillow(pixels: Pixels, size: Size) -> Pixels:
+    image = Image.fromarray(pixels, "CMYK" if pixels.shape[2] == 4 else "RGB")
+    return np.array(image.resize(size, Image.Resampling.BICUBIC))
 
 
 def _to_srgb(pixels: Pixels, profile: bytes | None) -> Pixels:

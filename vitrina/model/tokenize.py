@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 import youtokentome as yttm
-from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -51,9 +49,3 @@ def tokenize(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
     rows = tokenizer.bpe.encode([text.lower().strip() for text in texts])
     max_tokens = tokenizer.context_length - 2
     return [[BOS, *row[:max_tokens], EOS] for row in rows]
-
-
-def pad(rows: Sequence[Sequence[int]]) -> Tensor:
-    """The rows as an int64 tensor (batch, longest row), padded with zeros on the right."""
-    longest = max(map(len, rows), default=0)
-    return torch.tensor([[*row, *[PAD] * (longest - len(row))] for row in rows], dtype=torch.long)

@@ -7,9 +7,9 @@ import torch.nn.functional as F  # noqa: N812 - the conventional name
 from torch import Tensor, nn
 
 from vitrina.config.training import TrainConfig
-from vitrina.images.load import normalize
 from vitrina.model.forward import encode_image, encode_text
 from vitrina.model.hardware import training_precision
+from vitrina.model.image_input import normalize
 from vitrina.model.model import RuCLIP
 
 Frozen = Literal["none", "image", "text"]

@@ -18,7 +18,8 @@ from vitrina.evaluation.comparison import score
 from vitrina.evaluation.measurement import DEPTHS, Metrics
 from vitrina.evaluation.metrics import retrieval_figures
 from vitrina.model.model import RuCLIP
-from vitrina.model.tokenize import pad, tokenize
+from vitrina.model.text_input import pad
+from vitrina.model.tokenize import tokenize
 from vitrina.training.data.pairs import Pairs, pairs_from
 from vitrina.training.data.pixels import Pixels
 from vitrina.training.distributed import World

@@ -17,7 +17,8 @@ from torch.utils.data import DataLoader, Dataset
 from vitrina.config.training import TrainConfig
 from vitrina.execution.cpu_count import cpu_count
 from vitrina.model.model import RuCLIP
-from vitrina.model.tokenize import pad, tokenize
+from vitrina.model.text_input import pad
+from vitrina.model.tokenize import tokenize
 from vitrina.model.untrained import is_untrained
 from vitrina.training.data import augment, sampler
 from vitrina.training.data.pairs import Pairs, training_text

@@ -34,7 +34,7 @@ from vitrina.execution.shard_map import Shard, ShardMap, ShardResult
 from vitrina.images.cleaned_rows import BATCH_ROWS
 from vitrina.images.resize_index import ResizeOutcome
 from vitrina.images.resize_plan import ResizeJob
-from vitrina.images.resize_pool import ResizePool, resize_shard
+from vitrina.images.resize_pool import NO_CATALOG, ResizePool, resize_shard
 
 DISTINCT = 12  # images that are drawn; the others are copies of them
 MAX_SHARDS, EMPTY_SHARDS = 10, 40  # in one measurement
@@ -97,7 +97,7 @@ def measure(folder: Path, images: int, sizes: Sequence[int], rounds: int) -> dic
     """The rounds for each shard size."""
     jobs = draw(folder / "images", images)
     arguments = UPath(folder / "images"), UPath(folder / "resized"), ResizeConfig()
-    work = partial(resize_shard, *arguments)
+    work = partial(resize_shard, *arguments, NO_CATALOG)
     with shard_map("resize", "ray") as on_prefect:
         assert on_prefect is not None
         start = time.perf_counter()

@@ -30,9 +30,9 @@ def data_preprocessing(config: DataPreprocessingConfig) -> ResizeResult:
     """Clean the table, resize the images, and give the reason of every row that was rejected."""
     output, options = config.processed_data_path.rstrip("/"), config.part(RunOptions)
     own = Store(root=f"{output}/.vitrina")
-    cleaned = clean(config.file_path, own, config.part(CleanConfig), options)
+    resizing = config.part(ResizeConfig)
+    cleaned = clean(config.file_path, own, config.part(CleanConfig), options, resizing.bytes_column)
     if advice := required_texts_advice(cleaned):
         logger.warning(with_option_names(advice, type(config)))
     store = Store(root=output, keyed=False)
-    folders, resizing = image_folders(config), config.part(ResizeConfig)
-    return resize(cleaned, folders, store, resizing, options, config.fetch)
+    return resize(cleaned, image_folders(config), store, resizing, options, config.fetch)

@@ -55,7 +55,7 @@ def pipeline(config: PipelineConfig) -> PipelineResult:
     if config.is_demo:
         drawn = clock.run(draw_demo, store, options, config.demo_products)
         catalog, images = (drawn.catalog,), drawn.images
-    cleaned = clock.run(clean, catalog, store, config.clean, options)
+    cleaned = clock.run(clean, catalog, store, config.clean, options, config.resize.bytes_column)
     if advice := required_texts_advice(cleaned):
         logger.warning(with_option_names(advice, type(config)))
     folders = image_folders(config, catalog, images)

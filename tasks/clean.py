@@ -17,13 +17,23 @@ STAGE = Stage("clean", CleanResult, "vitrina.catalog.cleaning:clean_catalog")
 
 @StageTask
 def clean(
-    catalog: str | Sequence[str], store: Store, config: CleanConfig, options: RunOptions
+    catalog: str | Sequence[str],
+    store: Store,
+    config: CleanConfig,
+    options: RunOptions,
+    image_column: str = "",
 ) -> StageOutcome[CleanResult]:
-    """The cleaned table of a catalogue. Raises UserError if it cannot be read as one."""
+    """The cleaned table of a catalogue, of which ``image_column`` may hold images as bytes.
+
+    Raises UserError if it cannot be read as one.
+    """
     paths = catalog_paths(catalog)
+    inputs = {"catalog": catalog_fingerprint(paths), "parameters": config.content()}
+    if image_column:
+        inputs["image_column"] = image_column
     return STAGE.find_or_make(
         store,
-        {"catalog": catalog_fingerprint(paths), "parameters": config.content()},
-        lambda artifact: clean_catalog(paths, artifact, config),
+        inputs,
+        lambda artifact: clean_catalog(paths, artifact, config, image_column),
         refresh=options.refresh,
     )

@@ -35,8 +35,9 @@ def check(config: DataPreprocessingConfig) -> None:
     """Validate the input before anything is written."""
     check_executor(config.executor)
     catalog, processed = catalog_paths(config.file_path), to_path(config.processed_data_path)
-    schema = check_catalog(catalog, config.part(CleanConfig)).cleaned_schema
-    check_place(image_folders(config), config.part(ResizeConfig), schema, name_of(catalog))
+    resizing = config.part(ResizeConfig)
+    columns = check_catalog(catalog, config.part(CleanConfig), resizing.bytes_column)
+    check_place(image_folders(config), resizing, columns.cleaned_schema, name_of(catalog))
     for name in (TABLE, CSV, REJECTED):
         check_not_read_from(processed / name, catalog, "--processed_data_path")
     check_output(processed, MANIFEST)

@@ -51,7 +51,7 @@ def check(config: PipelineConfig) -> None:
         check_columns(config.index.columns, SCHEMA)
     else:
         catalog = catalog_paths(config.catalog)
-        schema = check_catalog(catalog, config.clean).cleaned_schema
+        schema = check_catalog(catalog, config.clean, config.resize.bytes_column).cleaned_schema
         check_not_read_from(to_path(config.output) / "resize" / TABLE, catalog, "--output")
         check_labels(schema.names, config.evaluate)
         template.check(name_of(catalog), schema.names, schema)

@@ -20,7 +20,7 @@ from vitrina.images import resize_pool
 from vitrina.images.resize_image import resize_image
 from vitrina.images.resize_index import ResizeOutcome
 from vitrina.images.resize_plan import Plan, ResizeJob
-from vitrina.images.resize_pool import open_plan_executor, resize_shard
+from vitrina.images.resize_pool import NO_CATALOG, open_plan_executor, resize_shard
 from vitrina.store.files import read_bytes
 from vitrina.store.paths import to_path
 
@@ -152,8 +152,7 @@ def test_outcomes_of_shards_come_in_the_order_of_the_plans(shop: Shop) -> None:
 def test_a_shard_keeps_the_order_of_its_jobs(shop: Shop) -> None:
     """The outcomes are those of the jobs one by one, whichever image is done first."""
     jobs = shop.plan("3", "1", "2").jobs()
-    outcomes = resize_shard(
-        shop.originals, shop.images, CONFIG.model_copy(update={"threads": 3}), jobs
-    )
+    config = CONFIG.model_copy(update={"threads": 3})
+    outcomes = resize_shard(shop.originals, shop.images, config, NO_CATALOG, jobs)
     assert [one.name for one in outcomes] == ["3", "1", "2"]
     assert all(one.size == len(read_bytes(shop.images / f"{one.name}.jpg")) for one in outcomes)

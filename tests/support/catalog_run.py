@@ -43,10 +43,11 @@ def run_catalog(
     """Clean and resize a catalogue below ``root``; ``parameters`` are those of resize."""
     fetching = fetching or FetchConfig(allow_private_addresses=True, revalidate_hours=0)
     with atomic_write(root / "catalog.parquet") as temp_file:
-        pq.write_table(catalog, temp_file)
+        pq.write_table(catalog, temp_file, row_group_size=4)
     path, config = root / "catalog.parquet", CONFIG.model_copy(update=parameters)
     config = ResizeConfig.model_validate(config.model_dump())
-    cleaned, _ = clean_catalog(path, Artifact(root / "clean"), clean or CleanConfig())
+    artifact = Artifact(root / "clean")
+    cleaned, _ = clean_catalog(path, artifact, clean or CleanConfig(), config.bytes_column)
     folders = ImageFolders(
         originals=str(originals), resized=str(root / "resized"), catalog=(str(path),)
     )

@@ -26,6 +26,7 @@ from vitrina.catalog.column_types import (
     parse_id,
 )
 from vitrina.catalog.columns import CatalogColumns
+from vitrina.catalog.image_refs import image_refs
 from vitrina.catalog.kept_ids import KeptIds
 from vitrina.catalog.normalize import is_missing, normalize_text
 from vitrina.catalog.processed_table import DESCRIPTION, NM, TITLE
@@ -78,7 +79,7 @@ class CatalogCleaner:
         kept, repeated = self._first_of_each(complete)
         rejected += repeated
         self._count(read, rejected)
-        return self._kept_batch(batch, kept, titles, descriptions), _rejected_batch(rejected)
+        return self._kept_batch(read, kept, titles, descriptions), _rejected_batch(rejected)
 
     def _first_of_each(self, complete: dict[int, Id]) -> "tuple[dict[int, Id], list[_Rejected]]":
         """The rows whose ids are new, and the others; keeps the ids."""
@@ -108,16 +109,18 @@ class CatalogCleaner:
             self.first_malformed = read.malformed[0]
 
     def _kept_batch(
-        self, batch: pa.RecordBatch, ids: dict[int, Id], titles: list[str], descriptions: list[str]
+        self, read: CatalogBatch, ids: dict[int, Id], titles: list[str], descriptions: list[str]
     ) -> pa.RecordBatch:
         """The rows that are keys of ``ids``, with the cleaned table's columns."""
-        schema, rows = self.columns.cleaned_schema, pa.array(ids, pa.int64())
+        batch, schema, rows = read.rows, self.columns.cleaned_schema, pa.array(ids, pa.int64())
         columns = [
             pa.array(ids.values(), schema.types[0]),
             pa.array([titles[row] for row in ids], pa.string()),
             pa.array([descriptions[row] for row in ids], pa.string()),
             *(
-                carried_rows(batch.column(index), rows, kind)
+                image_refs(batch.column(index), list(ids), read.part, read.first_row)
+                if index == self.columns.images
+                else carried_rows(batch.column(index), rows, kind)
                 for index, kind in zip(self.columns.extra, schema.types[3:], strict=True)
             ),
         ]

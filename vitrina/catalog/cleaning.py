@@ -30,43 +30,53 @@ logger = logging.getLogger(__name__)
 TABLE, REJECTED = "cleaned.parquet", "rejected.parquet"
 
 
-def check_catalog(catalog: Catalog, config: CleanConfig) -> CatalogColumns:
+def check_catalog(catalog: Catalog, config: CleanConfig, image_column: str = "") -> CatalogColumns:
     """The columns of a catalogue; only the schemas of its files are read, of many of two.
 
     Raises UserError if the catalogue is missing, is no table of a format that is read, or lacks a
     column.
     """
-    return catalog_columns(open_catalog(catalog, config, quick=True), config)
+    return catalog_columns(open_catalog(catalog, config, quick=True), config, image_column)
 
 
-def catalog_columns(source: CatalogSource, config: CleanConfig) -> CatalogColumns:
+def catalog_columns(
+    source: CatalogSource, config: CleanConfig, image_column: str = ""
+) -> CatalogColumns:
     """The columns of a catalogue, which every one of its files must have in a type of use.
 
     Raises UserError naming the file if one has not.
     """
     for part in source.parts:
         find_columns(part.schema, str(part.reader.path), config)
-    return find_columns(source.schema, source.name, config, ids_by_digits=source.ids_by_digits)
+    return find_columns(
+        source.schema,
+        source.name,
+        config,
+        ids_by_digits=source.ids_by_digits,
+        image_column=image_column,
+    )
 
 
 def clean_catalog(
-    catalog: Catalog, artifact: Artifact, config: CleanConfig
+    catalog: Catalog, artifact: Artifact, config: CleanConfig, image_column: str = ""
 ) -> tuple[CleanResult, list[str]]:
     """Write cleaned.parquet and rejected.parquet; returns the result and the two file names.
 
-    Every row of the catalogue is either kept or rejected. Raises UserError, before anything is
+    Every row of the catalogue is either kept or rejected. Images in ``image_column`` are referred
+    to, not copied. Raises UserError, before anything is
     written, if the catalogue is missing, is no table of a format that is read, or lacks a column;
     and if it has no rows.
     """
     with flat_memory():
         source = open_catalog(catalog, config)
-        columns = catalog_columns(source, config)
+        columns = catalog_columns(source, config, image_column)
         logger.info("clean: %s is read as %s", source.name, source.describe())
         try:
             result = _clean(source, columns, artifact, config)
         except WiderTypesNeededError:
             source = open_catalog(catalog, config, whole=True)
-            result = _clean(source, catalog_columns(source, config), artifact, config)
+            columns = catalog_columns(source, config, image_column)
+            result = _clean(source, columns, artifact, config)
     return result, [TABLE, REJECTED]
 
 

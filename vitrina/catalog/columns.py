@@ -9,6 +9,7 @@ from vitrina.catalog.carried import carried_type
 from vitrina.catalog.catalog_names import with_catalog_name
 from vitrina.catalog.column_names import missing_column
 from vitrina.catalog.column_types import cleaned_id_type, is_id_type, is_readable_as_text
+from vitrina.catalog.image_refs import ref_type
 from vitrina.catalog.processed_table import (
     DESCRIPTION,
     IMAGE_HASH,
@@ -33,6 +34,7 @@ class CatalogColumns:
     ``title`` or ``description`` is None where the catalogue has no such column and needs none.
     ``extra`` columns are copied, in their order, behind ``nm``, ``title`` and ``description``.
     With ``ids_by_digits`` ids are texts that become integers, if all of them look like it.
+    ``images`` is the one of ``extra`` that holds images, of which the cleaned table has references.
     """
 
     nm: int
@@ -41,12 +43,18 @@ class CatalogColumns:
     extra: tuple[int, ...]
     cleaned_schema: pa.Schema
     ids_by_digits: bool = False
+    images: int | None = None
 
 
 def find_columns(
-    schema: pa.Schema, catalog: UPath | str, config: CleanConfig, *, ids_by_digits: bool = False
+    schema: pa.Schema,
+    catalog: UPath | str,
+    config: CleanConfig,
+    *,
+    ids_by_digits: bool = False,
+    image_column: str = "",
 ) -> CatalogColumns:
-    """The columns of a catalogue with this schema.
+    """The columns of a catalogue with this schema; ``image_column`` may hold images as bytes.
 
     Raises UserError, naming ``catalog``, if a required column is missing or of an unusable type.
     """
@@ -70,11 +78,15 @@ def find_columns(
         ),
     ]
     taken = set(RESERVED_NAMES)
+    images = None
     for index in extra:
         name = _unused_name(schema.names[index], taken)
         taken.add(name)
-        fields.append(_carried_field(schema.field(index), name))
-    return CatalogColumns(nm, title, description, extra, pa.schema(fields), ids_by_digits)
+        field = _carried_field(schema.field(index), name)
+        if schema.names[index] == image_column and (refs := ref_type(schema.types[index])):
+            images, field = index, with_catalog_name(pa.field(name, refs), image_column)
+        fields.append(field)
+    return CatalogColumns(nm, title, description, extra, pa.schema(fields), ids_by_digits, images)
 
 
 def _carried_field(field: pa.Field, name: str) -> pa.Field:

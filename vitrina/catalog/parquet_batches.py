@@ -40,7 +40,7 @@ def damage_as_user_error(path: UPath) -> Iterator[None]:
 def read_schema(path: UPath) -> pa.Schema:
     """The schema of a Parquet file, as ``ParquetReader`` has it; only the footer is read."""
     with as_user_error(path), damage_as_user_error(path), path.open("rb") as file:
-        schema = _open(file).schema_arrow
+        schema = open_parquet(file).schema_arrow
     return _with_index(schema, _range_index(schema))
 
 
@@ -78,7 +78,7 @@ class ParquetReader:
     def __init__(self, local: Path, path: UPath) -> None:
         self._path = path
         with damage_as_user_error(path):
-            self._file = _open(local)
+            self._file = open_parquet(local)
             schema = self._file.schema_arrow
         self._index = _range_index(schema)
         self.schema: pa.Schema = _with_index(schema, self._index)
@@ -117,7 +117,8 @@ class ParquetReader:
         return max(stored if columns is None else 0.0, sampled, 1.0)
 
 
-def _open(source: Path | object) -> pq.ParquetFile:
+def open_parquet(source: Path | object) -> pq.ParquetFile:
+    """A Parquet file that is read page by page; Arrow's errors pass."""
     return pq.ParquetFile(
         source,
         buffer_size=READ_BUFFER,

@@ -60,6 +60,11 @@ class ResizeConfig(Parameters):
         {"image_pattern", "image_column", "image_column_holds", "csv_formulas", "threads"}
     )
 
+    @property
+    def bytes_column(self) -> str:
+        """The column that may hold images as bytes, empty if none may."""
+        return self.image_column if self.image_column_holds in ("auto", "bytes") else ""
+
     @model_validator(mode="after")
     def _one_place(self) -> Self:
         if self.image_column and self.image_pattern != DEFAULT_PATTERN:

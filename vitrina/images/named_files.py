@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
+from vitrina.catalog.image_refs import CatalogImage
 from vitrina.images.compact_listing import CompactListing
 from vitrina.store.file_info import FileInfo
 
@@ -15,11 +16,17 @@ ADDRESS = -3  # it is no file: its name is an http(s) address
 
 
 class FoundImage(NamedTuple):
-    """An image file."""
+    """An image, most often a file."""
 
     name: str  # as it is stored, perhaps in another Unicode form than asked for
     size: int  # in bytes; MISSING, UNSAFE or ADDRESS
     stamp: int  # a hash of the stamp of its FileInfo
+    held: CatalogImage | None = None  # in the catalogue: then the stamp is that of its bytes
+
+    @property
+    def identity(self) -> str:
+        """What tells it from other images of the same stamp: nothing, if that is of its bytes."""
+        return self.name if self.held is None else ""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from vitrina.catalog.arrow_memory import flat_memory
+from vitrina.catalog.image_refs import without_refs
 from vitrina.catalog.parquet_batches import read_schema
 from vitrina.catalog.processed_table import NM
 from vitrina.catalog.processed_writer import (
@@ -52,7 +53,7 @@ def resize_catalog(
         flat_memory(),
         open_processed_writer(
             artifact.path,
-            read_schema(to_path(cleaned.table)),
+            without_refs(read_schema(to_path(cleaned.table))),
             planner.config.csv_formulas,
             several_images=planner.place.several,
         ) as processed,

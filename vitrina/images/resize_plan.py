@@ -10,9 +10,11 @@ import pyarrow as pa
 from upath import UPath
 
 from vitrina.catalog.arrow_memory import flat_memory
+from vitrina.catalog.image_refs import CatalogImage
 from vitrina.catalog.processed_table import NM
 from vitrina.catalog.rejection import RejectionReason
 from vitrina.config.images import ResizeConfig
+from vitrina.images.catalog_images import CatalogImages
 from vitrina.images.compact_listing import hash_texts
 from vitrina.images.image_files import ImageFiles
 from vitrina.images.image_folders import ImageFolders
@@ -37,6 +39,7 @@ class ResizeJob(NamedTuple):
     source: str  # its path, absolute or below the folder of originals; or its address
     stamp: int
     known: ResizeOutcome | None = None  # for an address: the outcome, unless it has changed since
+    held: CatalogImage | None = None  # where the catalogue holds it, if it does
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class Plan:
         return [step for step in self.steps if isinstance(step, ResizeJob)]
 
     def downloads(self) -> list[ResizeJob]:
-        """Those of them that must be fetched first."""
+        """Those of them that must be fetched."""
         return [job for job in self.jobs() if is_address(job.source)]
 
 
@@ -73,6 +76,7 @@ class ResizePlanner:
     settings: str  # fingerprint of the parameters and the code that decide a resized image
     # Fetched images are known if their servers were asked since then, in seconds since 1970.
     fresh_since: float
+    catalog: CatalogImages  # which may hold images itself
     failed: Mapping[str, str] | None = None  # reasons by name, once all have been fetched
     fetched: int = 0  # images that were fetched in this run
 
@@ -103,6 +107,7 @@ class ResizePlanner:
                 index=load_index(resized, of_fetched=place.has_addresses),
                 settings=fingerprint(config.content(), code_version(RESIZER)),
                 fresh_since=time.time() - 3_600 * revalidate_hours,
+                catalog=CatalogImages(folders.catalog, config.image_column),
             )
 
     def after_fetching(self, failed: Mapping[str, str], fetched: int) -> Self:
@@ -124,7 +129,7 @@ class ResizePlanner:
         ids = [str(nm) for nm in batch.column(NM).to_pylist()]
         found = self.place.find(batch, ids)
         images, names = found.images, found.names
-        stamps = hash_texts([f"{self.settings}/{one.name}/{one.stamp}" for one in images])
+        stamps = hash_texts([f"{self.settings}/{one.identity}/{one.stamp}" for one in images])
         resized = [target.size for target in self.targets.find([target_name(nm) for nm in names])]
         known = self.index.find(names)
         rows = zip(names, images, stamps.tolist(), resized, known, strict=True)
@@ -149,7 +154,7 @@ class ResizePlanner:
             return ResizeOutcome(name, stamp, 0, "", RejectionReason.EMPTY_IMAGE)
         if source.size > BYTES_PER_PIXEL * self.config.max_pixels:
             return ResizeOutcome(name, stamp, 0, "", RejectionReason.TOO_LARGE_IMAGE)
-        return valid or ResizeJob(name, source.name, stamp)
+        return valid or ResizeJob(name, source.name, stamp, held=source.held)
 
     def _plan_address(
         self, name: str, address: str, stamp: int, known: ResizeOutcome | None

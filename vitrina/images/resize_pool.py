@@ -3,7 +3,7 @@
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -12,11 +12,13 @@ from typing import Self
 
 from upath import UPath
 
+from vitrina.catalog.image_refs import CatalogImage
 from vitrina.catalog.rejection import RejectionReason
 from vitrina.config.images import ResizeConfig
 from vitrina.errors import UserError
 from vitrina.execution.cpu_count import cpu_count
 from vitrina.execution.shard_map import ShardMap
+from vitrina.images.catalog_images import CatalogImageReader, CatalogImages
 from vitrina.images.rejected import RejectedImageError
 from vitrina.images.resize_image import resize_image
 from vitrina.images.resize_index import ResizeOutcome, hash_image
@@ -26,6 +28,8 @@ from vitrina.store.paths import is_local, to_path
 
 # On S3 an image waits for two requests, which take many times as long as resizing it.
 S3_THREADS_PER_CORE, MAX_S3_THREADS = 16, 64
+WAITING = 2  # images that the catalogue holds, for each thread
+NO_CATALOG = CatalogImages((), "")
 
 Outcomes = Iterator[tuple[int, ResizeOutcome]]
 """Positions in a plan with their outcomes, in any order."""
@@ -74,16 +78,22 @@ class Resizer:
 
 @dataclass(frozen=True)
 class ResizePool:
-    """A thread pool that executes plans."""
+    """A thread pool that executes plans; images that a catalogue holds are read in this thread."""
 
     resizer: Resizer
     threads: ThreadPoolExecutor
     count: int  # of threads
+    held: CatalogImageReader
 
     @classmethod
     @contextmanager
     def open(
-        cls, originals: UPath, resized: UPath, config: ResizeConfig, cores: int
+        cls,
+        originals: UPath,
+        resized: UPath,
+        config: ResizeConfig,
+        cores: int,
+        catalog: CatalogImages = NO_CATALOG,
     ) -> Iterator[Self]:
         """A pool of ``config.threads``, by default one per core and more of them with S3."""
         local = is_local(originals) and is_local(resized)
@@ -91,11 +101,12 @@ class ResizePool:
         count = config.threads or default
         decoding = Semaphore(min(count, cores))
         threads = ThreadPoolExecutor(count, "resize")
+        resizer = Resizer(originals, resized, config, decoding)
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), CatalogImageReader(catalog) as held:
                 # max_pixels limits the size, and damaged EXIF is ignored on purpose.
                 warnings.filterwarnings("ignore", module="PIL")
-                yield cls(Resizer(originals, resized, config, decoding), threads, count)
+                yield cls(resizer, threads, count, held)
         finally:
             threads.shutdown(cancel_futures=True)
 
@@ -105,13 +116,29 @@ class ResizePool:
         Raises the first error that is not about a single image.
         """
         futures: dict[Future[ResizeOutcome], int] = {}
+        held: list[tuple[int, ResizeJob, CatalogImage]] = []
         for position, step in enumerate(steps):
-            if isinstance(step, ResizeJob):
-                futures[self.threads.submit(self.resizer, step)] = position
-            else:
+            if not isinstance(step, ResizeJob):
                 yield position, step
+            elif step.held:
+                held.append((position, step, step.held))
+            else:
+                futures[self.threads.submit(self.resizer, step)] = position
+        yield from self._run_held(held)
         for future in as_completed(futures):
             yield futures[future], future.result()
+
+    def _run_held(self, jobs: Sequence[tuple[int, ResizeJob, CatalogImage]]) -> Outcomes:
+        """The outcomes of images that the catalogue holds, of which few are in memory at a time."""
+        waiting: dict[Future[ResizeOutcome], int] = {}
+        images = self.held.read([image for *_, image in jobs])
+        for (position, job, _), data in zip(jobs, images, strict=True):
+            waiting[self.threads.submit(self.resizer.resize, job, data)] = position
+            if len(waiting) >= WAITING * self.count:
+                for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                    yield waiting.pop(future), future.result()
+        for future in as_completed(waiting):
+            yield waiting[future], future.result()
 
 
 @contextmanager
@@ -121,10 +148,10 @@ def open_plan_executor(
     """Execute plans in threads of this process or, with ``map_shards``, their jobs as shards."""
     settings = planner.originals, planner.resized, planner.config
     if map_shards is None:
-        with ResizePool.open(*settings, cpu_count()) as pool:
+        with ResizePool.open(*settings, cpu_count(), planner.catalog) as pool:
             yield lambda plans: (pool.run(plan.steps) for plan in plans)
     else:
-        yield partial(_in_shards, map_shards, partial(resize_shard, *settings))
+        yield partial(_in_shards, map_shards, partial(resize_shard, *settings, planner.catalog))
 
 
 def _in_shards(
@@ -159,9 +186,13 @@ def _merged(plan: Plan, outcomes: Iterable[ResizeOutcome]) -> Outcomes:
 
 
 def resize_shard(
-    originals: UPath, resized: UPath, config: ResizeConfig, jobs: Sequence[ResizeJob]
+    originals: UPath,
+    resized: UPath,
+    config: ResizeConfig,
+    catalog: CatalogImages,
+    jobs: Sequence[ResizeJob],
 ) -> list[ResizeOutcome]:
     """The outcome of each job, in their order, on one core: the work of a cluster's worker."""
-    with ResizePool.open(originals, resized, config, cores=1) as pool:
+    with ResizePool.open(originals, resized, config, 1, catalog) as pool:
         outcomes = dict(pool.run(jobs))
     return [outcomes[position] for position in range(len(jobs))]

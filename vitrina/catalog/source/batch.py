@@ -21,6 +21,8 @@ class CatalogBatch(NamedTuple):
 
     rows: pa.RecordBatch
     malformed: tuple[MalformedRow, ...] = ()
+    part: int = 0  # the file, counted from 0
+    first_row: int = 0  # the number of the first of ``rows`` in that file
 
 
 class PartReader(Protocol):

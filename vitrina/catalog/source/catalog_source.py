@@ -69,9 +69,12 @@ class CatalogSource:
         Raises UserError, naming the part, if it is damaged or holds a value that does not fit the
         column's type, and WiderTypesNeededError as the parts of text files do.
         """
-        for part in self.parts:
+        for number, part in enumerate(self.parts):
+            first_row = 0
             for batch in part.reader.batches(rows):
-                yield batch._replace(rows=self._conformed(part.rows(batch.rows), part))
+                conformed = self._conformed(part.rows(batch.rows), part)
+                yield batch._replace(rows=conformed, part=number, first_row=first_row)
+                first_row += batch.rows.num_rows
 
     def describe(self) -> str:
         """The files' number, formats and encodings, such as ``2 files: CSV in cp1251, …``."""

@@ -1,20 +1,20 @@
 """The images of a row where a column of the catalogue says."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from vitrina.catalog.column_types import is_list_of_text_type
+from vitrina.catalog.image_refs import CatalogImage
 from vitrina.catalog.rejection import RejectionReason
 from vitrina.images.named_files import ADDRESS, UNSAFE, FoundImage
-from vitrina.images.places.cell import is_address, listed_sources, sources_of
-from vitrina.images.places.column_values import text_values
+from vitrina.images.places.cell import is_address
 from vitrina.images.places.paths import Paths
 from vitrina.images.places.row_images import RowImages, image_names
+from vitrina.images.places.row_sources import Source, row_sources
 from vitrina.images.safe_names import is_unsafe
 
 logger = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class ColumnPlace:
-    """Any number of images a row, at the paths that a column of the cleaned table names."""
+    """Any number of images a row, which a column of the cleaned table names or refers to."""
 
     column: str
     holds: Literal["auto", "path", "url"]
@@ -39,9 +39,9 @@ class ColumnPlace:
     def find(self, batch: pa.RecordBatch, ids: Sequence[str]) -> RowImages:
         """The images of each row, in the order in which it names them."""
         rows: list[int] = []
-        sources: list[str] = []
+        sources: list[Source] = []
         rejected: dict[int, RejectionReason] = {}
-        for row, named in enumerate(_sources(batch.column(self.column))):
+        for row, named in enumerate(row_sources(batch.column(self.column))):
             if is_unsafe(ids[row]):
                 rejected[row] = RejectionReason.UNSAFE_PATH
             elif not named:
@@ -51,54 +51,49 @@ class ColumnPlace:
                 rows += [row] * len(named)
                 sources += named
         self._tell(sources)
-        names = [self._name(source) for source in sources]
-        images = [
-            found or FoundImage(source, UNSAFE, 0)
-            for found, source in zip(self._find(names), sources, strict=True)
-        ]
-        identities = [name or source for name, source in zip(names, sources, strict=True)]
-        by_row = [ids[row] for row in rows]
-        return RowImages(rows, image_names(by_row, identities), images, rejected)
+        targets = [self._target(source) for source in sources]
+        names = image_names([ids[row] for row in rows], list(map(_identity, targets, sources)))
+        return RowImages(rows, names, list(self._find(targets, sources)), rejected)
 
     def look_again(self) -> bool:
         """Whether all rows must be looked at once more, now that all have been."""
         return self.paths.look_again()
 
-    def _name(self, source: str) -> str | None:
-        """The address or the path that a source means; None for a path that is not allowed."""
-        if self.holds != "path" and is_address(source):
+    def _target(self, source: Source) -> Source | None:
+        """Where a source is looked for; None for a path that is not allowed."""
+        if isinstance(source, CatalogImage) or (self.holds != "path" and is_address(source)):
             return source
         return f"https://{source}" if self.holds == "url" else self.paths.resolve(source)
 
-    def _find(self, names: Sequence[str | None]) -> Iterator[FoundImage | None]:
-        """The image of each address or path; None for None."""
-        paths = [name for name in names if name is not None and not is_address(name)]
-        found = iter(self.paths.find(paths))
-        for name in names:
-            if name is None:
-                yield None
+    def _find(
+        self, targets: Sequence[Source | None], sources: Sequence[Source]
+    ) -> Iterator[FoundImage]:
+        """The image at each target; those that are not looked for have the source as their name."""
+        found = iter(self.paths.find([one for one in targets if _kind(one) == "paths"]))  # type: ignore[misc]  # they are str
+        for target, source in zip(targets, sources, strict=True):
+            if isinstance(target, CatalogImage):
+                place = f"file {target.part} row {target.row} image {target.item}"
+                yield FoundImage(place, target.size, target.hash, target)
+            elif target is None:
+                yield FoundImage(str(source), UNSAFE, 0)
             else:
-                yield FoundImage(name, ADDRESS, 0) if is_address(name) else next(found)
+                yield FoundImage(target, ADDRESS, 0) if is_address(target) else next(found)
 
-    def _tell(self, sources: Sequence[str]) -> None:
+    def _tell(self, sources: Sequence[Source]) -> None:
         """Log what the column holds, by its first sources."""
         if sources and not self._is_told:
             self._is_told = True
-            addresses = sum(map(is_address, sources))
-            kinds = {"addresses": addresses, "paths": len(sources) - addresses}
-            shown = " and ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
-            logger.info(
-                "resize: column %r holds %s at its beginning, first: %s",
-                self.column,
-                shown,
-                sources[0],
-            )
+            kinds = Counter(map(_kind, sources))
+            shown = " and ".join(f"{count} {kind}" for kind, count in kinds.items())
+            logger.info("resize: column %r begins with %s", self.column, shown)
 
 
-def _sources(column: pa.Array) -> Iterable[Sequence[str]]:
-    """The sources that each row names."""
-    if not is_list_of_text_type(column.type):
-        return ([] if text is None else sources_of(text) for text in text_values(column))
-    texts = iter(text_values(column.flatten()))
-    lengths = pc.list_value_length(column).fill_null(0).to_pylist()
-    return (listed_sources([next(texts) for _ in range(length)]) for length in lengths)
+def _kind(source: Source | None) -> str:
+    if isinstance(source, CatalogImage):
+        return "images"
+    return "nothing" if source is None else "addresses" if is_address(source) else "paths"
+
+
+def _identity(target: Source | None, source: Source) -> str:
+    """What the name of a resized image is made of."""
+    return f"{target.hash:016x}" if isinstance(target, CatalogImage) else str(target or source)

@@ -4,7 +4,8 @@ import pyarrow as pa
 from upath import UPath
 
 from vitrina.catalog.catalog_names import cleaned_names
-from vitrina.catalog.column_types import holds_text, is_list_of_text_type
+from vitrina.catalog.column_types import holds_text, is_list_type
+from vitrina.catalog.image_refs import REF
 from vitrina.catalog.source.parts import catalog_paths, name_of
 from vitrina.config.image_pattern import ImagePattern
 from vitrina.config.images import ResizeConfig
@@ -89,10 +90,12 @@ def _row_paths(config: ResizeConfig, cleaned: pa.Schema, table: str) -> RowPaths
 def _column(config: ResizeConfig, cleaned: pa.Schema, table: str) -> pa.Field:
     names = cleaned_names(cleaned, [config.image_column], table, "resize.image_column")
     column = cleaned.field(names[config.image_column])
-    if not holds_text(column.type) and not is_list_of_text_type(column.type):
+    kind = column.type.value_type if is_list_type(column.type) else column.type
+    if kind != REF and not holds_text(kind):
         raise UserError(
             f"{table}: column {config.image_column!r} is {column.type}; images are paths or "
-            "addresses in a text or a list of texts. Set resize.image_column."
+            "addresses as texts, bytes, structs of bytes and path, or lists of these. Set "
+            "resize.image_column."
         )
     return column
 
@@ -100,6 +103,6 @@ def _column(config: ResizeConfig, cleaned: pa.Schema, table: str) -> pa.Field:
 def _column_place(folders: ImageFolders, config: ResizeConfig, column: pa.Field) -> ColumnPlace:
     root = originals_of(folders)
     paths = PathsBelow(ImageFiles(root)) if folders.originals else PathsAnywhere(root)
-    several = is_list_of_text_type(column.type)
+    several = is_list_type(column.type)
     holds = config.image_column_holds
     return ColumnPlace(column.name, "auto" if holds == "bytes" else holds, paths, several)

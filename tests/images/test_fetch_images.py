@@ -1,6 +1,8 @@
 """Images at addresses: fetched once, asked for again only if they may have changed."""
 
 import pickle
+import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ import pytest
 from upath import UPath
 
 from tests.support.catalog_run import catalog_of, content_of, images_of, run_catalog
-from tests.support.image_server import Handler, Reply, Site, cut, in_turn, serving, status
+from tests.support.image_server import Handler, Reply, Site, cut, in_turn, serving, slow, status
 from tests.support.image_shop import image, record_opened, rejects_of, table_of
 from vitrina.config.fetch import FetchConfig
 from vitrina.errors import UserError
@@ -254,6 +256,55 @@ def test_originals_are_kept_if_asked(place: UPath, site: Site) -> None:
         "13.jpg",
     ]
     assert set(kept.values()) == {image(11), image(12, kind="PNG"), image(13)}
+
+
+def test_originals_are_not_kept_among_the_resized(place: UPath, site: Site) -> None:
+    """Which would be written over them."""
+    with pytest.raises(UserError, match=r"fetch\.keep_originals.*another"):
+        run(place, site, fetching=cached(keep_originals=str(place / "resized")))
+    assert site.asked == []
+
+
+def test_a_raised_limit_counts_at_once(tmp_path: Path, site: Site) -> None:
+    """What a parameter of fetch has refused is not remembered."""
+    root = to_path(tmp_path)
+    site.at("/11.jpg", status(200, image(11) + bytes(2_000_000)))
+    result = run(root, site, fetching=cached(max_megabytes=1))
+    assert result.reasons == {"too_large_image": 1}
+    assert result.images_resized == 2
+    assert run(root, site, fetching=cached()).reasons == {}
+
+
+def test_failures_are_told_with_an_example(
+    tmp_path: Path, site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One of each kind, without what may be secret in a URL."""
+    host = site.url.removeprefix("http://")
+    urls = [f"http://user:s3cret@{host}/{nm}.jpg?token=t0ken" for nm in (1, 2)]
+    catalog = catalog_of([1, 2, 3], photo=[*urls, f"{site.url}/11.jpg"])
+    caplog.set_level("INFO")
+    run_catalog(to_path(tmp_path), catalog, image_column="photo")
+    told = [line for line in caplog.messages if "cannot be fetched" in line]
+    assert len(told) == 1
+    assert re.search(rf"{site.url}/[12]\.jpg cannot be fetched, HTTP status 404$", told[0])
+    assert "s3cret" not in caplog.text
+    assert "t0ken" not in caplog.text
+
+
+def test_an_error_ends_all_downloads(
+    tmp_path: Path, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk, for example: nothing goes on behind the error."""
+
+    def fail(*_arguments: object) -> None:
+        raise OSError("no space left")
+
+    site.at("/13.jpg", slow(status(200, image(13)), 5))
+    monkeypatch.setattr(ResizeIndex, "_record", fail)
+    with pytest.raises(OSError, match="no space left") as error:
+        run(to_path(tmp_path), site)
+    assert "fetch" not in [thread.name for thread in threading.enumerate()]
+    assert error.traceback  # which keeps the generators alive
 
 
 def test_shards_in_any_map_give_what_threads_give(

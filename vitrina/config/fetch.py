@@ -53,7 +53,7 @@ class FetchConfig(Parameters):
     )
 
     revalidate_hours: float = Field(
-        24,
+        12,
         ge=0,
         description="Hours for which an image counts as unchanged once it was fetched; after them "
         "its server is asked whether it has changed. 0 asks in every run.",

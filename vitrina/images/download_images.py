@@ -1,8 +1,10 @@
 """Download images and resize each as soon as it is there."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import logging
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from upath import UPath
@@ -10,6 +12,7 @@ from upath import UPath
 from vitrina.catalog.rejection import RejectionReason
 from vitrina.config.fetch import FetchConfig
 from vitrina.config.images import ResizeConfig
+from vitrina.images.fetch.address import shown_url
 from vitrina.images.fetch.fetcher import fetch
 from vitrina.images.fetch.outcome import FetchFailure, FetchOutcome, FetchRequest, Validators
 from vitrina.images.resize_index import ResizeOutcome
@@ -19,6 +22,8 @@ from vitrina.images.signatures import ending_of
 from vitrina.store.files import write_bytes
 from vitrina.store.paths import to_path
 
+logger = logging.getLogger(__name__)
+
 GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 REASONS = {
     FetchFailure.INVALID_URL: RejectionReason.REFUSED_URL,
@@ -26,8 +31,10 @@ REASONS = {
     FetchFailure.BAD_REDIRECT: RejectionReason.REFUSED_URL,
     FetchFailure.TOO_LARGE: RejectionReason.TOO_LARGE_IMAGE,
 }
-# Decided without asking a server: nothing is saved by remembering them.
-UNASKED = frozenset({FetchFailure.INVALID_URL, FetchFailure.REFUSED_ADDRESS})
+# Not remembered: they cost nothing to find again, and parameters of fetch decide them.
+UNREMEMBERED = frozenset(
+    {FetchFailure.INVALID_URL, FetchFailure.REFUSED_ADDRESS, FetchFailure.TOO_LARGE}
+)
 WAITING = 2  # bodies for each thread that resizes
 
 
@@ -37,22 +44,32 @@ class Downloads:
 
     pool: ResizePool
     config: FetchConfig
+    _told: set[str] = field(default_factory=set)  # kinds of failures of which one was logged
 
-    def run(self, jobs: Iterable[ResizeJob]) -> Iterator[ResizeOutcome]:
+    def run(self, jobs: Iterable[ResizeJob]) -> Generator[ResizeOutcome]:
         """The outcome of each job, in any order.
 
         One that a later run may find otherwise has no stamp. Raises what ``fetch`` and resizing do.
         """
         waiting: set[Future[ResizeOutcome]] = set()
-        for job, fetched in fetch(map(_request, jobs), self.config):
-            if fetched.body is None:
-                yield _without_body(job, fetched)
-                continue
-            waiting.add(self.pool.threads.submit(self._resize, job, fetched, fetched.body))
-            is_full = len(waiting) >= WAITING * self.pool.count
-            done, waiting = wait(waiting, None if is_full else 0, FIRST_COMPLETED)
-            yield from (future.result() for future in done)
+        with closing(fetch(map(_request, jobs), self.config)) as outcomes:
+            for job, fetched in outcomes:
+                if fetched.body is None:
+                    self._tell(job, fetched)
+                    yield _without_body(job, fetched)
+                    continue
+                waiting.add(self.pool.threads.submit(self._resize, job, fetched, fetched.body))
+                is_full = len(waiting) >= WAITING * self.pool.count
+                done, waiting = wait(waiting, None if is_full else 0, FIRST_COMPLETED)
+                yield from (future.result() for future in done)
         yield from (future.result() for future in wait(waiting).done)
+
+    def _tell(self, job: ResizeJob, fetched: FetchOutcome) -> None:
+        """Log the first failure of each kind, with its URL."""
+        if fetched.detail and fetched.detail not in self._told:
+            self._told.add(fetched.detail)
+            where = shown_url(job.source)
+            logger.warning("resize: %s cannot be fetched, %s", where, fetched.detail)
 
     def _resize(self, job: ResizeJob, fetched: FetchOutcome, body: bytes) -> ResizeOutcome:
         if self.config.keep_originals:
@@ -87,7 +104,7 @@ def _rejected(job: ResizeJob, fetched: FetchOutcome) -> ResizeOutcome:
         reason = RejectionReason.NOT_FOUND_URL
     elif fetched.failure:
         reason = REASONS.get(fetched.failure, reason)
-    is_passing = fetched.is_transient or fetched.failure in UNASKED
+    is_passing = fetched.is_transient or fetched.failure in UNREMEMBERED
     stamp = NO_STAMP if is_passing else job.stamp
     return ResizeOutcome(job.name, stamp, 0, "", reason, status=fetched.status)
 

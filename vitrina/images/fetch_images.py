@@ -4,22 +4,25 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from http import HTTPStatus
 from itertools import chain
 
 from vitrina.catalog.arrow_memory import flat_memory
 from vitrina.config.fetch import FetchConfig
+from vitrina.errors import UserError
 from vitrina.execution.cpu_count import cpu_count
 from vitrina.execution.progress import OnProgress, no_progress
 from vitrina.execution.shard_map import ShardMap
 from vitrina.images.cleaned_rows import cleaned_batches
 from vitrina.images.download_images import Downloads, download_shard
+from vitrina.images.fetch.outcome import ACCEPTED
 from vitrina.images.resize_index import ResizeOutcome
 from vitrina.images.resize_plan import NO_STAMP, ResizeJob, ResizePlanner
 from vitrina.images.resize_pool import ResizePool
 from vitrina.results import CleanResult
+from vitrina.store.paths import to_path
 
 logger = logging.getLogger(__name__)
 FETCHED = "fetched"
@@ -42,6 +45,7 @@ def fetch_images(
     With ``map_shards`` images are fetched where that computes shards, else by this process. Raises
     what ``fetch`` does, above all UserError if there is no network.
     """
+    _check_originals(config, planner)
     failed: dict[str, str] = {}
     counts: Counter[str] = Counter()
     with (
@@ -62,11 +66,21 @@ def fetch_images(
     return planner.after_fetching(failed, counts[FETCHED])
 
 
+def _check_originals(config: FetchConfig, planner: ResizePlanner) -> None:
+    """Raise UserError if the originals would be kept where the resized images go."""
+    folder = config.keep_originals
+    if folder and to_path(folder).resolve() == planner.resized.resolve():
+        raise UserError(
+            f"fetch.keep_originals: {folder} is the folder of the resized images. Name another one."
+        )
+
+
 def _kind(outcome: ResizeOutcome) -> str:
     """What came of a request, for the log."""
     if outcome.status == HTTPStatus.NOT_MODIFIED:
         return "not modified"
-    return FETCHED if outcome.status == HTTPStatus.OK else outcome.reason
+    is_read = outcome.status in ACCEPTED and outcome.stamp != NO_STAMP
+    return FETCHED if is_read else outcome.reason
 
 
 @contextmanager
@@ -79,5 +93,11 @@ def _open_executor(
         yield lambda shards: chain.from_iterable(map_shards(work, filter(None, shards)))
         return
     resized = planner.resized
-    with ResizePool.open(resized, resized, planner.config, cpu_count()) as pool:
-        yield lambda shards: Downloads(pool, config).run(chain.from_iterable(shards))
+    with (
+        ResizePool.open(resized, resized, planner.config, cpu_count()) as pool,
+        ExitStack() as ended,  # the downloads in progress, also when an error ends the run
+    ):
+        downloads = Downloads(pool, config)
+        yield lambda shards: ended.enter_context(
+            closing(downloads.run(chain.from_iterable(shards)))
+        )

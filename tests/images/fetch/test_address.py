@@ -15,6 +15,7 @@ from vitrina.images.fetch.address import (
     is_public,
     parse_url,
     public_socket,
+    shown_url,
 )
 
 PRIVATE = (
@@ -133,6 +134,20 @@ def test_what_is_no_url_is_refused(text: str) -> None:
     """Another scheme, no host, or a host that cannot be one."""
     with pytest.raises(InvalidUrlError):
         parse_url(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("http://user:pass@a.example/x?token=1", "http://a.example/x"),
+        ("//user:p/ss@word@a/x", "//user:p/ss@word@a/x"),
+        ("http://user:p@ss@[::", "http://[::"),
+        ("no url", "no url"),
+    ],
+)
+def test_urls_are_shown_without_secrets(text: str, shown: str) -> None:
+    """Also those that are none."""
+    assert shown_url(text) == shown
 
 
 def test_a_redirect_is_relative_to_its_url() -> None:

@@ -76,7 +76,7 @@ def test_closing_ends_all_downloads(site: Site) -> None:
     outcomes = fetch([FetchRequest(0, url) for url in urls], CONFIG)
     next(outcomes)
     start = time.monotonic()
-    outcomes.close()  # type: ignore[attr-defined]  # a generator
+    outcomes.close()
     assert time.monotonic() - start < 2
     assert "fetch" not in [thread.name for thread in threading.enumerate()]
 

@@ -18,6 +18,7 @@ DEFAULT_SCHEME = "https"  # of //host/path, as web pages write it
 HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?", re.ASCII | re.IGNORECASE)
 RESERVED = "!#$%&'()*+,/:;=?@[]~"  # kept as they are: a server may have signed them
 LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+CREDENTIALS = re.compile(r"//[^/#]*@")
 NAT64 = IPv6Network("64:ff9b::/96")
 
 
@@ -76,6 +77,11 @@ def _ascii_host(host: str) -> str:
 def _quoted(text: str) -> str:
     # Bytes of a Location header that are not UTF-8 come as surrogates, and are sent as they were.
     return quote(LONE_PERCENT.sub("%25", text), safe=RESERVED, errors="surrogateescape")
+
+
+def shown_url(text: str) -> str:
+    """A URL, or what is none, for people: without user, password and query, which may be secret."""
+    return CREDENTIALS.sub("//", text.partition("?")[0])
 
 
 def literal_address(host: str) -> str | None:

@@ -1,6 +1,6 @@
 """Fetch many URLs at a time, with a bound on what is held in memory."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future
 from functools import partial
 from queue import SimpleQueue
@@ -18,7 +18,7 @@ _Asked = tuple[str, Validators]
 
 def fetch(
     requests: Iterable[FetchRequest[Key]], config: FetchConfig
-) -> Iterator[tuple[Key, FetchOutcome]]:
+) -> Generator[tuple[Key, FetchOutcome]]:
     """The key of each request with its outcome, as soon as it is known: in any order.
 
     Requests are read as outcomes are taken, in the same thread. Closing the iterator, as an

@@ -32,7 +32,7 @@ def data_preprocessing(config: DataPreprocessingConfig) -> ResizeResult:
     own = Store(root=f"{output}/.vitrina")
     resizing = config.part(ResizeConfig)
     cleaned = clean(config.file_path, own, config.part(CleanConfig), options, resizing.bytes_column)
-    if advice := required_texts_advice(cleaned):
+    if advice := required_texts_advice(cleaned.rows_in, cleaned.reasons):
         logger.warning(with_option_names(advice, type(config)))
     store = Store(root=output, keyed=False)
     return resize(cleaned, image_folders(config), store, resizing, options, config.fetch)

@@ -24,6 +24,7 @@ COMMANDS = {
     "preprocess": "flows.commands.data_preprocessing",
     "train": "flows.commands.train_model",
     "embed": "flows.commands.generate_embeddings",
+    "inspect": "flows.inspect_catalog",
     "search": "flows.search",
     "duplicates": "flows.commands.duplicates",
     "push": "flows.commands.push",

@@ -56,7 +56,7 @@ def pipeline(config: PipelineConfig) -> PipelineResult:
         drawn = clock.run(draw_demo, store, options, config.demo_products)
         catalog, images = (drawn.catalog,), drawn.images
     cleaned = clock.run(clean, catalog, store, config.clean, options, config.resize.bytes_column)
-    if advice := required_texts_advice(cleaned):
+    if advice := required_texts_advice(cleaned.rows_in, cleaned.reasons):
         logger.warning(with_option_names(advice, type(config)))
     folders = image_folders(config, catalog, images)
     resized = clock.run(resize, cleaned, folders, store, config.resize, options, config.fetch)

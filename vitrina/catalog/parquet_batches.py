@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -67,7 +67,7 @@ def _with_index(schema: pa.Schema, index: RangeIndex | None) -> pa.Schema:
 
 
 class ParquetReader:
-    """A local Parquet file, of which one batch is in memory at a time.
+    """A Parquet file, local or open, of which one batch is in memory at a time.
 
     ``path`` is the name that errors show. Spark's old timestamps (INT96) are read in microseconds:
     nanoseconds, Arrow's default, hold no year before 1677 or after 2262, and wrap around silently.
@@ -75,10 +75,10 @@ class ParquetReader:
     Pages are checked where the file has checksums.
     """
 
-    def __init__(self, local: Path, path: UPath) -> None:
+    def __init__(self, file: Path | IO[bytes], path: UPath) -> None:
         self._path = path
         with damage_as_user_error(path):
-            self._file = open_parquet(local)
+            self._file = open_parquet(file)
             schema = self._file.schema_arrow
         self._index = _range_index(schema)
         self.schema: pa.Schema = _with_index(schema, self._index)
@@ -117,7 +117,7 @@ class ParquetReader:
         return max(stored if columns is None else 0.0, sampled, 1.0)
 
 
-def open_parquet(source: Path | object) -> pq.ParquetFile:
+def open_parquet(source: Path | IO[bytes]) -> pq.ParquetFile:
     """A Parquet file that is read page by page; Arrow's errors pass."""
     return pq.ParquetFile(
         source,

@@ -57,15 +57,9 @@ def _known_delimiter(value: str) -> str:
     return value
 
 
-class CleanConfig(Parameters):
-    """Which rows of the catalogue are kept, and the names of its columns."""
+class TextTableConfig(Parameters):
+    """How a catalogue that is text is written."""
 
-    nm_column: str = Field("nm", description="Column with the unique id of a listing.")
-    title_column: str = Field("title", description="Column with the title.")
-    description_column: str = Field("description", description="Column with the description.")
-    required: tuple[Literal["title", "description"], ...] = Field(
-        ("title", "description"), description="Texts that a row must have to be kept."
-    )
     catalog_encoding: Annotated[str, AfterValidator(_known_encoding)] = Field(
         "auto",
         description="Encoding of a CSV or JSON Lines catalogue; auto recognizes UTF-8, UTF-16 and "
@@ -76,9 +70,6 @@ class CleanConfig(Parameters):
         description="What separates the fields of a CSV catalogue: auto recognizes comma, "
         "semicolon, tab and bar; or one of these words, or a character.",
     )
-    batch_rows: int = Field(2_000, ge=1, description="Rows held in memory at a time.")
-
-    OPERATIONAL: ClassVar[frozenset[str]] = frozenset({"batch_rows"})
 
     @property
     def encoding(self) -> str | None:
@@ -90,3 +81,17 @@ class CleanConfig(Parameters):
         """What separates the fields of a CSV catalogue; None to recognize it."""
         given = self.catalog_delimiter
         return None if given == "auto" else NAMED_DELIMITERS.get(given, given)
+
+
+class CleanConfig(TextTableConfig):
+    """Which rows of the catalogue are kept, and the names of its columns."""
+
+    nm_column: str = Field("nm", description="Column with the unique id of a listing.")
+    title_column: str = Field("title", description="Column with the title.")
+    description_column: str = Field("description", description="Column with the description.")
+    required: tuple[Literal["title", "description"], ...] = Field(
+        ("title", "description"), description="Texts that a row must have to be kept."
+    )
+    batch_rows: int = Field(2_000, ge=1, description="Rows held in memory at a time.")
+
+    OPERATIONAL: ClassVar[frozenset[str]] = frozenset({"batch_rows"})

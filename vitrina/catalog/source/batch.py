@@ -43,6 +43,9 @@ class PartReader(Protocol):
         Raises UserError if the file is damaged.
         """
 
+    def first(self, rows: int) -> CatalogBatch | None:
+        """The first batch, without reading the rest of the file; None if there are no rows."""
+
 
 class WiderTypesNeededError(Exception):
     """A row of a text file does not fit the types that its columns were taken to have."""

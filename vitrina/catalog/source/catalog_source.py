@@ -76,6 +76,13 @@ class CatalogSource:
                 yield batch._replace(rows=conformed, part=number, first_row=first_row)
                 first_row += batch.rows.num_rows
 
+    def first_rows(self, rows: int, parts: int) -> Iterator[CatalogBatch]:
+        """The first rows of some of the parts, at most ``rows`` in all."""
+        some = self.parts[:: -(-len(self.parts) // parts)]
+        for part in some:
+            if batch := part.reader.first(-(-rows // len(some))):
+                yield batch._replace(rows=self._conformed(part.rows(batch.rows), part))
+
     def describe(self) -> str:
         """The files' number, formats and encodings, such as ``2 files: CSV in cp1251, …``."""
         kinds = Counter(part.reader.describe() for part in self.parts)

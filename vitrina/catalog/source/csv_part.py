@@ -81,6 +81,10 @@ class CsvPart:
             if len(batch):
                 yield batch.taken()
 
+    def first(self, rows: int) -> CatalogBatch | None:
+        """The first batch."""
+        return next(self.batches(rows), None)
+
 
 class _Batch:
     """Rows of a CSV file that are read together."""

@@ -98,6 +98,10 @@ class JsonLinesPart:
                     malformed.append(MalformedRow(len(objects), self._line(number), value))
             yield CatalogBatch(self._batch(objects), tuple(malformed))
 
+    def first(self, rows: int) -> CatalogBatch | None:
+        """The first batch."""
+        return next(self.batches(rows), None)
+
     def _batch(self, objects: Sequence[JsonObject]) -> pa.RecordBatch:
         if _widened(self.types, objects) != self.types:
             raise WiderTypesNeededError

@@ -10,6 +10,7 @@ from upath import UPath
 from vitrina.catalog.parquet_batches import ParquetReader, read_schema
 from vitrina.catalog.source.batch import CatalogBatch
 from vitrina.store.files import local_read
+from vitrina.store.paths import as_user_error
 
 
 @dataclass(frozen=True)
@@ -33,3 +34,9 @@ class ParquetPart:
         with local_read(self.path) as local:
             for batch in ParquetReader(local, self.path).batches(rows):
                 yield CatalogBatch(batch)
+
+    def first(self, rows: int) -> CatalogBatch | None:
+        """The first batch; on S3 no more of the file is read than that."""
+        with as_user_error(self.path), self.path.open("rb") as file:
+            batch = next(ParquetReader(file, self.path).batches(rows), None)
+        return None if batch is None else CatalogBatch(batch)

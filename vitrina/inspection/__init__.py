@@ -1,0 +1,1 @@
+"""A look at a catalogue and its images before the first run."""

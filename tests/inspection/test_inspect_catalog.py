@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from upath import UPath
@@ -120,3 +122,21 @@ def test_a_table_of_something_else_is_refused(tmp_path: Path, header: str, messa
     (tmp_path / "c.csv").write_text(f"{header}\n1,2\n1,2\n")
     with pytest.raises(UserError, match=rf"{message}.*'size'"):
         inspect_catalog(InspectConfig(catalog=str(tmp_path / "c.csv")))
+
+
+def test_images_in_the_table_are_found(tmp_path: Path) -> None:
+    """As bytes, or as Hugging Face's structs; no folder is needed."""
+    table = pa.table(
+        {
+            "nm": [1, 2, 3],
+            "title": ["а", "б", "в"],
+            "note": ["x", "y", "z"],
+            "photo": [{"bytes": b"\xff\xd8", "path": "1.jpg"}, {"bytes": None, "path": None}, None],
+        }
+    )
+    pq.write_table(table, tmp_path / "c.parquet")
+    config = InspectConfig(catalog=str(tmp_path / "c.parquet"))
+    found = inspect_catalog(config)
+    assert found.images
+    assert (found.images.rows_found, found.images.rows) == (1, 3)
+    assert parameters(found, config)["resize"] == {"image_column": "photo"}

@@ -1,11 +1,12 @@
 """Where the images of a sample are: every way that might fit is tried, the best one is kept."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 import pyarrow as pa
 
+from vitrina.catalog.image_refs import ref_type
 from vitrina.catalog.processed_table import NM
 from vitrina.config.images import ResizeConfig
 from vitrina.errors import UserError
@@ -19,6 +20,7 @@ from vitrina.inspection.patterns import Row, suggested_patterns
 from vitrina.store.files import listing
 from vitrina.store.paths import to_path
 
+CleanRows = Callable[[str], pa.Table]  # the sample, cleaned for a column that holds images
 MAX_PATHS = 50_000  # of images that are looked at for a pattern
 MAX_SUGGESTED = 5  # patterns that are tried
 MANY = 0.9  # of the rows, with whose images no other way is tried
@@ -44,17 +46,17 @@ class ImageFinding:
 
 
 def find_images(
-    columns: Sequence[Column], cleaned: pa.Table, catalog: Sequence[str], images: str
+    columns: Sequence[Column], clean: CleanRows, catalog: Sequence[str], images: str
 ) -> tuple[ImageFinding | None, str]:
-    """The way that finds most images of a cleaned sample, and an example of what lies there.
+    """The way that finds most images of a sample, and an example of what lies in the folder.
 
     None if no way finds any. Raises UserError if the folder of images cannot be listed.
     """
     paths = _image_paths(images) if images else []
+    folders = ImageFolders(originals=images, resized=".inspect", catalog=tuple(catalog))
     best: ImageFinding | None = None
-    for way in _ways(columns, cleaned, paths):
-        folders = ImageFolders(originals=images, resized=".inspect", catalog=tuple(catalog))
-        found = _try(way, folders, cleaned)
+    for way in _ways(columns, clean(""), paths):
+        found = _try(way, folders, clean(way.bytes_column))
         if found and found.rows_found and (best is None or found.score > best.score):
             best = found
         if best and not best.addresses and best.rows_found >= MANY * best.rows:
@@ -94,22 +96,11 @@ def _rows(cleaned: pa.Table) -> list[Row]:
 
 
 def _may_hold_images(column: Column) -> bool:
-    if any(_is_binary(kind) for kind in _leaves(column.kind)):
+    if ref_type(column.kind):
         return bool(column.filled)
     shown = [sources_of(text) for text in column.filled]
     good = sum(bool(one) and all(is_address(s) or image_ending(s) for s in one) for one in shown)
     return bool(shown) and good >= SHARE_OF_IMAGES * len(shown)
-
-
-def _leaves(kind: pa.DataType) -> Iterator[pa.DataType]:
-    if not pa.types.is_nested(kind):
-        yield kind
-    for index in range(kind.num_fields):
-        yield from _leaves(kind.field(index).type)
-
-
-def _is_binary(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 
 def _try(way: ResizeConfig, folders: ImageFolders, cleaned: pa.Table) -> ImageFinding | None:

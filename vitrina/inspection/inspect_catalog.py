@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import pyarrow as pa
 
@@ -48,7 +49,8 @@ def inspect_catalog(config: InspectConfig) -> Inspection:
     roles = guess_roles(columns)
     clean = _with_columns(clean, roles, sample)
     cleaned, reasons = _cleaned(sample, clean)
-    images, example = find_images(columns, cleaned, config.catalog, config.images)
+    clean_rows = cache(lambda image_column: _cleaned(sample, clean, image_column)[0])
+    images, example = find_images(columns, clean_rows, config.catalog, config.images)
     return Inspection(
         name=sample.source.name,
         read_as=sample.source.describe(),
@@ -77,19 +79,26 @@ def _with_columns(clean: CleanConfig, roles: Roles, sample: CatalogSample) -> Cl
     return clean.model_copy(update={**named, "description_column": roles.description})
 
 
-def _cleaned(sample: CatalogSample, clean: CleanConfig) -> tuple[pa.Table, dict[str, int]]:
+def _cleaned(
+    sample: CatalogSample, clean: CleanConfig, image_column: str = ""
+) -> tuple[pa.Table, dict[str, int]]:
     """The rows of a sample that are kept, and how many are not for each reason."""
     try:
-        return _clean_rows(sample, clean, ids_by_digits=sample.source.ids_by_digits)
+        return _clean_rows(sample, clean, image_column, sample.source.ids_by_digits)
     except WiderTypesNeededError:
-        return _clean_rows(sample, clean, ids_by_digits=False)
+        return _clean_rows(sample, clean, image_column, False)
 
 
 def _clean_rows(
-    sample: CatalogSample, clean: CleanConfig, *, ids_by_digits: bool
+    sample: CatalogSample, clean: CleanConfig, image_column: str, ids_by_digits: bool
 ) -> tuple[pa.Table, dict[str, int]]:
-    source = sample.source
-    columns = find_columns(source.schema, source.name, clean, ids_by_digits=ids_by_digits)
+    columns = find_columns(
+        sample.source.schema,
+        sample.source.name,
+        clean,
+        ids_by_digits=ids_by_digits,
+        image_column=image_column,
+    )
     cleaner = CatalogCleaner(columns, clean.required)
     kept = [cleaner.clean_batch(batch)[0] for batch in sample.batches]
     reasons = {reason.value: count for reason, count in cleaner.reasons.most_common()}

@@ -27,6 +27,7 @@ COMMANDS = {
     "inspect": "flows.inspect_catalog",
     "search": "flows.search",
     "duplicates": "flows.commands.duplicates",
+    "serve": "flows.serve",
     "push": "flows.commands.push",
     "classify": "flows.commands.classify",
     "roll-back": "flows.commands.roll_back",

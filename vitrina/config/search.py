@@ -1,5 +1,6 @@
 """Parameters of search."""
 
+from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -12,6 +13,18 @@ def _condition(value: str) -> str:
     if not value.partition("=")[0].strip() or "=" not in value:
         raise ValueError("expected column=value, such as category=Посуда")
     return value
+
+
+Condition = Annotated[str, AfterValidator(_condition)]
+
+
+def wanted_by_column(conditions: Iterable[Condition]) -> dict[str, tuple[str, ...]]:
+    """The wanted values of each column in conditions such as ``category=Посуда``."""
+    wanted: dict[str, tuple[str, ...]] = {}
+    for condition in conditions:
+        column, _, value = condition.partition("=")
+        wanted[column.strip()] = (*wanted.get(column.strip(), ()), value)
+    return wanted
 
 
 class SearchConfig(Parameters):
@@ -27,7 +40,7 @@ class SearchConfig(Parameters):
         "both", description="Compare with the listings' images, their texts, or both."
     )
     top: int = Field(10, ge=1, le=10_000, description="Number of listings.")
-    where: UseAppendAction[tuple[Annotated[str, AfterValidator(_condition)], ...]] = Field(
+    where: UseAppendAction[tuple[Condition, ...]] = Field(
         (),
         description="Only listings with this value in this column, as column=value. Given again, "
         "another column must match too; of one column any of its values.",
@@ -48,8 +61,4 @@ class SearchConfig(Parameters):
 
     def filters(self) -> dict[str, tuple[str, ...]]:
         """The wanted values of each column in ``where``."""
-        wanted: dict[str, tuple[str, ...]] = {}
-        for condition in self.where:
-            column, _, value = condition.partition("=")
-            wanted[column.strip()] = (*wanted.get(column.strip(), ()), value)
-        return wanted
+        return wanted_by_column(self.where)

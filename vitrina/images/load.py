@@ -79,21 +79,29 @@ def read_image(path: str | Path | UPath) -> Image.Image:
     of ruclip do. Raises UserError naming the file if it cannot be decoded.
     """
     upath = path if isinstance(path, UPath) else to_path(path)
-    data = read_bytes(upath)
+    return image_from_bytes(read_bytes(upath), str(upath))
+
+
+def image_from_bytes(data: bytes, name: str, config: ResizeConfig = FULL_SIZE) -> Image.Image:
+    """The content of an image file as ``read_image`` reads it; ``name`` is that in errors.
+
+    Of the parameters only ``max_pixels`` counts for a plain image.
+    """
     try:
-        image = _plain_image(data)
+        image = _plain_image(data, config.max_pixels)
         if image is None:
-            image = Image.open(io.BytesIO(resize_image(data, FULL_SIZE))).convert("RGB")
+            image = Image.open(io.BytesIO(resize_image(data, config))).convert("RGB")
         return image
     except RejectedImageError as error:
-        raise UserError(f"{upath} is not a readable image: {error.reason}") from error
+        raise UserError(f"{name} is not a readable image: {error.reason}") from error
 
 
-def _plain_image(data: bytes) -> Image.Image | None:
-    """The image by Pillow alone; None if it needs correction or repair."""
+def _plain_image(data: bytes, max_pixels: int) -> Image.Image | None:
+    """The image by Pillow alone; None if it needs correction or repair, or is too large."""
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            return image.convert("RGB") if _is_plain(image) else None
+            plain = _is_plain(image) and image.width * image.height <= max_pixels
+            return image.convert("RGB") if plain else None
     except (*DECODE_ERRORS, Image.DecompressionBombError):
         return None
 

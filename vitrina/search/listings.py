@@ -80,6 +80,21 @@ class Listings:
         mask: Mask = np.logical_and.reduce(masks)
         return mask
 
+    @property
+    def columns(self) -> list[str]:
+        """The names of all columns."""
+        names: list[str] = self._file.schema_arrow.names
+        return names
+
+    def counts(self, column: str) -> list[tuple[Any, int]]:
+        """The values of a column, not those missing, and how often each occurs; most often first.
+
+        Values that occur equally often are in their own order.
+        """
+        pairs = pc.value_counts(self._column(column)).to_pylist()
+        found = [(one["values"], one["counts"]) for one in pairs if one["values"] is not None]
+        return sorted(found, key=lambda one: (-one[1], str(one[0])))
+
     def near_values(self, column: str, value: object) -> list[str]:
         """Values of a text column that look like ``value``, most alike first."""
         values = pc.unique(self._column(column)).to_pylist()

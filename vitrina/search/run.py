@@ -191,7 +191,11 @@ class Run:
 
     def listing(self, nm: int | str) -> Hit:
         """A stored listing by its id. Raises UserError if there is none."""
-        return self._hit(self.listings.row_of(nm), 1.0)
+        return self.listing_at(self.listings.row_of(nm))
+
+    def listing_at(self, row: int) -> Hit:
+        """The listing in a row of the table."""
+        return self._hit(row, 1.0)
 
     def _hits(self, found: Neighbours) -> list[Hit]:
         pairs = zip(found.rows.tolist(), found.scores.tolist(), strict=True)

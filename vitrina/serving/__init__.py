@@ -1,0 +1,1 @@
+"""Search over HTTP, and a page for people."""

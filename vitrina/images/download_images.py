@@ -1,9 +1,8 @@
 """Download images and resize each as soon as it is there."""
 
 import logging
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import closing
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -46,22 +45,21 @@ class Downloads:
     config: FetchConfig
     _told: set[str] = field(default_factory=set)  # kinds of failures of which one was logged
 
-    def run(self, jobs: Iterable[ResizeJob]) -> Generator[ResizeOutcome]:
+    def run(self, jobs: Iterable[ResizeJob]) -> Iterator[ResizeOutcome]:
         """The outcome of each job, in any order.
 
         One that a later run may find otherwise has no stamp. Raises what ``fetch`` and resizing do.
         """
         waiting: set[Future[ResizeOutcome]] = set()
-        with closing(fetch(map(_request, jobs), self.config)) as outcomes:
-            for job, fetched in outcomes:
-                if fetched.body is None:
-                    self._tell(job, fetched)
-                    yield _without_body(job, fetched)
-                    continue
-                waiting.add(self.pool.threads.submit(self._resize, job, fetched, fetched.body))
-                is_full = len(waiting) >= WAITING * self.pool.count
-                done, waiting = wait(waiting, None if is_full else 0, FIRST_COMPLETED)
-                yield from (future.result() for future in done)
+        for job, fetched in fetch(map(_request, jobs), self.config):
+            if fetched.body is None:
+                self._tell(job, fetched)
+                yield _without_body(job, fetched)
+                continue
+            waiting.add(self.pool.threads.submit(self._resize, job, fetched, fetched.body))
+            is_full = len(waiting) >= WAITING * self.pool.count
+            done, waiting = wait(waiting, None if is_full else 0, FIRST_COMPLETED)
+            yield from (future.result() for future in done)
         yield from (future.result() for future in wait(waiting).done)
 
     def _tell(self, job: ResizeJob, fetched: FetchOutcome) -> None:

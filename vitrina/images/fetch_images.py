@@ -4,7 +4,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from http import HTTPStatus
 from itertools import chain
@@ -93,11 +93,5 @@ def _open_executor(
         yield lambda shards: chain.from_iterable(map_shards(work, filter(None, shards)))
         return
     resized = planner.resized
-    with (
-        ResizePool.open(resized, resized, planner.config, cpu_count()) as pool,
-        ExitStack() as ended,  # the downloads in progress, also when an error ends the run
-    ):
-        downloads = Downloads(pool, config)
-        yield lambda shards: ended.enter_context(
-            closing(downloads.run(chain.from_iterable(shards)))
-        )
+    with ResizePool.open(resized, resized, planner.config, cpu_count()) as pool:
+        yield lambda shards: Downloads(pool, config).run(chain.from_iterable(shards))

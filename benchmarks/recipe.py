@@ -7,6 +7,8 @@ python -m benchmarks.recipe masking      same_products, where many titles are eq
 python -m benchmarks.recipe unseen       combinations of colour and kind that were never trained on
 python -m benchmarks.recipe forgetting   recall of old products after fine-tuning on new ones
 python -m benchmarks.recipe optimizer    AdamW and Muon, on the demo and on real pictures
+python -m benchmarks.recipe fields       fields left out of the text while training
+python -m benchmarks.recipe images       the first image of a listing, or all of them
 python -m benchmarks.recipe compact      vectors cut to their first numbers (Matryoshka)
 
 Each prints a Markdown table of mean ± standard deviation over the seeds. The data is a demo
@@ -28,6 +30,7 @@ import tyro
 from benchmarks.ablation import ablation, knowing_half, masking, old_and_new, tuning
 from benchmarks.compact import compact
 from benchmarks.demo_table import processed_demo
+from benchmarks.listing_ablation import field_dropout, several_images
 from benchmarks.optimizers import optimizers
 from benchmarks.trial import (
     FROM_SCRATCH,
@@ -153,6 +156,8 @@ COMPARISONS = {
     "forgetting": forgetting,
     "optimizer": optimizers,
     "compact": compact,
+    "fields": field_dropout,
+    "images": several_images,
 }
 
 
@@ -165,6 +170,8 @@ What = Literal[
     "forgetting",
     "optimizer",
     "compact",
+    "fields",
+    "images",
 ]
 
 

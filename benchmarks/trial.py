@@ -12,6 +12,8 @@ import torch
 
 from benchmarks.original_recipe import Halving, train_original
 from vitrina.catalog.split import split_rows
+from vitrina.catalog.text_template import TextTemplate
+from vitrina.config.text import BY_TITLE, ListingConfig
 from vitrina.config.training import TrainConfig
 from vitrina.evaluation.metrics import retrieval_metrics
 from vitrina.model.model import RuCLIP, load_folder
@@ -54,30 +56,47 @@ def by_combination(table: pd.DataFrame, seed: int) -> np.ndarray:
     return split
 
 
-def base_model(table: pd.DataFrame, folder: Path, seed: int) -> RuCLIP:
+def base_model(
+    table: pd.DataFrame, folder: Path, seed: int, listing: ListingConfig = BY_TITLE
+) -> RuCLIP:
     """A tiny ruCLIP with random weights; its tokenizer is trained on the whole table."""
-    make_tiny([*table["title"], *table["description"]], folder / f"tiny-{seed}", seed)
+    texts = TextTemplate.parse(listing.text).render(table)
+    make_tiny([*texts, *table["description"]], folder / f"tiny-{seed}", seed)
     return load_folder(folder / f"tiny-{seed}")
 
 
-def trained(table: pd.DataFrame, split: Split, model: RuCLIP, config: TrainConfig) -> RuCLIP:
+def trained(
+    table: pd.DataFrame,
+    split: Split,
+    model: RuCLIP,
+    config: TrainConfig,
+    listing: ListingConfig = BY_TITLE,
+) -> RuCLIP:
     """The model after a training with our recipe."""
     with tempfile.TemporaryDirectory(prefix="vitrina-bench-") as scratch:
         run = TrainingRun(RunFolder(to_path(scratch), "key", {"parameters": config.content()}))
-        fine_tune(table[split == "train"], table[split == "validation"], model, config, run)
+        rows, held_out = (table[split == part] for part in ("train", "validation"))
+        fine_tune(rows, held_out, model, config, run, listing)
         found = load_folder(Path(scratch) / "ruclip")
         return RuCLIP(found.clip, model.tokenizer_path, found.config)
 
 
-def recall(model: RuCLIP, rows: pd.DataFrame, relevant: Sequence[str] = ("title",)) -> Metrics:
+def recall(
+    model: RuCLIP,
+    rows: pd.DataFrame,
+    relevant: Sequence[str] = ("title",),
+    listing: ListingConfig = BY_TITLE,
+) -> Metrics:
     """Retrieval metrics; rows with equal values in ``relevant`` are relevant to each other."""
     groups = rows.groupby(list(relevant)).ngroup().to_numpy()
-    return retrieval_metrics(*features(model, rows), groups)
+    return retrieval_metrics(*features(model, rows, listing), groups)
 
 
-def features(model: RuCLIP, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Features of the images and of the titles, each float32 (rows, dim) of unit length."""
-    pairs, config = pairs_from(rows), TrainConfig()
+def features(
+    model: RuCLIP, rows: pd.DataFrame, listing: ListingConfig = BY_TITLE
+) -> tuple[np.ndarray, np.ndarray]:
+    """Features of the images and of the texts, each float32 (rows, dim) of unit length."""
+    pairs, config = pairs_from(rows, listing), TrainConfig()
     pixels = pixels_of(pairs, model, config.cache_gb)
     validation = Validation(HeldOut(pairs, pairs.groups), pixels, model, World())
     return validation.features(TrainingTowers(model, config, CPU), CPU)

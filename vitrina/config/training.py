@@ -37,6 +37,11 @@ class TrainConfig(Parameters):
     description_share: Fraction = Field(
         0.5, description="With text_source both: fraction of pairs that use the description."
     )
+    field_dropout: Fraction = Field(
+        0,
+        description="With a text of several columns: probability that one of them, other than the "
+        "title, is left out of a pair's text in an epoch, so that the model stands a missing one.",
+    )
     resize_mode: Literal["model", "shortest", "longest", "squash"] = Field(
         "model",
         description="How an image is made square: shortest scales the shortest side and crops the "

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch.utils.data import Dataset
 
+from vitrina.config.text import ListingConfig
 from vitrina.config.training import TrainConfig
 from vitrina.model.model import RuCLIP
 from vitrina.training.data import batches as module
@@ -123,3 +124,24 @@ def test_auto_augments_for_a_model_that_was_never_trained(
         with torch.no_grad():
             own_model.clip.logit_scale.add_(0.1)
     assert augments(TrainConfig.model_validate(changes), own_model) == augmented
+
+
+def test_fields_are_left_out_by_seed_epoch_and_row(table: pd.DataFrame, model: RuCLIP) -> None:
+    """The same from any process or step on; another epoch leaves out others; nothing else moves."""
+    rows = table[:20].assign(thing="вещь")
+    listing = ListingConfig(text="{title} {thing}")
+    config = TrainConfig(batch_size=20, num_epochs=2, field_dropout=0.5, text_source="both")
+    pairs = pairs_from(rows, listing)
+    pixels = pixels_of(pairs, model, config.cache_gb)
+    first, again = (BatchDataset(pairs, pixels, model, config, World()) for _ in range(2))
+    assert [first._text(row, 1) for row in range(20)] == [again._text(row, 1) for row in range(20)]
+    assert [first._text(row, 0) for row in range(20)] != [first._text(row, 1) for row in range(20)]
+    whole = BatchDataset(
+        pairs, pixels, model, config.model_copy(update={"field_dropout": 0}), World()
+    )
+    left = 0
+    for row in range(20):
+        text, full = first._text(row, 0), whole._text(row, 0)
+        assert text in (full, full.removesuffix(" вещь"))  # a sentence of the description stays one
+        left += text != full
+    assert 0 < left < 20

@@ -7,7 +7,13 @@ import pytest
 from vitrina.config.text import ListingConfig
 from vitrina.config.training import TrainConfig
 from vitrina.errors import UserError
-from vitrina.training.data.pairs import columns_read, pairs_from, sentences, training_text
+from vitrina.training.data.pairs import (
+    columns_read,
+    left_out,
+    pairs_from,
+    sentences,
+    training_text,
+)
 
 
 def test_rows_are_of_one_product_by_normalized_title_or_by_image() -> None:
@@ -80,3 +86,26 @@ def test_texts_are_made_by_the_template_of_its_columns_alone() -> None:
     assert pairs.texts() == ["Чашка", "Сумка. Кот"]
     with pytest.raises(UserError, match="no column 'colour'"):
         pairs_from(table, ListingConfig(text="{colour}"))
+
+
+def test_fields_are_left_out_at_random_but_never_the_title() -> None:
+    """Each by itself; without them the text is that of a listing that lacks their values."""
+    table = pd.DataFrame(
+        {
+            "title": ["Сумка"],
+            "brend": ["Кот"],
+            "colour": ["синий"],
+            "image_path": ["a"],
+            "nm": [1],
+        }
+    )
+    pairs = pairs_from(table, ListingConfig(text="{brend}: {title}, {colour}"))
+    assert pairs.text(0, {"brend"}) == "Сумка, синий"
+    drawn = [
+        left_out(pairs.fields.keys(), 0.25, np.random.default_rng(seed)) for seed in range(2_000)
+    ]
+    for column in ("brend", "colour"):
+        assert 0.2 < np.mean([column in one for one in drawn]) < 0.3
+    assert 0.04 < np.mean([len(one) == 2 for one in drawn]) < 0.09
+    assert not any("title" in one for one in drawn)
+    assert not any(left_out(["title", "brend"], 0, np.random.default_rng(0)) for _ in range(9))

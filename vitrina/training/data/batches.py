@@ -21,15 +21,12 @@ from vitrina.model.text_input import pad
 from vitrina.model.tokenize import tokenize
 from vitrina.model.untrained import is_untrained
 from vitrina.training.data import augment, sampler
-from vitrina.training.data.pairs import Pairs, training_text
+from vitrina.training.data.pairs import Pairs, left_out, training_text
 from vitrina.training.data.pixels import Pixels
 from vitrina.training.distributed import World
 
-TEXT, IMAGE, FIRST_IMAGE = (
-    1,
-    2,
-    3,
-)  # separate random streams, so that one choice does not shift the other
+# Separate random streams, so that one choice does not shift the other.
+TEXT, IMAGE, FIRST_IMAGE, FIELDS = 1, 2, 3, 4
 MAX_WORKERS = 8
 
 
@@ -92,8 +89,15 @@ class BatchDataset(Dataset[Batch]):
         return np.random.default_rng((self.config.seed, epoch, row, stream))
 
     def _text(self, row: int, epoch: int) -> str:
-        text, description = self.pairs.text(row), str(self.pairs.description.iat[row])
+        text, description = self._listing_text(row, epoch), str(self.pairs.description.iat[row])
         return training_text(text, description, self.config, self._random(epoch, row, TEXT))
+
+    def _listing_text(self, row: int, epoch: int) -> str:
+        dropout, columns = self.config.field_dropout, self.pairs.fields.keys()
+        if not dropout:
+            return self.pairs.text(row)
+        random = self._random(epoch, row, FIELDS)
+        return self.pairs.text(row, left_out(columns, dropout, random))
 
     def _image(self, row: int, epoch: int) -> int:
         """The position of the image that a listing shows in an epoch: each in turn."""

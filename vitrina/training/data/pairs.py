@@ -1,6 +1,6 @@
 """Rows of the processed table as training pairs of an image and a text."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,9 +32,10 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.nm)
 
-    def text(self, row: int) -> str:
-        """The text of a listing."""
-        return self.template.fill({name: str(one.iat[row]) for name, one in self.fields.items()})
+    def text(self, row: int, without: Container[str] = ()) -> str:
+        """The text of a listing, as if its values in some columns were missing."""
+        kept = {name: str(one.iat[row]) for name, one in self.fields.items() if name not in without}
+        return self.template.fill(dict.fromkeys(self.fields, "") | kept)
 
     def texts(self) -> list[str]:
         """The text of each listing."""
@@ -85,3 +86,12 @@ def training_text(
         return text
     candidates = sentences(description)
     return candidates[int(random.integers(len(candidates)))]
+
+
+def left_out(columns: Collection[str], dropout: float, random: np.random.Generator) -> set[str]:
+    """The columns that a pair's text is without in one epoch: each with this probability.
+
+    The title always stays.
+    """
+    others = [column for column in columns if column != TITLE]
+    return {column for column in others if random.random() < dropout}

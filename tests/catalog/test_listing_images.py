@@ -64,6 +64,16 @@ def test_another_number_of_hashes_than_of_images_is_refused() -> None:
         listing_images(wrong)
 
 
+def test_a_frame_may_have_its_lists_in_any_form(tmp_path: Path) -> None:
+    """Arrays, as pandas reads Parquet; JSON, as it reads a CSV; what is neither is refused."""
+    SEVERAL.to_parquet(tmp_path / "t.parquet")
+    json = SEVERAL.assign(image_paths=['["a", "b"]', '["c"]', ""], image_hashes=None)
+    for frame in (pd.read_parquet(tmp_path / "t.parquet"), json.drop(columns="image_hashes")):
+        assert listing_images(frame).paths.tolist() == ["a", "b", "c", "d"]
+    with pytest.raises(UserError, match=r"image_paths in row 1 .* is 'c'"):
+        listing_images(SEVERAL.assign(image_paths=['["a"]', "c", ""]))
+
+
 def test_the_csv_and_the_parquet_table_have_the_same_images(tmp_path: Path) -> None:
     """The CSV without the hashes."""
     cleaned = pa.RecordBatch.from_pydict({"nm": [1, 2], "title": ["а", "б"]})

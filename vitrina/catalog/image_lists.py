@@ -23,7 +23,7 @@ def lists_of_texts(column: pa.Array, name: str, path: UPath) -> "pd.Series[Any]"
     return pd.Series(column.to_pylist(), dtype=object)
 
 
-def parse_lists(column: "pd.Series[Any]", path: UPath, first_row: int) -> "pd.Series[Any]":
+def parse_lists(column: "pd.Series[Any]", path: UPath | str, first_row: int) -> "pd.Series[Any]":
     """A column of lists, or of JSON arrays as a CSV has them, as lists of str.
 
     ``first_row`` is the position in the table of the column's first row. Raises UserError for a

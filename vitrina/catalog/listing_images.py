@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vitrina.catalog.image_lists import LISTS
+from vitrina.catalog.image_lists import LISTS, parse_lists
 from vitrina.catalog.processed_table import IMAGE_HASH, IMAGE_HASHES, IMAGE_PATH, IMAGE_PATHS
 from vitrina.config.text import SeveralImages
 from vitrina.errors import UserError
@@ -78,6 +78,8 @@ def _texts(table: pd.DataFrame, column: str) -> "pd.Series[str]":
 
 def _lists(column: "pd.Series[Any]", main: "pd.Series[str]") -> pa.LargeListArray:
     """A column of lists; where one is empty or missing, the main image alone."""
+    if column.dtype != LISTS:  # of a frame that no stage has read
+        column = parse_lists(column.map(_as_list), "The table", 0)
     lists = pa.array(column, LISTS.pyarrow_dtype)
     if isinstance(lists, pa.ChunkedArray):
         lists = lists.combine_chunks()
@@ -85,6 +87,13 @@ def _lists(column: "pd.Series[Any]", main: "pd.Series[str]") -> pa.LargeListArra
         pa.array(range(len(main) + 1), pa.int64()), pa.array(main, pa.large_string())
     )
     return pc.if_else(pc.equal(pc.fill_null(pc.list_value_length(lists), 0), 0), singles, lists)
+
+
+def _as_list(value: object) -> object:
+    """A list as pandas may hold it: an array from Parquet, JSON from a CSV, or nothing."""
+    if isinstance(value, list | tuple | np.ndarray):
+        return list(value)
+    return value if isinstance(value, str) else ""
 
 
 def _flat(lists: pa.LargeListArray) -> "pd.Series[str]":

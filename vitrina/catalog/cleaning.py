@@ -36,17 +36,29 @@ def check_catalog(catalog: Catalog, config: CleanConfig, image_column: str = "")
     Raises UserError if the catalogue is missing, is no table of a format that is read, or lacks a
     column.
     """
-    return catalog_columns(open_catalog(catalog, config, quick=True), config, image_column)
+    return _opened(catalog, config, image_column, quick=True)[1]
 
 
-def catalog_columns(
-    source: CatalogSource, config: CleanConfig, image_column: str = ""
-) -> CatalogColumns:
+def _opened(
+    catalog: Catalog, config: CleanConfig, image_column: str, *, quick: bool = False
+) -> tuple[CatalogSource, CatalogColumns]:
+    """A catalogue and its columns; a key of JSON that it needs may come after its first lines."""
+    source = open_catalog(catalog, config, quick=quick)
+    try:
+        return source, _find(source, config, image_column)
+    except UserError:
+        if source.format != "JSON Lines":
+            raise
+    source = open_catalog(catalog, config, quick=quick, whole=True)
+    return source, _find(source, config, image_column)
+
+
+def _find(source: CatalogSource, config: CleanConfig, image_column: str) -> CatalogColumns:
     """The columns of a catalogue, which every one of its files must have in a type of use.
 
-    Raises UserError naming the file if one has not.
+    Raises UserError naming the file if one has not; in JSON a missing key is only null.
     """
-    for part in source.parts:
+    for part in source.parts if source.format != "JSON Lines" else ():
         find_columns(part.schema, str(part.reader.path), config)
     return find_columns(
         source.schema,
@@ -63,19 +75,17 @@ def clean_catalog(
     """Write cleaned.parquet and rejected.parquet; returns the result and the two file names.
 
     Every row of the catalogue is either kept or rejected. Images in ``image_column`` are referred
-    to, not copied. Raises UserError, before anything is
-    written, if the catalogue is missing, is no table of a format that is read, or lacks a column;
-    and if it has no rows.
+    to, not copied. Raises UserError, before anything is written, if the catalogue is missing, is
+    no table of a format that is read, or lacks a column; and if it has no rows.
     """
     with flat_memory():
-        source = open_catalog(catalog, config)
-        columns = catalog_columns(source, config, image_column)
+        source, columns = _opened(catalog, config, image_column)
         logger.info("clean: %s is read as %s", source.name, source.describe())
         try:
             result = _clean(source, columns, artifact, config)
         except WiderTypesNeededError:
             source = open_catalog(catalog, config, whole=True)
-            columns = catalog_columns(source, config, image_column)
+            columns = _find(source, config, image_column)
             result = _clean(source, columns, artifact, config)
     return result, [TABLE, REJECTED]
 

@@ -10,13 +10,16 @@ import pyarrow as pa
 from vitrina.catalog.source.batch import CatalogBatch, PartReader
 from vitrina.catalog.source.column_join import converted, joined_type
 from vitrina.catalog.source.csv_part import CsvPart
+from vitrina.catalog.source.formats import TableFormat
 from vitrina.catalog.source.json_lines_part import JsonLinesPart
 from vitrina.catalog.source.parquet_part import ParquetPart
 from vitrina.catalog.source.parts import Catalog, Part, find_parts, name_of
+from vitrina.catalog.source.text_file import HEAD_BYTES
 from vitrina.config.catalog import CleanConfig
 from vitrina.errors import UserError
 from vitrina.store.fingerprint import file_fingerprint, fingerprint
 
+JSON_HEAD_BYTES = 4 << 20  # of all parts together, in which every key should have appeared
 THREADS = 16  # a look at a file on S3 takes a request or two of some 20 ms
 QUICK_PARTS = 1_000  # of more, a quick look opens only the first and the last
 
@@ -58,6 +61,7 @@ class CatalogSource:
     """
 
     name: str
+    format: TableFormat
     parts: tuple[CatalogPart, ...]
     as_they_are: frozenset[str]
     schema: pa.Schema
@@ -128,13 +132,15 @@ def open_catalog(
     if quick and len(found) > QUICK_PARTS:
         found = (found[0], found[-1])
     with ThreadPoolExecutor(THREADS) as threads:
-        readers = list(threads.map(lambda part: _reader(part, config, whole=whole), found))
+        head_bytes = max(HEAD_BYTES, JSON_HEAD_BYTES // len(found))
+        readers = list(threads.map(lambda one: _reader(one, config, head_bytes, whole), found))
     parts = tuple(
         CatalogPart(reader, part.partitions) for reader, part in zip(readers, found, strict=True)
     )
     roles = frozenset({config.nm_column, config.title_column, config.description_column})
     return CatalogSource(
         name=name_of(catalog),
+        format=found[0].format,
         parts=parts,
         as_they_are=roles,
         schema=_joined_schema(parts),
@@ -152,12 +158,12 @@ def catalog_fingerprint(catalog: Catalog) -> str:
         )
 
 
-def _reader(part: Part, config: CleanConfig, *, whole: bool) -> PartReader:
+def _reader(part: Part, config: CleanConfig, head_bytes: int, whole: bool) -> PartReader:
     if part.format == "Parquet":
         return ParquetPart.open(part.path)
     if part.format == "CSV":
         return CsvPart.open(part.path, config)
-    return JsonLinesPart.open(part.path, config, whole=whole)
+    return JsonLinesPart.open(part.path, config, head_bytes, whole=whole)
 
 
 def _columns(schema: pa.Schema) -> list[Column]:

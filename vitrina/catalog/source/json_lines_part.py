@@ -15,6 +15,7 @@ from vitrina.catalog.source.batch import CatalogBatch, MalformedRow, WiderTypesN
 from vitrina.catalog.source.column_join import joined_type
 from vitrina.catalog.source.json_types import json_array, json_type
 from vitrina.catalog.source.text_file import (
+    HEAD_BYTES,
     UTF8,
     CountedLines,
     encoding_further_on,
@@ -45,12 +46,14 @@ class JsonLinesPart:
     known_encoding: str | None  # None as long as only ASCII was seen
 
     @classmethod
-    def open(cls, path: UPath, config: CleanConfig, *, whole: bool = False) -> Self:
+    def open(
+        cls, path: UPath, config: CleanConfig, head_bytes: int = HEAD_BYTES, *, whole: bool = False
+    ) -> Self:
         """Find the columns, by the beginning of a file or by the whole of it.
 
         Raises UserError if its first lines are no JSON objects.
         """
-        start, is_cut = head(path)
+        start, is_cut = head(path, head_bytes)
         encoding = config.encoding or encoding_in(start)
         lines = start.decode(encoding or UTF8, "replace").split("\n")
         sample = _parsed(lines[:-1] if is_cut else lines)

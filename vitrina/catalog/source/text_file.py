@@ -76,10 +76,10 @@ class Head(NamedTuple):
     is_cut: bool
 
 
-def head(path: UPath) -> Head:
+def head(path: UPath, size: int = HEAD_BYTES) -> Head:
     """The beginning of a file. Raises UserError if it is no text, or if there is nothing in it."""
-    with open_bytes(path, HEAD_BYTES) as content:
-        start = content.read(HEAD_BYTES)
+    with open_bytes(path, size) as content:
+        start = content.read(size)
         while b"\n" not in start and len(start) < MAX_LINE_BYTES:
             if not (more := content.read(HEAD_BYTES)):
                 break

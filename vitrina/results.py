@@ -21,7 +21,7 @@ class DemoResult(Parameters):
     """The demo catalogue and its images."""
 
     catalog: str = Field(description="catalog.parquet")
-    images: str = Field(description="Folder of <nm>.jpg.")
+    images: str = Field(description="Folder of <nm>.jpg, and of <nm>_2.jpg for a third of them.")
     rows: int
 
 

@@ -9,12 +9,14 @@ import pytest
 
 from vitrina.catalog.cleaning import clean_catalog
 from vitrina.catalog.normalize import normalize_text
+from vitrina.catalog.parquet_batches import read_schema
 from vitrina.config.catalog import CleanConfig
 from vitrina.config.images import ResizeConfig
 from vitrina.demo import catalog
 from vitrina.demo.catalog import DemoFacts, draw_catalog
 from vitrina.demo.flaws import FLAWS
 from vitrina.errors import UserError
+from vitrina.images.image_folders import ImageFolders
 from vitrina.images.resize_catalog import resize_catalog
 from vitrina.images.resize_plan import ResizePlanner
 from vitrina.store.artifacts import Artifact
@@ -91,18 +93,37 @@ def test_cleaning_and_resizing_reject_what_was_planted(
     cleaned, _ = clean_catalog(
         to_path(folder / "catalog.parquet"), Artifact(to_path(tmp_path / "c")), CleanConfig()
     )
-    planner = ResizePlanner.make(
-        to_path(folder / "images"),
-        to_path(tmp_path / "images"),
-        ResizeConfig(default_image_size=(32, 32)),
-        refresh=False,
-    )
+    folders = ImageFolders(originals=str(folder / "images"), resized=str(tmp_path / "images"))
+    config = ResizeConfig(default_image_size=(32, 32))
+    planner = ResizePlanner.make(folders, config, read_schema(to_path(cleaned.table)))
     result, _ = resize_catalog(cleaned, planner, Artifact(to_path(tmp_path / "r")))
     assert result.reasons == facts.rejected
     assert (result.rows_in, result.rows_kept) == (facts.rows, facts.rows_kept)
     rejected = pd.read_csv(result.rejected, dtype=str, keep_default_na=False)
     assert rejected["reason"].value_counts().to_dict() == facts.rejected
     assert rejected.loc[rejected["nm"] == "", "reason"].tolist() == ["missing_id"]
+
+
+def test_a_third_of_the_rows_has_a_second_image(
+    shop: tuple[Path, DemoFacts], tmp_path: Path
+) -> None:
+    """Of the same goods in another scene; the first images are those that they are alone."""
+    folder, facts = shop
+    cleaned, _ = clean_catalog(
+        to_path(folder / "catalog.parquet"), Artifact(to_path(tmp_path / "c")), CleanConfig()
+    )
+    folders = ImageFolders(originals=str(folder / "images"), resized=str(tmp_path / "images"))
+    config = ResizeConfig(default_image_size=(32, 32), image_pattern="{nm}*.jpg")
+    planner = ResizePlanner.make(folders, config, read_schema(to_path(cleaned.table)))
+    result, _ = resize_catalog(cleaned, planner, Artifact(to_path(tmp_path / "r")))
+    assert result.reasons == facts.rejected
+    kept = pd.read_parquet(tmp_path / "r" / "processed_data.parquet")
+    counts = kept["image_paths"].map(len).value_counts().to_dict()
+    assert counts.keys() == {1, 2}
+    assert 0.28 < counts[2] / len(kept) < 0.38
+    assert all(
+        one != other for one, other in kept["image_hashes"][kept["image_paths"].map(len) == 2]
+    )
 
 
 def test_without_flaws_ids_are_unique_and_nothing_is_missing(tmp_path: Path) -> None:
@@ -113,7 +134,9 @@ def test_without_flaws_ids_are_unique_and_nothing_is_missing(tmp_path: Path) -> 
     assert rows["nm"].is_unique
     assert not rows["nm"].is_monotonic_increasing
     assert not rows.isna().any(axis=None)
-    assert {p.stem for p in (tmp_path / "images").iterdir()} == set(rows["nm"].astype(str))
+    names = {path.name for path in (tmp_path / "images").iterdir()}
+    first = {f"{nm}.jpg" for nm in rows["nm"]}
+    assert names - first == {f"{nm}_2.jpg" for nm in rows["nm"][::3]}
 
 
 def test_some_products_share_a_title_but_no_image(shop: tuple[Path, DemoFacts]) -> None:

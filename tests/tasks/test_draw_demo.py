@@ -23,7 +23,7 @@ def test_the_demo_is_drawn_once_into_a_folder_or_a_bucket(place: UPath) -> None:
     assert to_path(result.catalog).name == "catalog.parquet"
     images = dict(listing(to_path(result.images)))
     assert result.rows == 20
-    assert 17 <= len(images) <= 20
+    assert 17 <= sum("_2" not in name for name in images) <= 20
     remove([to_path(result.images) / next(iter(images))])
     redrawn = draw_demo.fn(store, options, products=20)
     assert not redrawn.found_in

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vitrina.catalog.processed_table import CATEGORY, DESCRIPTION, NM, TITLE
-from vitrina.demo.drawing import draw_image
+from vitrina.demo.drawing import SMALL_SIDES, draw_image
 from vitrina.demo.flaws import FLAWS, flawed_text, image_file, plan_flaws
 from vitrina.demo.words import Listing, as_pasted, draw_listing
 from vitrina.errors import UserError
@@ -19,6 +20,7 @@ from vitrina.errors import UserError
 BATCH = 1_000  # rows held in memory, and in one row group
 THREADS = 2  # Pillow releases the GIL while it draws; a third thread would only wait for it
 MAX_PRODUCTS = 2**26  # beyond it, ids repeat
+SECOND_IMAGES = 3  # one row in so many has a second image, of its goods in another scene
 RESOLD = 0.06  # share of rows that offer an earlier row's goods again, with another photo
 PASTED_TITLES, PASTED_DESCRIPTIONS = 0.05, 0.15  # shares of texts with HTML and the like
 
@@ -114,15 +116,24 @@ class Shop:
         else:
             path.write_bytes(content)
 
+    def save_second_image(self, row: int, folder: Path) -> None:
+        """Write ``<nm>_2.jpg``, the row's goods in another scene, if the row has it."""
+        if row % SECOND_IMAGES == 0 and row not in self.flaws:
+            goods, rng = self.listing(row).goods, Random(f"{self.seed}/{row}/second picture")
+            image = draw_image(goods.kind.noun, goods.colour, goods.pattern, rng, SMALL_SIDES)
+            image.save(folder / f"{self.nm(row)}_2.jpg", "JPEG", quality=rng.randint(80, 92))
+
 
 def draw_catalog(
     folder: Path, products: int = 400, seed: int = 0, flaw_share: float = 0.05
 ) -> DemoFacts:
     """Draw ``catalog.parquet`` and ``images/<nm>.jpg``; equal arguments give equal files.
 
-    The table has a row per product: nm (int64), title, description, brend, category, sub_category,
-    price (roubles), and what is seen: kind, colour, pattern. ``flaw_share`` of the rows have a
-    flaw. Memory does not grow with ``products``. Raises UserError for an argument out of range.
+    A third of the rows has a second image, ``images/<nm>_2.jpg``; the pattern of all images is
+    ``{nm}*.jpg``. The table has a row per product: nm (int64), title, description, brend, category,
+    sub_category, price (roubles), and what is seen: kind, colour, pattern. ``flaw_share`` of the
+    rows have a flaw. Memory does not grow with ``products``. Raises UserError for an argument out
+    of range.
     """
     _check(products, flaw_share)
     shop = Shop(seed, plan_flaws(products, flaw_share, seed))
@@ -135,8 +146,9 @@ def draw_catalog(
         for rows in _batches(products):
             records = [shop.record(row) for row in rows]
             writer.write_table(pa.Table.from_pylist(records, SCHEMA))
-            for _ in pool.map(lambda row: shop.save_image(row, images), rows):
-                pass  # raises what failed in a thread
+            for save in (shop.save_image, shop.save_second_image):
+                for _ in pool.map(partial(save, folder=images), rows):
+                    pass  # raises what failed in a thread
     flaws = Counter(shop.flaws.values())
     rejected: Counter[str] = Counter()
     for flaw, count in flaws.items():

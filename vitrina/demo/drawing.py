@@ -10,8 +10,10 @@ from vitrina.demo.assortment import RGB
 from vitrina.demo.colours import BLACK, WHITE, blend, from_hls
 from vitrina.demo.goods import draw_goods
 
+Sides = tuple[tuple[int, int, int], ...]
 # Ranges of the longer side: from and to in pixels, weight.
 SIDES = ((80, 160, 20), (160, 300, 50), (300, 480, 24), (480, 900, 6))
+SMALL_SIDES = SIDES[:2]  # drawn in a third of the time
 ASPECTS = (1.0, 1.0, 1.0, 3 / 4, 3 / 4, 4 / 3)  # width / height
 # Backgrounds and their weights.
 SCENES = (
@@ -29,9 +31,11 @@ SHADOW: RGB = (60, 55, 60)
 SHADOW_SCALE = 8  # the shadow is blurred at an eighth of the size, where no detail is lost
 
 
-def draw_image(kind: str, colour: str, pattern: str, rng: Random) -> Image.Image:
-    """An RGB image, its longer side 80 to 900 pixels; a function of the arguments and ``rng``."""
-    width, height = _size(rng)
+def draw_image(
+    kind: str, colour: str, pattern: str, rng: Random, sides: Sides = SIDES
+) -> Image.Image:
+    """An RGB image, its longer side in one of ``sides``; all by the arguments and ``rng``."""
+    width, height = _size(rng, sides)
     canvas = _background(rng, width, height)
     max_size = (width, min(height, round(width * MAX_HEIGHT)))
     goods, mask = draw_goods(kind, colour, pattern, rng, max_size)
@@ -42,8 +46,8 @@ def draw_image(kind: str, colour: str, pattern: str, rng: Random) -> Image.Image
     return _grained(canvas, rng)
 
 
-def _size(rng: Random) -> tuple[int, int]:
-    low, high, _ = rng.choices(SIDES, [weight for *_, weight in SIDES])[0]
+def _size(rng: Random, sides: Sides) -> tuple[int, int]:
+    low, high, _ = rng.choices(sides, [weight for *_, weight in sides])[0]
     side, aspect = rng.randint(low, high), rng.choice(ASPECTS)
     return (side, round(side / aspect)) if aspect >= 1 else (round(side * aspect), side)
 

@@ -29,6 +29,7 @@ COMMANDS = {
     "duplicates": "flows.commands.duplicates",
     "serve": "flows.serve",
     "push": "flows.commands.push",
+    "health": "flows.commands.health",
     "classify": "flows.commands.classify",
     "roll-back": "flows.commands.roll_back",
     "prune": "flows.prune",

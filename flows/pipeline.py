@@ -20,6 +20,7 @@ from tasks.draw_demo import draw_demo
 from tasks.duplicates import duplicates
 from tasks.embed import embed
 from tasks.evaluate import evaluate
+from tasks.health import health
 from tasks.index import index
 from tasks.orchestration.stage import StageClock
 from tasks.promote import promote
@@ -73,6 +74,10 @@ def pipeline(config: PipelineConfig) -> PipelineResult:
     if "duplicates" not in config.skip:
         given = embedded, store, config.duplicates, measuring.split, options
         repeated = clock.run(duplicates, *given)
+    checked = None
+    if "health" not in config.skip:
+        before = embedded, repeated
+        checked = clock.run(health, *before, store, config.health, measuring.split, options)
     results = StageResults(
         resized=resized,
         trained=trained,
@@ -82,6 +87,7 @@ def pipeline(config: PipelineConfig) -> PipelineResult:
         indexed=indexed,
         changed=changed,
         duplicates=repeated,
+        health=checked,
     )
     result = report(results, clock.seconds, store, measuring, options)
     terminal().print(summary(result, clock.seconds))

@@ -5,13 +5,14 @@ from tasks.orchestration.stage import StageTask
 from vitrina.config.duplicates import DuplicatesConfig
 from vitrina.config.run_options import RefreshOption
 from vitrina.config.training import SplitConfig
+from vitrina.duplicates.stored import STAGE as NAME
 from vitrina.feed.run_changes import stored_embedding
 from vitrina.results import DuplicatesResult, EmbedResult
 from vitrina.search.stored_run import StoredRun
 from vitrina.store.artifacts import Artifact, Store
 from vitrina.store.stage import Stage, StageOutcome
 
-STAGE = Stage("duplicates", DuplicatesResult, "vitrina.duplicates.artifact:write_duplicates")
+STAGE = Stage(NAME, DuplicatesResult, "vitrina.duplicates.artifact:write_duplicates")
 
 
 # Five parameters, as other stages have: what it reads, where it writes, and how.

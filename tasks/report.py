@@ -9,6 +9,8 @@ from vitrina.catalog.text_template import TextTemplate
 from vitrina.config.evaluation import MeasureConfig
 from vitrina.config.run_options import RefreshOption
 from vitrina.evaluation.stored import find_or_measure, measuring_inputs
+from vitrina.health.samples import Sample, read_samples
+from vitrina.reporting.health_samples import samples_markdown
 from vitrina.reporting.render import markdown
 from vitrina.reporting.sections import (
     compared_models,
@@ -67,13 +69,19 @@ def report(
         sheet = draw_contact_sheet(rows, measured, text)
         write_bytes(artifact.path / CURVE, curve)
         write_bytes(artifact.path / CONTACT_SHEET, sheet)
-        write_bytes(artifact.path / PAGE, page(result, seconds, curve, sheet).encode())
+        content = page(result, seconds, curve, sheet, health_samples(result))
+        write_bytes(artifact.path / PAGE, content.encode())
         return result, (PAGE, CURVE, CONTACT_SHEET)
 
     inputs = dict(results) | {"measured": measuring_inputs(table, results.promoted.model, config)}
     outcome = STAGE.find_or_make(store, inputs, make, refresh=options.refresh)
     show(outcome.result, seconds)
     return outcome
+
+
+def health_samples(result: StageResults) -> list[Sample]:
+    """The listings that look wrong, as far as they are shown."""
+    return read_samples(to_path(result.health.samples)) if result.health else []
 
 
 def show(result: PipelineResult, seconds: Mapping[str, float]) -> None:
@@ -91,4 +99,6 @@ def show(result: PipelineResult, seconds: Mapping[str, float]) -> None:
     folder = to_path(result.report).parent
     show_image("training", read_bytes(folder / CURVE), "Loss and recall over the steps")
     sheet = read_bytes(folder / CONTACT_SHEET)
+    if samples := health_samples(result):
+        show_markdown("health", samples_markdown(samples), "Listings that look wrong")
     show_image("contact-sheet", sheet, "Nearest images of held-out titles, relevant ones framed")

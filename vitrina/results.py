@@ -250,6 +250,16 @@ class DuplicatesResult(Parameters):
     )
 
 
+class HealthResult(Parameters):
+    """Listings that look wrong."""
+
+    health: str = Field(description="health.parquet: nm, problem, score, reason, other_nm.")
+    samples: str = Field(description="samples.json: the worst listings of each problem, to show.")
+    counts: dict[str, int] = Field(description="Listings by problem, of those looked for.")
+    listings: int = Field(description="Listings with any problem.")
+    rows: int = Field(description="Listings in all.")
+
+
 class ClassifyResult(Parameters):
     """Predicted classes of the listings without one, and how good they are."""
 
@@ -285,6 +295,7 @@ class StageResults(Parameters):
     indexed: IndexResult
     changed: ChangesResult
     duplicates: DuplicatesResult | None = Field(None, description="Null if it was left out.")
+    health: HealthResult | None = Field(None, description="Null if it was left out.")
 
 
 How = Literal["nothing", "feed", "keys", "table"]

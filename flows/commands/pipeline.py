@@ -47,7 +47,11 @@ def check(config: PipelineConfig) -> None:
     template = TextTemplate.parse(config.text)
     if config.is_demo:
         template.check("The demo catalogue", SCHEMA.names, SCHEMA)
-        check_named("The demo catalogue", SCHEMA.names, config.duplicates.columns())
+        check_named(
+            "The demo catalogue",
+            SCHEMA.names,
+            (*config.duplicates.columns(), *config.health.columns()),
+        )
         check_columns(config.index.columns, SCHEMA)
     else:
         catalog = catalog_paths(config.catalog)
@@ -57,7 +61,9 @@ def check(config: PipelineConfig) -> None:
         template.check(name_of(catalog), schema.names, schema)
         folders = image_folders(config, config.catalog, config.images)
         check_place(folders, config.resize, schema, name_of(catalog))
-        check_named(name_of(catalog), schema.names, config.duplicates.columns())
+        check_named(
+            name_of(catalog), schema.names, (*config.duplicates.columns(), *config.health.columns())
+        )
         check_columns(config.index.columns, schema)
     check_model(config.model)
     check_layout(to_path(config.output))

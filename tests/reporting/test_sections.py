@@ -106,7 +106,9 @@ def test_a_stage_that_was_left_out_has_no_section(results: StageResults) -> None
     whole = finished(results)
     assert "60 with 131 listings" in printed(summary(whole, SECONDS), 120)
     assert ("duplicates", "duplicates.html") in paths_section(whole).rows
-    without = whole.model_copy(update={"duplicates": None})
+    assert "7 (0.7%)" in printed(summary(whole, SECONDS), 120)
+    without = whole.model_copy(update={"duplicates": None, "health": None})
+    assert "Health" not in printed(summary(without, SECONDS), 120)
     assert "uplicates" not in printed(summary(without, SECONDS), 120)
     assert "uplicates" not in page(without, SECONDS, b"", b"")
 

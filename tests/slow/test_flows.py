@@ -97,7 +97,7 @@ def test_the_pipeline_runs_the_whole_way_and_then_does_nothing(tmp_path: Path) -
     assert "torch" not in imported  # seconds, for nothing
     stages = [line for line in second.stderr.splitlines() if "Task run" in line]
     assert [line for line in stages if "Cached(" not in line] == []
-    assert len(stages) == 11
+    assert len(stages) == 13
     third = command("pipeline.py", *arguments, "--train.lr", 1e-4)
     ran = [
         line.split("Task run '")[1].split("'")[0].rsplit("-", 1)[0]

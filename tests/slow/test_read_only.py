@@ -55,7 +55,7 @@ def test_a_run_in_which_everything_is_stored_writes_nothing(run: tuple[object, .
     done = powerless(*run)
     assert done.returncode == 0, done.stderr
     stages = [line for line in done.stderr.splitlines() if "Task run" in line]
-    assert len(stages) == 10
+    assert len(stages) == 12
     assert [line for line in stages if "Cached(" not in line] == []
     assert f"{run[-1]} cannot be written: Permission denied." in done.stderr
 

@@ -13,6 +13,7 @@ from vitrina.results import (
     DuplicatesResult,
     EmbedResult,
     EvaluateResult,
+    HealthResult,
     IndexResult,
     MetricIntervals,
     ModelResult,
@@ -45,6 +46,7 @@ def run_results(folder: Path) -> StageResults:
     training.mkdir()
     (training / "metrics.jsonl").write_text("\n".join(json.dumps(one) for one in RECORDS))
     (folder / "contact_sheet.png").write_bytes(small_sheet())
+    (folder / "samples.json").write_text("[]")
     model = ModelResult(folder=f"{training}/ruclip", fingerprint="m")
     return StageResults(
         resized=ResizeResult(
@@ -114,6 +116,13 @@ def run_results(folder: Path) -> StageResults:
             listing_keys=("keys/part-00000.parquet",),
             vectors="v",
             counts={"added": 30, "changed": 7, "removed": 2, "model": 0, "unchanged": 1_003},
+        ),
+        health=HealthResult(
+            health="health.parquet",
+            samples=str(folder / "samples.json"),
+            counts={"mismatch": 7, "small_image": 0},
+            listings=7,
+            rows=1_040,
         ),
         duplicates=DuplicatesResult(
             pairs="pairs.parquet",

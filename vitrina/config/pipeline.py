@@ -9,6 +9,7 @@ from vitrina.config.duplicates import DuplicatesConfig
 from vitrina.config.embedding import EmbedConfig
 from vitrina.config.evaluation import EvaluateConfig, GateConfig
 from vitrina.config.fetch import FetchConfig
+from vitrina.config.health import HealthConfig
 from vitrina.config.images import ResizeConfig
 from vitrina.config.index import IndexConfig
 from vitrina.config.model import DEFAULT_MODEL, MODEL_SOURCES
@@ -43,8 +44,8 @@ class PipelineConfig(ListingConfig, RunOptions, TrackedRunOptions, PipelinePaths
     embedding_deployment: str = Field(
         "", description="Deployment that embeds, e.g. generate-embeddings/gpu; empty: this process."
     )
-    skip: tuple[Literal["duplicates"], ...] = Field(
-        (), description="Stages to leave out: they only look at the vectors."
+    skip: tuple[Literal["duplicates", "health"], ...] = Field(
+        (), description="Stages to leave out: nothing else needs them."
     )
     clean: CleanConfig = CleanConfig()
     resize: ResizeConfig = ResizeConfig()
@@ -55,6 +56,7 @@ class PipelineConfig(ListingConfig, RunOptions, TrackedRunOptions, PipelinePaths
     embed: EmbedConfig = EmbedConfig()
     index: IndexConfig = IndexConfig()
     duplicates: DuplicatesConfig = DuplicatesConfig()
+    health: HealthConfig = HealthConfig()
 
     @property
     def is_demo(self) -> bool:

@@ -80,12 +80,16 @@ def write_pairs(path: UPath, pairs: ReportedPairs, ids: pa.Array) -> None:
 
 
 def write_groups(path: UPath, members: Members, ids: pa.Array) -> None:
-    """Write group, nm, is_representative, kind, cosine, in the given order."""
+    """Write group, nm, row, is_representative, kind, cosine, in the given order.
+
+    ``row`` is the listing's in the table.
+    """
     is_representative = members.row == members.representative
     table = pa.table(
         {
             "group": pa.array(members.group),
             "nm": ids.take(pa.array(members.row)),
+            "row": pa.array(members.row),
             "is_representative": pa.array(is_representative),
             "kind": pa.array(
                 KINDS.take(pa.array(members.kind)).to_pylist(), pa.string(), mask=is_representative

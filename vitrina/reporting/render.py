@@ -34,6 +34,11 @@ tbody tr { border-top: 1px solid #eee; }
 .words td:last-child { overflow-wrap: anywhere; }
 figure { margin: 2rem 0; } figcaption { font-weight: 600; margin-bottom: .5rem; }
 img { max-width: 100%; height: auto; }
+h3 { font-size: .95rem; margin: 1.6rem 0 .4rem; }
+.samples { display: flex; flex-wrap: wrap; gap: 1rem; }
+.samples > div { width: 140px; overflow-wrap: anywhere; } .samples p { margin: .2rem 0; }
+.samples img, .missing { width: 100%; aspect-ratio: 1; object-fit: contain; background: #f6f6f6; }
+.missing { display: grid; place-items: center; color: #777; } small { color: #777; }
 </style>
 </head>
 <body>
@@ -42,6 +47,7 @@ img { max-width: 100%; height: auto; }
 <main>
 $tables
 </main>
+$samples
 $figures
 </body>
 </html>
@@ -101,10 +107,18 @@ def _markdown_table(section: Section) -> str:
     return "\n".join([line(section.header), rule, *map(line, section.rows)])
 
 
+# Five parameters: what a page is made of, in its order but for the samples.
 def html_page(
-    title: str, headline: str, sections: Sequence[Section], images: Mapping[str, bytes]
+    title: str,
+    headline: str,
+    sections: Sequence[Section],
+    images: Mapping[str, bytes],
+    samples: str = "",
 ) -> str:
-    """A page with the sections and with PNGs by caption; it loads nothing from other files."""
+    """A page with the sections and with PNGs by caption; it loads nothing from other files.
+
+    ``samples`` is HTML that stands before the PNGs.
+    """
     tables = "\n".join(_html_table(one) for one in sections)
     figures = "\n".join(
         f"<figure><figcaption>{html.escape(caption)}</figcaption>"
@@ -112,7 +126,11 @@ def html_page(
         for caption, png in images.items()
     )
     return TEMPLATE.substitute(
-        title=html.escape(title), headline=html.escape(headline), tables=tables, figures=figures
+        title=html.escape(title),
+        headline=html.escape(headline),
+        tables=tables,
+        samples=samples,
+        figures=figures,
     )
 
 

@@ -1,11 +1,14 @@
 """The sections of a run's report, shown on the terminal, in report.html and in the Prefect UI."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.console import Group
 from rich.text import Text
 
 from vitrina.duplicates.summary import duplicate_rows
+from vitrina.health.problems import Problem
+from vitrina.health.samples import Sample
+from vitrina.reporting.health_samples import TITLES, samples_html
 from vitrina.reporting.render import Section, html_page, terminal, terminal_table
 from vitrina.results import (
     ChangesResult,
@@ -13,6 +16,7 @@ from vitrina.results import (
     DuplicatesResult,
     EmbedResult,
     EvaluateResult,
+    HealthResult,
     IndexResult,
     Interval,
     ModelResult,
@@ -74,6 +78,7 @@ def sections(result: PipelineResult, seconds: Mapping[str, float]) -> list[Secti
         index_section(result.indexed),
         changes_section(result.changed),
         *([duplicates_section(result.duplicates)] if result.duplicates else []),
+        *([health_section(result.health)] if result.health else []),
         times_section(seconds),
         paths_section(result),
     ]
@@ -190,6 +195,19 @@ def duplicates_paths_section(found: DuplicatesResult) -> Section:
     return Section("Paths", ("", ""), rows)
 
 
+def health_section(found: HealthResult) -> Section:
+    """How many listings look wrong, by problem."""
+    rows = [(TITLES[Problem(name)], f"{count:,}") for name, count in found.counts.items()]
+    share = found.listings / max(1, found.rows)
+    rows.append(("with any problem", f"{found.listings:,} ({share:.1%})"))
+    return Section("Health of the catalogue", ("", "listings"), rows)
+
+
+def health_paths_section(found: HealthResult) -> Section:
+    """Where the findings are."""
+    return Section("Paths", ("", ""), [("findings", found.health), ("samples", found.samples)])
+
+
 def classification_sections(found: ClassifyResult) -> list[Section]:
     """How good a classifier is on products that it has not seen, the classes that it left out."""
     metrics = found.metrics
@@ -240,6 +258,7 @@ def paths_section(result: PipelineResult) -> Section:
         ("index, a LanceDB table", result.indexed.table),
         ("changes", result.changed.changes),
         *([("duplicates", result.duplicates.gallery)] if result.duplicates else []),
+        *([("health", result.health.health)] if result.health else []),
         ("metrics", result.evaluated.report),
         ("this report", result.report),
     ]
@@ -292,9 +311,23 @@ def summary(result: PipelineResult, seconds: Mapping[str, float]) -> Group:
     return Group(Text(f"\n{headline(result.promoted)}", style="bold"), *tables)
 
 
-def page(result: PipelineResult, seconds: Mapping[str, float], curve: bytes, sheet: bytes) -> str:
-    """The content of report.html; ``curve`` (training) and ``sheet`` (contact sheet) are PNGs."""
+# Five parameters: what the page is of, and the images and samples that it shows.
+def page(
+    result: PipelineResult,
+    seconds: Mapping[str, float],
+    curve: bytes,
+    sheet: bytes,
+    samples: Sequence[Sample] = (),
+) -> str:
+    """The content of report.html; ``curve`` (training) and ``sheet`` (contact sheet) are PNGs.
+
+    ``samples`` are listings that look wrong.
+    """
     images = {"Training": curve, "Held-out titles and their nearest images": sheet}
     return html_page(
-        "Vitrina run report", headline(result.promoted), sections(result, seconds), images
+        "Vitrina run report",
+        headline(result.promoted),
+        sections(result, seconds),
+        images,
+        samples_html(samples),
     )

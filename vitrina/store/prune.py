@@ -42,6 +42,7 @@ WRITTEN: dict[str, tuple[str, ...]] = {
     "changes": ("changes.parquet", "keys/"),
     "classify": ("predictions.", "classification.json"),
     "duplicates": ("pairs.parquet", "groups.parquet", "duplicates.html"),
+    "health": ("health.parquet", "samples.json", "images/part-"),
     "report": ("report.html", "training.png", "contact_sheet.png"),
     MODELS: MODEL_FILES,
     IMAGES: ("",),  # named as the catalogue's ids are

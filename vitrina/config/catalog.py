@@ -1,5 +1,6 @@
 """Parameters of reading and cleaning a catalogue."""
 
+import codecs
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
@@ -73,8 +74,11 @@ class TextTableConfig(Parameters):
 
     @property
     def encoding(self) -> str | None:
-        """The encoding of a text catalogue; None to recognize it."""
-        return None if self.catalog_encoding == "auto" else self.catalog_encoding
+        """The encoding of a text catalogue; None to recognize it. UTF-8 may have a mark."""
+        given = self.catalog_encoding
+        if given == "auto":
+            return None
+        return "utf-8-sig" if codecs.lookup(given).name == "utf-8" else given
 
     @property
     def delimiter(self) -> str | None:

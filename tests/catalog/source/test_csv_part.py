@@ -72,6 +72,9 @@ def test_a_given_encoding_is_taken(tmp_path: Path) -> None:
     (tmp_path / "c.csv").write_bytes("nm,title\n1,Ваза\n".encode("cp866"))
     part = CsvPart.open(to_path(tmp_path / "c.csv"), CleanConfig(catalog_encoding="cp866"))
     assert next(part.batches(1)).rows["title"].to_pylist() == ["Ваза"]
+    (tmp_path / "c.csv").write_bytes("nm,title\n1,Ваза\n".encode("utf-8-sig"))
+    part = CsvPart.open(to_path(tmp_path / "c.csv"), CleanConfig(catalog_encoding="UTF8"))
+    assert part.header == ("nm", "title")
 
 
 def test_batches_of_large_rows_have_fewer_rows(

@@ -55,10 +55,11 @@ class JsonLinesPart:
         """
         start, is_cut = head(path, head_bytes)
         encoding = config.encoding or encoding_in(start)
-        lines = start.decode(encoding or UTF8, "replace").split("\n")
+        text = start.decode(encoding or UTF8, "replace")
+        lines = text.split("\n")
         sample = _parsed(lines[:-1] if is_cut else lines)
         objects = [one for _, one in sample if isinstance(one, dict)]
-        if lines[0].lstrip().startswith("["):
+        if text.lstrip().startswith("["):
             raise UserError(
                 f"{path} is a JSON array, not JSON Lines. Write an object a line, for example "
                 "with jq -c '.[]'."

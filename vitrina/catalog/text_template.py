@@ -77,7 +77,7 @@ class TextTemplate:
                     f"{missing_column(table, column, names)} In a text's template, braces hold the "
                     "name of a column alone."
                 )
-            if schema and not is_readable(schema.field(column).type):
+            if schema is not None and not is_readable(schema.field(column).type):
                 raise UserError(
                     f"{table}: column {column!r} is {schema.field(column).type}, which cannot be "
                     "read as text: name columns of texts, of numbers, or of lists of them."
@@ -122,9 +122,7 @@ def check_text(text: str, table: UPath) -> None:
 
 
 def _joining(text: str, before: str) -> str:
-    """What is written between a text and the next value: nothing that separates before the first,
-    and no full stop twice.
-    """
+    """What stands between a text and the next value; no separator begins it, no stop is doubled."""
     if not text:
         return before.lstrip(SEPARATORS)
     return before.removeprefix(".") if text.endswith(FULL_STOPS) else before

@@ -30,6 +30,7 @@ COMMANDS = {
     "serve": "flows.serve",
     "push": "flows.commands.push",
     "health": "flows.commands.health",
+    "export-onnx": "flows.export_onnx",
     "classify": "flows.commands.classify",
     "roll-back": "flows.commands.roll_back",
     "prune": "flows.prune",

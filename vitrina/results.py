@@ -298,6 +298,39 @@ class StageResults(Parameters):
     health: HealthResult | None = Field(None, description="Null if it was left out.")
 
 
+class OnnxModel(Parameters):
+    """An exported model: what encoding as it does takes, besides its files."""
+
+    model: str = Field(description="The model's fingerprint.")
+    templates: tuple[str, ...] = Field(description="Sentences over which a text is averaged.")
+    context_length: int = Field(description="Token ids of a text at most, bos and eos included.")
+    resolution: int = Field(description="Side of the square input image, in pixels.")
+    resize_mode: Literal["shortest", "longest", "squash"] = Field(
+        description="How an image is made square."
+    )
+    mean: tuple[float, ...] = Field(description="Of each colour, in 0..1; image.onnx applies it.")
+    std: tuple[float, ...] = Field(description="Of each colour, in 0..1; image.onnx applies it.")
+    embed_dim: int
+
+
+class OnnxComparison(Parameters):
+    """An exported model and the model itself, on the same listings."""
+
+    rows: int
+    text_cosine: float = Field(description="The lowest between their text vectors.")
+    image_cosine: float = Field(description="The lowest between their image vectors.")
+    recall: dict[str, float] = Field(description="Recall among these listings, as exported.")
+    model_recall: dict[str, float] = Field(description="The same by the model itself.")
+
+
+class OnnxResult(Parameters):
+    """Both towers of a model as ONNX files."""
+
+    folder: str = Field(description="Folder of text.onnx, image.onnx and bpe.model.")
+    exported: OnnxModel
+    compared: OnnxComparison
+
+
 How = Literal["nothing", "feed", "keys", "table"]
 
 

@@ -81,6 +81,7 @@ def test_a_misspelt_command_is_answered_with_the_nearest(
         ("roll_back.py", "--output absent"),
         ("search.py", "кружка --output absent"),
         ("push.py", "--output absent"),
+        ("export_onnx.py", "--output absent"),
         ("prune.py", "--output absent"),
     ],
 )

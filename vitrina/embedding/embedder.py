@@ -6,14 +6,13 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, cast
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from PIL import Image
 from torch import Tensor
-from upath import UPath
 
 from vitrina.embedding.batch_size import fastest_batch_size
+from vitrina.embedding.encoder import ImageSource, Vectors
 from vitrina.embedding.parallel import batched, in_streams, one_by_one, prefetched
 from vitrina.embedding.precision import (
     PROBES,
@@ -34,8 +33,6 @@ from vitrina.model.model import RuCLIP
 from vitrina.model.text_input import pad
 from vitrina.model.tokenize import TEMPLATES, tokenize
 
-Vectors = npt.NDArray[np.float32]
-ImageSource = str | UPath | Image.Image
 Templates = Literal["ruclip", "single"]
 NAMED_TEMPLATES: dict[Templates, tuple[str, ...]] = {"ruclip": TEMPLATES, "single": TEMPLATES[:1]}
 

@@ -1,16 +1,14 @@
 """Embed the listings in a frame: their texts by a template, and their images, one or several."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
 from vitrina.catalog.listing_images import listing_images
 from vitrina.catalog.text_template import TextTemplate
 from vitrina.config.text import ListingConfig
-from vitrina.embedding.mean_vectors import Vectors, mean_vectors
-
-if TYPE_CHECKING:
-    from vitrina.embedding.embedder import Embedder
+from vitrina.embedding.encoder import Encoder, Vectors
+from vitrina.embedding.mean_vectors import mean_vectors
 
 
 class ListingVectors(NamedTuple):
@@ -20,14 +18,12 @@ class ListingVectors(NamedTuple):
     img: Vectors
 
 
-def embed_listings(
-    embedder: "Embedder", table: pd.DataFrame, listing: ListingConfig
-) -> ListingVectors:
+def embed_listings(encoder: Encoder, table: pd.DataFrame, listing: ListingConfig) -> ListingVectors:
     """The vectors of a table's rows; of several images the mean, unless ``listing`` says otherwise.
 
     Raises UserError naming an image that cannot be read or a column that is missing.
     """
     images = listing_images(table, listing.several_images)
-    each = embedder.images(images.paths.tolist())
+    each = encoder.images(images.paths.tolist())
     texts = TextTemplate.parse(listing.text).render(table)
-    return ListingVectors(embedder.texts(texts), mean_vectors(each, images.starts))
+    return ListingVectors(encoder.texts(texts), mean_vectors(each, images.starts))

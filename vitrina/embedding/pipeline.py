@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from PIL import Image
 
-    from vitrina.embedding.embedder import Embedder, ImageSource, Templates
+    from vitrina.embedding.embedder import Embedder, Templates
+    from vitrina.embedding.encoder import ImageSource
     from vitrina.embedding.precision import Precision
     from vitrina.model.model import RuCLIP
 

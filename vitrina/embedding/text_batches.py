@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from vitrina.embedding.token_budget import batch_slices
 from vitrina.model.model import RuCLIP
 from vitrina.model.text_input import pad
 from vitrina.model.tokenize import tokenize
@@ -42,7 +43,7 @@ def text_batches(
             chosen = [index for index in range(len(rows)) if has_prefix[index] == bool(shared)]
             chosen.sort(key=lambda index: len(rows[index]))
             ids = [rows[index][len(shared) :] for index in chosen]
-            for batch in _batch_slices([len(row) for row in ids], token_budget):
+            for batch in batch_slices([len(row) for row in ids], token_budget):
                 yield TextBatch(shared, tuple(chosen[batch]), pad(ids[batch]))
 
 
@@ -54,14 +55,5 @@ def _across_templates(
     rows = tokenize(model.tokenizer, sentences)
     order = sorted(range(len(rows)), key=lambda row: len(rows[row]))
     ids = [rows[row] for row in order]
-    for batch in _batch_slices([len(row) for row in ids], token_budget):
+    for batch in batch_slices([len(row) for row in ids], token_budget):
         yield TextBatch((), tuple(row % len(texts) for row in order[batch]), pad(ids[batch]))
-
-
-def _batch_slices(lengths: Sequence[int], token_budget: int) -> Iterator[slice]:
-    """Slices of rows, sorted by length, within the budget when padded to their longest row."""
-    start = 0
-    for end in range(1, len(lengths) + 1):
-        if end == len(lengths) or (end + 1 - start) * lengths[end] > token_budget:
-            yield slice(start, end)
-            start = end

@@ -1,0 +1,1 @@
+"""A run's model as ONNX files, and an encoder that needs no torch to use them."""

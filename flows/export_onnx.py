@@ -50,8 +50,8 @@ def check(config: ExportOnnxConfig) -> None:
     """Raise UserError if there is no run, the packages are missing, or the folder is in use."""
     if missing := [name for name in PACKAGES if find_spec(name) is None]:
         raise UserError(
-            f"The export needs {', '.join(missing)}, not installed here. Install it from the clone: "
-            "pip install -c constraints.txt '.[onnx]'"
+            f"The export needs {', '.join(missing)}, which is not installed. Install it from the "
+            "clone: pip install -c constraints.txt '.[onnx]'"
         )
     find_run(config.output)
     check_target(to_path(config.onnx_path))

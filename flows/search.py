@@ -19,6 +19,7 @@ from flows.main import script
 from flows.run import run as run_command
 from vitrina.config.search import SearchConfig
 from vitrina.errors import UserError
+from vitrina.onnx_export.folder import open_encoder
 from vitrina.reporting.render import terminal
 from vitrina.search.gallery import gallery
 from vitrina.search.run import Hit, Run, open_run
@@ -32,7 +33,8 @@ def search(config: SearchConfig) -> list[Hit]:
     A plain function, not a flow: no Prefect server starts for a question.
     """
     # Importing LanceDB takes longer than to answer a single question without it.
-    run = open_run(config.output, config.device, exact=True)
+    encoder = open_encoder(config.onnx) if config.onnx and not config.like else None
+    run = open_run(config.output, config.device, exact=True, encoder=encoder)
     hits = find(run, config)
     show(run, hits, config)
     if config.html:

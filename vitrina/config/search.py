@@ -52,6 +52,9 @@ class SearchConfig(Parameters):
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where to encode the query; auto uses a GPU if there is one."
     )
+    onnx: str = Field(
+        "", description="Folder that export-onnx has written: encode by it, without torch."
+    )
 
     @model_validator(mode="after")
     def _one_question(self) -> Self:

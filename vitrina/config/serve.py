@@ -39,3 +39,6 @@ class ServeConfig(ServeLimits):
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where to encode queries; auto uses a GPU if there is one."
     )
+    onnx: str = Field(
+        "", description="Folder that export-onnx has written: encode by it, without torch."
+    )

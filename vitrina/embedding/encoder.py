@@ -8,6 +8,8 @@ import numpy.typing as npt
 from PIL import Image
 from upath import UPath
 
+from vitrina.results import VectorOrigin
+
 Vectors = npt.NDArray[np.float32]
 ImageSource = str | UPath | Image.Image
 
@@ -24,4 +26,12 @@ class Encoder(Protocol):
 
         Raises UserError naming a file that cannot be read.
         """
+        ...
+
+
+class CheckedEncoder(Encoder, Protocol):
+    """An encoder that knows which stored vectors its own can be compared with."""
+
+    def check(self, origin: VectorOrigin) -> None:
+        """Raise UserError unless stored vectors of this origin can be compared with its own."""
         ...

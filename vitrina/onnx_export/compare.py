@@ -39,10 +39,10 @@ def check(found: OnnxComparison) -> None:
     Listings whose scores are equal to the last digits may trade places: one query of each recall
     may differ.
     """
-    for kind, cosine in (("text", found.text_cosine), ("image", found.image_cosine)):
+    for kind, cosine in (("a text", found.text_cosine), ("an image", found.image_cosine)):
         if not cosine > MIN_COSINE:
             raise UserError(
-                f"The exported model does not encode as the model does: the lowest cosine of a "
+                f"The exported model does not encode as the model does: the lowest cosine of "
                 f"{kind} vector over {found.rows} listings is {cosine:.6f}, and {MIN_COSINE} was "
                 "expected. Nothing was written."
             )

@@ -59,6 +59,7 @@ def export_model(
     from vitrina.onnx_export.session import OnnxEncoder
     from vitrina.onnx_export.towers import write_towers
 
+    rows = sample_rows(run, check_rows)
     model = load_folder(local_model(str(run.model())))
     with tempfile.TemporaryDirectory(prefix="vitrina-") as scratch:
         folder = Path(scratch)
@@ -69,7 +70,7 @@ def export_model(
         encoder = OnnxEncoder(folder, exported)
         reference = Embedder(model, torch.device("cpu"), BATCH, exported.templates, "float32")
         listing = run.result.origin.listing.model_copy(update={"several_images": "first"})
-        compared = compare(encoder, reference, sample_rows(run, check_rows), listing)
+        compared = compare(encoder, reference, rows, listing)
         check(compared)
         for name in FILES:
             copy(UPath(folder / name), artifact.path / name)

@@ -1,4 +1,10 @@
-"""The folder of an exported model: its files, and what its manifest says."""
+"""The folder of an exported model: its files, what its manifest says, and its encoder.
+
+encoder = open_encoder("onnx")
+encoder.texts(["жёлтая кружка"]) @ encoder.images(["photo.jpg"]).T
+"""
+
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 from upath import UPath
@@ -6,8 +12,12 @@ from upath import UPath
 from vitrina.errors import UserError
 from vitrina.results import OnnxResult
 from vitrina.store.artifacts import MANIFEST, Artifact
+from vitrina.store.cache import local_copy
 from vitrina.store.files import is_temp_file, listing
 from vitrina.store.paths import to_path
+
+if TYPE_CHECKING:
+    from vitrina.onnx_export.session import OnnxEncoder
 
 STAGE = "onnx"
 TEXT, IMAGE, BPE = "text.onnx", "image.onnx", "bpe.model"
@@ -24,6 +34,22 @@ def read_export(folder: str) -> OnnxResult:
         return OnnxResult.model_validate(manifest.result)
     except ValidationError as error:
         raise UserError(f"{folder} was exported by another version of Vitrina. {remedy}") from error
+
+
+def open_encoder(folder: str) -> "OnnxEncoder":
+    """The encoder of an export, local or on S3; torch is not imported.
+
+    Raises UserError if the export is not complete, or ONNX Runtime is not installed.
+    """
+    try:
+        from vitrina.onnx_export.session import OnnxEncoder
+    except ImportError as error:
+        raise UserError(
+            f"An exported model needs ONNX Runtime, which is not installed ({error}). Install it "
+            "from the clone: pip install -c constraints.txt '.[onnx]'"
+        ) from error
+    exported = read_export(folder).exported
+    return OnnxEncoder(local_copy(to_path(folder), FILES), exported)
 
 
 def check_target(folder: UPath) -> None:

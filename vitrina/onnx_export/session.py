@@ -1,8 +1,4 @@
-"""Encode texts and images by exported towers, in ONNX Runtime: torch is not needed.
-
-encoder = open_encoder("onnx")
-encoder.texts(["жёлтая кружка"]) @ encoder.images(["photo.jpg"]).T
-"""
+"""Encode texts and images by exported towers, in ONNX Runtime: torch is not needed."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,10 +16,8 @@ from vitrina.execution.cpu_count import cpu_count
 from vitrina.images.from_memory import as_rgb
 from vitrina.images.load import read_image, square_image
 from vitrina.model.tokenize import PAD, Tokenizer, tokenize
-from vitrina.onnx_export.folder import BPE, FILES, IMAGE, TEXT, read_export
+from vitrina.onnx_export.folder import BPE, IMAGE, TEXT
 from vitrina.results import OnnxModel, VectorOrigin
-from vitrina.store.cache import local_copy
-from vitrina.store.paths import to_path
 
 TOKENS, IMAGES = 512, 8  # in a batch: small ones are as fast, and take less memory
 
@@ -83,12 +77,6 @@ class OnnxEncoder:
     def _pixels(self, source: ImageSource) -> npt.NDArray[np.uint8]:
         image = as_rgb(source) if isinstance(source, Image.Image) else read_image(source)
         return square_image(image, self.exported.resolution, self.exported.resize_mode)
-
-
-def open_encoder(folder: str) -> OnnxEncoder:
-    """The encoder of an exported model, local or on S3. Raises UserError if it is not complete."""
-    exported = read_export(folder).exported
-    return OnnxEncoder(local_copy(to_path(folder), FILES), exported)
 
 
 def _session(path: Path) -> ort.InferenceSession:

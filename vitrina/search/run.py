@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vitrina.catalog.normalize import normalize_text
+from vitrina.embedding.encoder import CheckedEncoder, Encoder
 from vitrina.embedding.listings import ListingVectors, embed_listings
 from vitrina.embedding.npz_reader import memory_map
 from vitrina.embedding.pipeline import EmbeddingPipeline, several_images, several_texts
@@ -36,7 +37,6 @@ from vitrina.store.paths import to_path
 if TYPE_CHECKING:
     import pandas as pd
 
-    from vitrina.embedding.embedder import Embedder
     from vitrina.embedding.pipeline import ImageInput
 
 By = Literal["both", "image", "text"]
@@ -72,15 +72,19 @@ class Run:
         device: Literal["auto", "cpu", "cuda"] | None = None,
         *,
         exact: bool = False,
+        encoder: CheckedEncoder | None = None,
     ) -> None:
         """Raises UserError if vectors, table and model do not belong together or are incomplete.
 
-        The model is loaded when the first query needs it. The run's index is used if there is one,
-        unless search is to be ``exact``.
+        The model is loaded when the first query needs it, and not at all if another ``encoder`` of
+        it is given. The run's index is used if there is one, unless search is to be ``exact``.
         """
         self.stored = stored
         self._device = device
         self._model_folder = stored.model()
+        self._given_encoder = encoder
+        if encoder is not None:
+            encoder.check(stored.result.origin)
         stored.check_shards()
         table = stored.table()
         self.listings = Listings(local_copy(table.parent, [table.name]) / table.name)
@@ -115,19 +119,19 @@ class Run:
         )
 
     @cached_property
-    def _embedder(self) -> "Embedder":
-        return self.pipeline.embedder(QUERY_BATCH)
+    def _encoder(self) -> Encoder:
+        return self._given_encoder or self.pipeline.embedder(QUERY_BATCH)
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors float32 (texts, embed_dim), comparable with the stored ones."""
-        return self._embedder.texts(several_texts(texts))
+        return self._encoder.texts(several_texts(texts))
 
     def encode_images(self, images: "Sequence[ImageInput]") -> Vectors:
         """Unit vectors float32 (images, embed_dim) of files, local or s3://, or Pillow images.
 
         Raises UserError naming an image that cannot be read.
         """
-        return self._embedder.images(several_images(images))
+        return self._encoder.images(several_images(images))
 
     def encode_listings(self, listings: "pd.DataFrame") -> ListingVectors:
         """The vectors of other listings, made as the stored ones were.
@@ -136,7 +140,7 @@ class Run:
         ``image_path`` or, where a listing has several, at ``image_paths``. Raises UserError naming
         a missing column, or an image that cannot be read.
         """
-        return embed_listings(self._embedder, listings, self.stored.result.origin.listing)
+        return embed_listings(self._encoder, listings, self.stored.result.origin.listing)
 
     def vectors(self) -> RunVectors:
         """The stored vectors, in the order of the table."""
@@ -212,14 +216,16 @@ def open_run(
     device: Literal["auto", "cpu", "cuda"] | None = None,
     *,
     exact: bool = False,
+    encoder: CheckedEncoder | None = None,
 ) -> Run:
     """Open the latest finished run in the output folder of a pipeline, local or s3://.
 
     Without ``device`` a GPU encodes queries if there is one. A large run with an index is searched
-    approximately, unless it is to be ``exact``. Raises UserError that says what is missing, or
-    which files are not of one run.
+    approximately, unless it is to be ``exact``. An ``encoder`` of an exported model, by
+    :func:`vitrina.onnx_export.folder.open_encoder`, encodes in place of the model itself. Raises
+    UserError that says what is missing, or which files are not of one run.
     """
-    return Run(find_run(str(to_path(output))), device, exact=exact)
+    return Run(find_run(str(to_path(output))), device, exact=exact, encoder=encoder)
 
 
 def query_text(text: str) -> str:

@@ -3,13 +3,17 @@
 import logging
 import threading
 import time
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from vitrina.embedding.stored import STAGE as EMBED
 from vitrina.index.stored import STAGE as INDEX
+from vitrina.onnx_export.folder import open_encoder, read_export
 from vitrina.search.run import open_run
 from vitrina.serving.served_run import ServedRun
 from vitrina.store.artifacts import Store
+
+if TYPE_CHECKING:
+    from vitrina.onnx_export.session import OnnxEncoder
 
 logger = logging.getLogger(__name__)
 
@@ -24,14 +28,34 @@ class RunKeys(NamedTuple):
     search: str | None = None
 
 
+class ExportedModel:
+    """The folder of an exported model, which is opened again when it holds another one."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._last: OnnxEncoder | None = None
+
+    def encoder(self) -> "OnnxEncoder":
+        """The encoder of the model that is there now. Raises UserError if it is not complete."""
+        if self._last is None or self._last.exported != read_export(self._folder).exported:
+            self._last = open_encoder(self._folder)
+        return self._last
+
+
 class CurrentRun:
     """The latest finished run of an output; it is opened whole before the last one is given up."""
 
     def __init__(
-        self, output: str, device: Literal["auto", "cpu", "cuda"], poll_seconds: float
+        self,
+        output: str,
+        device: Literal["auto", "cpu", "cuda"],
+        poll_seconds: float,
+        onnx: str = "",
     ) -> None:
+        """``onnx`` is the folder of an exported model to encode with."""
         self.run: ServedRun | None = None
         self._output, self._device = output, device
+        self._exported = ExportedModel(onnx) if onnx else None
         self._poll_seconds = poll_seconds
         self._store = Store(root=output)
         self._served = RunKeys()
@@ -41,7 +65,8 @@ class CurrentRun:
     def open(self) -> None:
         """Open the latest run now. Raises UserError if there is none or it is incomplete."""
         keys = self._latest()
-        opened = open_run(self._output, self._device)
+        encoder = self._exported.encoder() if self._exported else None
+        opened = open_run(self._output, self._device, encoder=encoder)
         key = opened.stored.embedding.manifest.key
         self.run = ServedRun(opened, key, before=self.run)
         self._served = keys

@@ -56,7 +56,7 @@ def listen(config: ServeConfig) -> None:
     from vitrina.serving.current_run import CurrentRun
 
     with bound_socket(config.host, config.port) as listening:
-        current = CurrentRun(config.output, config.device, config.poll_seconds)
+        current = CurrentRun(config.output, config.device, config.poll_seconds, config.onnx)
         try:
             current.open()
         except UserError:

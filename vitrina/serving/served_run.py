@@ -7,6 +7,7 @@ from upath import UPath
 
 from vitrina.config.images import ResizeConfig
 from vitrina.errors import UserError
+from vitrina.images.load import image_from_bytes
 from vitrina.index.stored import indexed_run
 from vitrina.search.filters import Where
 from vitrina.search.index import Vectors
@@ -94,8 +95,6 @@ class ServedRun:
 
     def photo_vector(self, photo: bytes, max_pixels: int) -> Vectors:
         """The unit vector of a photo. Raises UserError if it cannot be read or is too large."""
-        from vitrina.images.load import image_from_bytes  # torch takes seconds to import
-
         limits = ResizeConfig(default_image_size=PHOTO_BOX, max_pixels=max_pixels, quality=98)
         with self._photos:
             return self.encoder.image(image_from_bytes(photo, "The photo", limits))

@@ -25,6 +25,7 @@ TOPICS = (
     Topic("train", "Training", ("--rows", "4", "--batch_size", "4", "--repeats", "1")),
     Topic("gpu", "On a GPU", ("--rows", "64", "--repeats", "1")),
     Topic("recall", "Exact recall", ("--rows", "2000", "--repeats", "1")),
+    Topic("duplicates", "Duplicates", ("--rows", "2000", "4000", "--no-with-demo")),
     Topic(
         "again",
         "A second run",

@@ -24,6 +24,11 @@ TOPICS = (
     Topic("embed", "Embedding", ("--rows", "4", "--repeats", "1")),
     Topic("train", "Training", ("--rows", "4", "--batch_size", "4", "--repeats", "1")),
     Topic("gpu", "On a GPU", ("--rows", "64", "--repeats", "1")),
+    Topic(
+        "serve",
+        "Search over HTTP",
+        ("--listings", "3000", "--queries", "4", "--plain_queries", "2"),
+    ),
     Topic("recall", "Exact recall", ("--rows", "2000", "--repeats", "1")),
     Topic("duplicates", "Duplicates", ("--rows", "2000", "4000", "--no-with-demo")),
     Topic(

@@ -110,7 +110,7 @@ def publish(shop: VectorShop, result: IndexResult, embedded: EmbedResult) -> Non
 
 
 def recall(shop: VectorShop) -> float:
-    """Of the ten nearest listings of noisy text vectors, the share that approximate search finds."""
+    """The share of the ten nearest listings of noisy texts that approximate search finds."""
     approximate, exact = (open_run(shop.store.root, "cpu", exact=one) for one in (False, True))
     assert approximate.searcher.approximate is not None
     rng = np.random.default_rng(5)

@@ -151,7 +151,7 @@ def test_images_are_inspected_without_opening_them(shop: Shop) -> None:
     before = inspect_images(shop.cleaned(), shop.planner())
     assert before.to_resize == 6
     shop.run()
-    assert inspect_images(shop.cleaned(), shop.planner()) == (before.fingerprint, 0)
+    assert inspect_images(shop.cleaned(), shop.planner()) == (before.fingerprint, 0, 0)
     shop.put(2, image(77))
     after = inspect_images(shop.cleaned(), shop.planner())
     assert after.to_resize == 1

@@ -128,7 +128,7 @@ def test_the_pipeline_runs_the_whole_way_and_then_does_nothing(tmp_path: Path) -
             "has no column 'image_path'",
         ),
         ("pipeline.py", "--catalog no_title.parquet --images .", "has no column 'title'"),
-        ("pipeline.py", "--model rucip-vit-base-patch32-384", "Did you mean"),
+        ("pipeline.py", "--demo --model rucip-vit-base-patch32-384", "Did you mean"),
     ],
 )
 def test_wrong_input_is_answered_in_two_lines(

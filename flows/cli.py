@@ -64,9 +64,8 @@ def parse(
             )
     except UserError as error:
         refuse(str(error))
-    except BrokenPipeError:  # --help | head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or its last flush fails
-        raise SystemExit from None
+    except BrokenPipeError:  # --help-all | head
+        _end_quietly()
     except SystemExit as stop:
         if not stop.code:  # --help
             raise
@@ -148,6 +147,19 @@ def _value(field: FieldInfo, value: Any, name: str) -> Any:
         return kind.model_validate(dict(_with_values(kind, value, f"{name}.")))
     except ValidationError as error:
         raise UserError(f"{name}: {_message(error.errors()[0])}") from error
+
+
+def print_help(text: str) -> None:
+    """Print a help, of which the reader may take only the beginning."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # --help | head
+        _end_quietly()
+
+
+def _end_quietly() -> NoReturn:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or its last flush fails
+    raise SystemExit from None
 
 
 def refuse(message: str) -> NoReturn:

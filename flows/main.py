@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from flows.cli import parse, refuse
+from flows.cli import parse, print_help, refuse
 from flows.command import Command
 from flows.run import no_gc
 from flows.short_help import short_help
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command that the first argument names."""
     name, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if name in ("-h", "--help", "help"):
-        print(overview())
+        print_help(overview())
     elif name in COMMANDS:
         run_command(COMMANDS[name], rest, f"vitrina {name}")
     else:
@@ -61,7 +61,7 @@ def run_command(module: str, arguments: Sequence[str], prog: str) -> None:
     with no_gc():
         command: Command[Any] = importlib.import_module(module).COMMAND
         if command.first and {"-h", "--help"} & set(arguments):
-            print(short_help(command.config, command.description, command.first, prog))
+            print_help(short_help(command.config, command.description, command.first, prog))
             return
         arguments = ["--help" if one in HELP_ALL else one for one in arguments]
         config = parse(command.config, command.description, arguments, command.demo, prog)

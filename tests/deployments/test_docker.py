@@ -175,8 +175,16 @@ def test_the_gpu_worker_is_a_choice_and_reserves_a_gpu() -> None:
     (device,) = worker["deploy"]["resources"]["reservations"]["devices"]
     assert (device["driver"], device["capabilities"]) == ("nvidia", ["gpu"])
     assert worker["command"][worker["command"].index("--limit") + 1] == "1"
-    others = [service for name, service in SERVICES.items() if name != "worker-gpu"]
+    others = [service for name, service in SERVICES.items() if name not in ("worker-gpu", "serve")]
     assert all("profiles" not in service for service in others)
+
+
+def test_search_is_a_choice_with_a_token() -> None:
+    """It starts under its profile only, on this machine only, and its clients must know a token."""
+    serve = SERVICES["serve"]
+    assert serve["profiles"] == ["serve"]
+    assert "VITRINA_TOKEN" in serve["environment"]
+    assert all(port.startswith("127.0.0.1:") for port in serve["ports"])
 
 
 def test_foreign_images_are_pinned() -> None:

@@ -108,5 +108,6 @@ def test_what_is_no_catalogue_is_refused_in_a_line(
         *("--processed_images_path", str(tmp_path / "q")),
     )
     assert done.returncode == 2, done.stderr
-    assert told in done.stderr.splitlines()[-1]
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert told in line
     assert not (tmp_path / "p" / "processed_data.csv").exists()

@@ -13,7 +13,14 @@ from vitrina.errors import UserError
 from vitrina.training.processes.launch import launch
 from vitrina.training.request import TrainingRequest
 
-SETTINGS = {"num_epochs": 3, "batch_size": 9, "lr": 3e-3, "log_every_steps": 1, "device": "cpu"}
+SETTINGS = {
+    "num_epochs": 3,
+    "batch_size": 9,
+    "lr": 3e-3,
+    "log_every_steps": 1,
+    "device": "cpu",
+    "optimizer": "adamw",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -50,17 +57,17 @@ def values(folder: Path, metric: str) -> list[float]:
     return [record[metric] for record in records(folder) if metric in record]
 
 
-def assert_same_course(one: Path, other: Path) -> None:
-    """Loss, gradient norm and validation of two trainings agree to 1e-4 at every step."""
+def assert_same_course(one: Path, other: Path, tolerance: float = 1e-4) -> None:
+    """Loss, gradient norm and validation of two trainings agree at every step."""
     for metric in ("loss", "grad_norm", "validation/mean_mrr"):
         first, second = values(one, metric), values(other, metric)
         assert len(first) == len(second) > 2
         # Norms of gradients begin at about 100, so theirs is relative.
-        tolerance = {"rtol": 1e-4} if metric == "grad_norm" else {"atol": 1e-4}
-        assert np.allclose(first, second, **tolerance), metric
+        allowed = {"rtol" if metric == "grad_norm" else "atol": tolerance}
+        assert np.allclose(first, second, **allowed), metric
     assert values(one, "loss")[-1] < 0.9 * values(one, "loss")[0]
     a, b = (weights_of(folder, "ruCLIP_model_epoch3.pth") for folder in (one, other))
-    assert all((a[name] - b[name]).abs().max() < 1e-3 for name in a)
+    assert all((a[name] - b[name]).abs().max() < 10 * tolerance for name in a)
 
 
 @pytest.mark.slow
@@ -69,10 +76,11 @@ def assert_same_course(one: Path, other: Path) -> None:
     "changes",
     [
         {},
+        {"optimizer": "muon"},
         {"chunk_size": 2, "gradient_checkpointing": True, "freeze": "image"},
         {"chunk_size": 2, "matryoshka": (8, 4)},
     ],
-    ids=["plain", "chunks-frozen", "chunks-matryoshka"],
+    ids=["plain", "muon", "chunks-frozen", "chunks-matryoshka"],
 )
 def test_two_processes_give_the_loss_curve_of_one(
     tmp_path: Path, changes: dict[str, object]
@@ -80,7 +88,9 @@ def test_two_processes_give_the_loss_curve_of_one(
     """The global batch's loss, step by step, though each process sees half of the batch."""
     launch(request(tmp_path, "one", **changes))
     launch(request(tmp_path, "two", processes=2, **changes))
-    assert_same_course(tmp_path / "one", tmp_path / "two")
+    # Muon makes its updates orthogonal in bfloat16, which widens the rounding of sums.
+    tolerance = 1e-2 if changes.get("optimizer") == "muon" else 1e-4
+    assert_same_course(tmp_path / "one", tmp_path / "two", tolerance)
 
 
 @pytest.mark.slow

@@ -72,7 +72,7 @@ def test_a_run_is_served_and_a_new_model_taken_up(shop: SearchedRun, served: htt
     assert [one["nm"] for one in texts.json()["listings"]] == expected
     images = served.post("/search", params={"by": "image"}, content=photo).raise_for_status()
     assert images.json()["listings"][0]["score"] > 0.9999
-    model = tiny_model(to_path(shop.store.path.parent / "other").path, shop.rows, 1)
+    model = tiny_model(Path(shop.store.path.parent.path) / "other", shop.rows, 1)
     newer = embed_again(shop.store, shop.rows, model)
     first = texts.json()["run"]
     for _ in range(3):

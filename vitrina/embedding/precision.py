@@ -24,6 +24,7 @@ Precision = Literal["auto", "float32", "bfloat16", "int8"]
 # auto computes in bfloat16 only if all probes' vectors keep a cosine above this to float32.
 MIN_COSINE = 0.999
 PROBES = 8  # images, and as many texts
+NARROW = 256  # the width of ruclip-vit-base is 768, that of the demo's model 64
 
 
 class Probes(NamedTuple):
@@ -66,7 +67,7 @@ def make_inference_towers(
     if precision != "auto":
         return _towers(clip, device, precision, compiled)
     exact = _towers(clip, device, "float32", compiled)
-    if not prefers_bfloat16(device.type):
+    if not prefers_bfloat16(device.type) or is_narrow(clip):
         return exact
     half = _towers(clip, device, "bfloat16", compiled)
     comparison = compare(half, exact, probes or random_probes(clip), device)
@@ -79,6 +80,11 @@ def make_inference_towers(
         "bfloat16" if keeps else "float32",
     )
     return half if keeps else exact
+
+
+def is_narrow(clip: ruclip.CLIP) -> bool:
+    """Whether a model's matrices are so small that casting costs more than bfloat16 saves."""
+    return int(clip.visual.transformer.width) < NARROW
 
 
 class Comparison(NamedTuple):

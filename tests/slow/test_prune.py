@@ -13,7 +13,7 @@ from vitrina.store.prune import WRITTEN
 def test_after_a_prune_the_pipeline_is_still_cached_and_can_roll_back(tmp_path: Path) -> None:
     """Two trainings, one pruned: the last run is found in the store, and no server is started."""
     store = Store(root=str(tmp_path / "out"))
-    line = ("--demo_products", 60, "--train.num_epochs", 1, "--gate.margin", -1)
+    line = ("--demo", "--demo_products", 60, "--train.num_epochs", 1, "--gate.margin", -1)
     run = ("pipeline.py", *line, "--output", store.root)
     for rate in (1e-4, 2e-4):
         done = command(*run, "--train.lr", rate)

@@ -54,7 +54,7 @@ def test_the_command_goes_back_and_shows_the_history(tmp_path: Path) -> None:
 def test_the_next_run_leaves_a_rolled_back_model_alone(tmp_path: Path) -> None:
     """Run, roll back, the same run again: trained from the store, not promoted, base embeds."""
     store = Store(root=str(tmp_path / "out"))
-    line = ("--demo_products", 60, "--train.num_epochs", 1, "--train.lr", 1e-4)
+    line = ("--demo", "--demo_products", 60, "--train.num_epochs", 1, "--train.lr", 1e-4)
     run = ("pipeline.py", *line, "--gate.margin", -1, "--output", store.root)
 
     def embeddings() -> Path:

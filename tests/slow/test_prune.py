@@ -20,6 +20,8 @@ def test_after_a_prune_the_pipeline_is_still_cached_and_can_roll_back(tmp_path: 
         assert done.returncode == 0, done.stderr
     for stage, beginnings in WRITTEN.items():  # what an abandoned artifact is known by
         for path in (tmp_path / "out" / stage).glob("[0-9a-f]*/**/*"):
+            if ".lance" in str(path):  # tables of the index, pruned as wholes
+                continue
             name = "/".join(path.relative_to(tmp_path / "out" / stage).parts[1:])
             assert path.is_dir() or name.startswith((*beginnings, ".", "manifest.json")), path
     before = {path.name for path in (tmp_path / "out" / "train").iterdir()}

@@ -99,7 +99,8 @@ def img2dataset_resize(data: bytes) -> bytes:
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     sampling = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
     options = [cv2.IMWRITE_JPEG_QUALITY, QUALITY, *sampling]
-    return cv2.imencode(".jpg", small, options)[1].tobytes()
+    jpeg: bytes = cv2.imencode(".jpg", small, options)[1].tobytes()
+    return jpeg
 
 
 def limit(data: bytes) -> bytes:

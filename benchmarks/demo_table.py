@@ -15,10 +15,18 @@ from vitrina.images.image_folders import ImageFolders, resized_folder
 from vitrina.store.artifacts import Store
 from vitrina.store.paths import to_path
 
+EVERY_IMAGE = "{nm}*.jpg"
 
-def processed_demo(folder: Path, products: int, seed: int = 0) -> pd.DataFrame:
-    """The processed table of a demo catalogue of ``products`` rows; rows with flaws are dropped."""
-    store, config = Store(root=str(folder)), ResizeConfig(default_image_size=(96, 96))
+
+def processed_demo(
+    folder: Path, products: int, seed: int = 0, image_pattern: str = "{nm}.jpg"
+) -> pd.DataFrame:
+    """The processed table of a demo catalogue of ``products`` rows; rows with flaws are dropped.
+
+    With the pattern ``EVERY_IMAGE`` a third of the listings has two images.
+    """
+    store = Store(root=str(folder))
+    config = ResizeConfig(default_image_size=(96, 96), image_pattern=image_pattern)
     options = RunOptions()
     drawn = draw_demo.fn(store, options, products, seed).result
     cleaned = clean.fn(drawn.catalog, store, CleanConfig(), options).result

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks.demo_table import EVERY_IMAGE, processed_demo
 from benchmarks.trial import (
     FROM_SCRATCH,
     VISIBLE,
@@ -23,7 +24,10 @@ from vitrina.config.training import TrainConfig
 FIELDS = ("colour", "pattern")
 OF_FIELDS = ListingConfig(text="{title}. {colour}. {pattern}")
 DROPOUTS = (0, 0.1, 0.3, 0.5)
-FIRST, ALL = ListingConfig(several_images="first"), ListingConfig(several_images="mean")
+IMAGES = {
+    "the first": ListingConfig(several_images="first"),
+    "all": ListingConfig(several_images="mean"),
+}
 
 
 def field_dropout(table: pd.DataFrame, folder: Path, seeds: range) -> str:
@@ -50,8 +54,7 @@ def field_dropout(table: pd.DataFrame, folder: Path, seeds: range) -> str:
             }
             found[f"field_dropout {dropout:g}"].append(metrics)
             print(f"    seed {seed}, dropout {dropout:g}: {metrics}", flush=True)
-    columns = list(next(iter(found.values()))[0])
-    return markdown(with_differences(found, columns), [*columns, *map(_difference, columns)])
+    return _table(found, list(next(iter(found.values()))[0]))
 
 
 def with_fields(rows: pd.DataFrame, share: float) -> pd.DataFrame:
@@ -62,44 +65,40 @@ def with_fields(rows: pd.DataFrame, share: float) -> pd.DataFrame:
 
 
 def several_images(table: pd.DataFrame, folder: Path, seeds: range) -> str:
-    """Train and rank with the first image alone or with all; listings that look alike are relevant.
+    """Train and rank with the first image of a listing or with all; also those with two alone.
 
-    The split and the ranked rows are the same. Raises ValueError if no listing has several images.
+    Listings that look the same are relevant to each other. Split and ranked rows are the same.
     """
-    counts = table[IMAGE_PATHS].map(len) if IMAGE_PATHS in table.columns else pd.Series(1)
-    if counts.max() < 2:
-        raise ValueError("the demo has no listing with several images")
-    print(f"    {np.mean(counts > 1):.0%} of the listings have several images", flush=True)
-    sides = {"the first": FIRST, "all": ALL}
+    table = processed_demo(folder / "several", len(table), image_pattern=EVERY_IMAGE)
+    has_two = table[IMAGE_PATHS].map(len) > 1
+    print(f"    {has_two.mean():.0%} of {len(table)} listings have two images", flush=True)
     found: dict[str, list[Metrics]] = {}
     for seed in seeds:
         split, base = split_of(table, seed), base_model(table, folder, seed)
-        test = table[split == "test"]
-        for trained_on, listing in sides.items():
+        is_test = split == "test"
+        for trained_on, listing in IMAGES.items():
             config = TrainConfig(**FROM_SCRATCH, seed=seed)
             model = trained(table, split, base, config, listing)
-            for ranked, of in sides.items():
-                name = f"trained on {trained_on}, ranked by {ranked}"
-                metrics = recall(model, test, VISIBLE, of)
+            for ranked_by, of in IMAGES.items():
+                every, two = (
+                    recall(model, table[rows], VISIBLE, of) for rows in (is_test, is_test & has_two)
+                )
+                metrics = {
+                    "recall@1": every["mean_recall_at_1"],
+                    "recall@10": every["mean_recall_at_10"],
+                    "MRR": every["mean_mrr"],
+                    "MRR of those with two": two["mean_mrr"],
+                }
+                name = f"trained on {trained_on}, ranked by {ranked_by}"
                 found.setdefault(name, []).append(metrics)
-                print(f"    seed {seed}, {name}: MRR {metrics['mean_mrr']:.3f}", flush=True)
-    columns = ["mean_recall_at_1", "mean_recall_at_5", "mean_mrr"]
-    return markdown(with_differences(found, ["mean_mrr"]), [*columns, _difference("mean_mrr")])
+                print(f"    seed {seed}, {name}: {metrics}", flush=True)
+    return _table(found, ["MRR", "MRR of those with two"])
 
 
-def with_differences(
-    found: Mapping[str, list[Metrics]], columns: Sequence[str]
-) -> Mapping[str, list[Metrics]]:
-    """With the difference of each column from the first row's with the same seed."""
+def _table(found: Mapping[str, list[Metrics]], compared: Sequence[str]) -> str:
+    """With the differences of some columns from the first row's with the same seed."""
     reference = next(iter(found.values()))
-    return {
-        name: [
-            one | {_difference(column): one[column] - base[column] for column in columns}
-            for one, base in zip(results, reference, strict=True)
-        ]
-        for name, results in found.items()
-    }
-
-
-def _difference(column: str) -> str:
-    return f"difference in {column}"
+    for results in found.values():
+        for one, base in zip(results, list(reference), strict=True):
+            one |= {f"difference in {column}": one[column] - base[column] for column in compared}
+    return markdown(found, list(reference[0]))

@@ -9,6 +9,7 @@ python -m benchmarks.recipe forgetting   recall of old products after fine-tunin
 python -m benchmarks.recipe optimizer    AdamW and Muon, on the demo and on real pictures
 python -m benchmarks.recipe fields       fields left out of the text while training
 python -m benchmarks.recipe images       the first image of a listing, or all of them
+python -m benchmarks.recipe queries      queries with clicks, on queries that were never seen
 python -m benchmarks.recipe compact      vectors cut to their first numbers (Matryoshka)
 
 Each prints a Markdown table of mean ± standard deviation over the seeds. The data is a demo
@@ -32,6 +33,7 @@ from benchmarks.compact import compact
 from benchmarks.demo_table import processed_demo
 from benchmarks.listing_ablation import field_dropout, several_images
 from benchmarks.optimizers import optimizers
+from benchmarks.query_recipe import queries
 from benchmarks.trial import (
     FROM_SCRATCH,
     VISIBLE,
@@ -158,6 +160,7 @@ COMPARISONS = {
     "compact": compact,
     "fields": field_dropout,
     "images": several_images,
+    "queries": queries,
 }
 
 
@@ -172,6 +175,7 @@ What = Literal[
     "compact",
     "fields",
     "images",
+    "queries",
 ]
 
 

@@ -18,15 +18,18 @@ from vitrina.config.training import TrainConfig
 from vitrina.evaluation.metrics import retrieval_metrics
 from vitrina.model.model import RuCLIP, load_folder
 from vitrina.model.tiny import make_tiny
+from vitrina.model.tokenize import pad, tokenize
 from vitrina.store.paths import to_path
 from vitrina.training.checkpoints import RunFolder
 from vitrina.training.data.pairs import pairs_from
 from vitrina.training.data.pixels import pixels_of
+from vitrina.training.data.queries import TrainingQueries
 from vitrina.training.distributed import World
 from vitrina.training.fine_tune import fine_tune
+from vitrina.training.frozen_features import text_features
 from vitrina.training.loop import TrainingRun
 from vitrina.training.towers import TrainingTowers
-from vitrina.training.validation import HeldOut, Validation
+from vitrina.training.validation import CHUNK, HeldOut, Validation
 
 Split = np.ndarray
 Metrics = dict[str, float]
@@ -71,12 +74,13 @@ def trained(
     model: RuCLIP,
     config: TrainConfig,
     listing: ListingConfig = BY_TITLE,
+    queries: TrainingQueries | None = None,
 ) -> RuCLIP:
     """The model after a training with our recipe."""
     with tempfile.TemporaryDirectory(prefix="vitrina-bench-") as scratch:
         run = TrainingRun(RunFolder(to_path(scratch), "key", {"parameters": config.content()}))
         rows, held_out = (table[split == part] for part in ("train", "validation"))
-        fine_tune(rows, held_out, model, config, run, listing)
+        fine_tune(rows, held_out, model, config, run, listing, queries)
         found = load_folder(Path(scratch) / "ruclip")
         return RuCLIP(found.clip, model.tokenizer_path, found.config)
 
@@ -100,6 +104,17 @@ def features(
     pixels = pixels_of(pairs, model, config.cache_gb)
     validation = Validation(HeldOut(pairs, pairs.groups), pixels, model, World())
     return validation.features(TrainingTowers(model, config, CPU), CPU)
+
+
+def text_vectors(model: RuCLIP, texts: Sequence[str]) -> np.ndarray:
+    """Features of texts, float32 (texts, dim) of unit length."""
+    towers = TrainingTowers(model, TrainConfig(), CPU)
+    ids = tokenize(model.tokenizer, list(texts))
+    parts = [
+        text_features(towers, pad(ids[first : first + CHUNK]), CPU)
+        for first in range(0, len(ids), CHUNK)
+    ]
+    return torch.cat(parts).numpy()
 
 
 def untrained(table: pd.DataFrame, folder: Path, seed: int) -> Metrics:

@@ -11,6 +11,7 @@ import logging
 from prefect import flow
 
 from flows.commands.pipeline import image_folders
+from flows.commands.train_model import search_queries
 from flows.option_names import with_option_names
 from tasks.base_model import prepare_model
 from tasks.changes import changes
@@ -24,6 +25,7 @@ from tasks.health import health
 from tasks.index import index
 from tasks.orchestration.stage import StageClock
 from tasks.promote import promote
+from tasks.queries import queries
 from tasks.report import report
 from tasks.resize import resize
 from tasks.train import train
@@ -31,6 +33,7 @@ from vitrina.catalog.required_texts import required_texts_advice
 from vitrina.catalog.text_template import check_text
 from vitrina.config.evaluation import MeasureConfig
 from vitrina.config.pipeline import PipelineConfig
+from vitrina.config.queries import QueryTableConfig
 from vitrina.config.run_options import RunOptions, TrackedRunOptions
 from vitrina.config.text import ListingConfig
 from vitrina.reporting.render import terminal
@@ -48,23 +51,34 @@ def pipeline(config: PipelineConfig) -> PipelineResult:
     store, clock = open_store(config.output), StageClock()
     options, tracked = config.part(RunOptions), config.part(TrackedRunOptions)
     listing = config.part(ListingConfig)
-    measuring = MeasureConfig(evaluate=config.evaluate, split=config.train.split(), listing=listing)
     train_stage = train_in_deployment(config) if config.training_deployment else train
     embed_stage = embed_in_deployment(config) if config.embedding_deployment else embed
 
-    catalog, images = config.catalog, config.images
+    catalog, images, typed = config.catalog, config.images, config.queries
     if config.is_demo:
         drawn = clock.run(draw_demo, store, options, config.demo_products)
         catalog, images = (drawn.catalog,), drawn.images
     cleaned = clock.run(clean, catalog, store, config.clean, options, config.resize.bytes_column)
     if advice := required_texts_advice(cleaned.rows_in, cleaned.reasons):
+        typed = tuple(drawn.queries if path == "demo" else path for path in typed)
+    cleaned = clock.run(clean, catalog, store, config.clean, options)
+    if advice := required_texts_advice(cleaned):
         logger.warning(with_option_names(advice, type(config)))
     folders = image_folders(config, catalog, images)
     resized = clock.run(resize, cleaned, folders, store, config.resize, options, config.fetch)
     table = resized.table
     check_text(listing.text, to_path(table.path))
+    cleaned_queries = None
+    if typed:
+        cleaned_queries = clock.run(
+            queries, typed, table, store, config.part(QueryTableConfig), options
+        )
+    used = search_queries(cleaned_queries, config)
+    measuring = MeasureConfig(
+        evaluate=config.evaluate, split=config.train.split(), listing=listing, queries=used
+    )
     base = clock.run(prepare_model, config.model, table, store, options, listing)
-    trained = clock.run(train_stage, table, base, store, config.train, tracked, listing)
+    trained = clock.run(train_stage, table, base, store, config.train, tracked, listing, used)
     evaluated = clock.run(evaluate, table, base, trained.model, store, measuring, tracked)
     promoted = clock.run(promote, table, base, trained.model, store, measuring, config.gate)
     embedded = clock.run(embed_stage, table, promoted.model, store, config.embed, options, listing)
@@ -88,6 +102,7 @@ def pipeline(config: PipelineConfig) -> PipelineResult:
         changed=changed,
         duplicates=repeated,
         health=checked,
+        queries=cleaned_queries,
     )
     result = report(results, clock.seconds, store, measuring, options)
     terminal().print(summary(result, clock.seconds))

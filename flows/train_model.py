@@ -10,11 +10,13 @@ import logging
 
 from prefect import flow
 
-from flows.commands.train_model import preprocessing
+from flows.commands.train_model import preprocessing, search_queries
 from flows.data_preprocessing import data_preprocessing
 from tasks.base_model import prepare_model
+from tasks.queries import queries
 from tasks.train import train
 from vitrina.catalog.table_fingerprint import table_fingerprint
+from vitrina.config.queries import QueryTableConfig
 from vitrina.config.run_options import TrackedRunOptions
 from vitrina.config.scripts import TrainModelConfig
 from vitrina.config.text import ListingConfig
@@ -43,5 +45,16 @@ def train_model(config: TrainModelConfig) -> TrainResult:
     own = Store(root=f"{output}/.vitrina")
     listing = config.part(ListingConfig)
     base = prepare_model(config.model, table, own, options, listing)
-    store = Store(root=output, keyed=False)
-    return train(table, base, store, config.part(TrainConfig), options, listing, config.overwrite)
+    cleaned = None
+    if config.queries:
+        cleaned = queries(config.queries, table, own, config.part(QueryTableConfig), options)
+    return train(
+        table,
+        base,
+        Store(root=output, keyed=False),
+        config.part(TrainConfig),
+        options,
+        listing,
+        search_queries(cleaned, config),
+        config.overwrite,
+    )

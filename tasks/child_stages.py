@@ -14,6 +14,7 @@ from tasks.orchestration.stage import StageTask
 from vitrina.config.embedding import EmbedConfig
 from vitrina.config.parameters import Parameters
 from vitrina.config.pipeline import PipelineConfig
+from vitrina.config.queries import SearchQueries
 from vitrina.config.run_options import RunOptions, TrackedRunOptions
 from vitrina.config.scripts import GenerateEmbeddingsConfig, TrainModelConfig
 from vitrina.config.text import BY_TITLE, ListingConfig
@@ -29,7 +30,16 @@ Result = TypeVar("Result", bound=Parameters)
 CHILD_EMBEDDING = "embeddings.manifest.json"
 
 TrainStage = Callable[
-    [TableRef, ModelResult, Store, TrainConfig, TrackedRunOptions, ListingConfig], TrainResult
+    [
+        TableRef,
+        ModelResult,
+        Store,
+        TrainConfig,
+        TrackedRunOptions,
+        ListingConfig,
+        SearchQueries | None,
+    ],
+    TrainResult,
 ]
 EmbedStage = Callable[
     [TableRef, ModelResult, Store, EmbedConfig, RunOptions, ListingConfig], EmbedResult
@@ -47,6 +57,7 @@ def train_in_deployment(pipeline: PipelineConfig) -> TrainStage:
         config: TrainConfig,
         options: TrackedRunOptions,
         listing: ListingConfig = BY_TITLE,
+        queries: SearchQueries | None = None,
     ) -> StageOutcome[TrainResult]:
         def make(artifact: Artifact) -> tuple[TrainResult, list[str]]:
             child = TrainModelConfig(
@@ -56,11 +67,14 @@ def train_in_deployment(pipeline: PipelineConfig) -> TrainStage:
                 **dict(options),
                 **dict(config),
                 **dict(listing),
+                **(dict(queries.use) | {"queries": queries.path} if queries else {}),
             )
             run_in_deployment(pipeline.training_deployment, child)
             return published(artifact, TrainResult)
 
-        inputs = training_inputs(table, model, config, pipeline.training_deployment, listing)
+        inputs = training_inputs(
+            table, model, config, pipeline.training_deployment, listing, queries
+        )
         return training.STAGE.find_or_make(store, inputs, make, refresh=options.refresh)
 
     return train

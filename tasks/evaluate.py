@@ -8,16 +8,16 @@ from vitrina.config.evaluation import MeasureConfig
 from vitrina.config.run_options import TrackedRunOptions
 from vitrina.evaluation.figures_file import put_figures, read_figures
 from vitrina.evaluation.intervals import metric_intervals
-from vitrina.evaluation.stored import find_or_measure, measuring_inputs
+from vitrina.evaluation.stored import figures_file, find_or_measure, measuring_inputs
 from vitrina.evaluation.summary import evaluation, side_by_side, warn_if_few
-from vitrina.results import EvaluateResult, ModelResult, TableRef
+from vitrina.results import EvaluateResult, MetricIntervals, ModelResult, TableRef
 from vitrina.store.artifacts import Artifact, Store
 from vitrina.store.cache import user_cache
 from vitrina.store.files import write_json
 from vitrina.store.paths import is_local, to_path
 from vitrina.store.stage import Stage, StageOutcome
 
-REPORT, RANKS = "evaluation.json", "ranks.parquet"
+REPORT = "evaluation.json"
 STAGE = Stage(
     "evaluate",
     EvaluateResult,
@@ -49,21 +49,27 @@ def evaluate(
             for model in (before, after)
         )
         warn_if_few(second.counts["ranked_products"])
-        figures = read_figures(to_path(first.figures)), read_figures(to_path(second.figures))
-        intervals = metric_intervals(*figures)
+        intervals: dict[str, MetricIntervals] = {}
+        ranks = {}
+        for name in first.figures.keys() & second.figures.keys():
+            figures = [read_figures(to_path(one.figures[name])) for one in (first, second)]
+            intervals |= metric_intervals(*figures)
+            ranks[name] = side_by_side(*figures)
         content = evaluation(first, second, intervals, config)
         write_json(artifact.path / REPORT, content)
-        put_figures(side_by_side(*figures), artifact.path / RANKS)
+        files = {name: artifact.path / figures_file(name) for name in ranks}
+        for name, path in files.items():
+            put_figures(ranks[name], path)
         log_to_wandb(options.project_name, artifact, content)
         result = EvaluateResult(
             report=str(artifact.path / REPORT),
-            ranks=str(artifact.path / RANKS),
+            ranks={name: str(path) for name, path in files.items()},
             before=first.metrics,
             after=second.metrics,
             intervals=intervals,
             counts=second.counts,
         )
-        return result, (REPORT, RANKS)
+        return result, (REPORT, *(path.name for path in files.values()))
 
     inputs = measuring_inputs(table, after, config) | {"before": before.fingerprint}
     return STAGE.find_or_make(store, inputs, make, refresh=options.refresh)

@@ -4,14 +4,13 @@ import logging
 
 from tasks.orchestration.stage import StageTask
 from vitrina.config.evaluation import GateConfig, MeasureConfig
-from vitrina.evaluation.comparison import compare
+from vitrina.evaluation.comparison import compare, path_of
 from vitrina.evaluation.figures_file import read_figures
 from vitrina.evaluation.stored import find_or_measure, measuring_inputs
 from vitrina.promotion.gate import active_result, at_present_path, promote_if_better
 from vitrina.promotion.history import read_history
 from vitrina.results import Comparison, ModelResult, PromoteResult, TableRef
 from vitrina.store.artifacts import Artifact, Store
-from vitrina.store.paths import to_path
 from vitrina.store.stage import Stage, StageOutcome
 
 logger = logging.getLogger(__name__)
@@ -41,7 +40,7 @@ def promote(
 
     def compared(new: ModelResult, current: ModelResult) -> Comparison:
         first, second = (
-            read_figures(to_path(find_or_measure(table, model, store, config).figures))
+            read_figures(path_of(find_or_measure(table, model, store, config), gate.metric))
             for model in (new, current)
         )
         return compare(first, second, gate)

@@ -4,6 +4,7 @@ from prefect.runtime import task_run
 
 from tasks.orchestration import prefect_ui
 from tasks.orchestration.stage import StageTask
+from vitrina.config.queries import SearchQueries
 from vitrina.config.run_options import TrackedRunOptions
 from vitrina.config.text import BY_TITLE, ListingConfig
 from vitrina.config.training import TrainConfig
@@ -25,6 +26,7 @@ def train(
     config: TrainConfig,
     options: TrackedRunOptions,
     listing: ListingConfig = BY_TITLE,
+    queries: SearchQueries | None = None,
     overwrite: bool = False,
 ) -> StageOutcome[TrainResult]:
     """Fine-tune a model: a stored training, an interrupted one resumed, or a new one.
@@ -32,7 +34,7 @@ def train(
     In an unkeyed store, whose folder the user has chosen, another training is replaced only with
     ``overwrite``; otherwise UserError is raised.
     """
-    inputs = training_inputs(table, model, config, training_arithmetic(config), listing)
+    inputs = training_inputs(table, model, config, training_arithmetic(config), listing, queries)
     is_retry = bool(task_run.run_count and task_run.run_count > 1)
 
     def make(artifact: Artifact) -> tuple[TrainResult, list[str]]:
@@ -43,6 +45,7 @@ def train(
             inputs=inputs | {"code": STAGE.code_version},
             config=config,
             listing=listing,
+            queries=queries,
             project_name=options.project_name,
         )
         # A retry must resume what the first attempt has trained, not replace it.

@@ -22,6 +22,8 @@ class DemoResult(Parameters):
 
     catalog: str = Field(description="catalog.parquet")
     images: str = Field(description="Folder of <nm>.jpg, and of <nm>_2.jpg for a third of them.")
+    images: str = Field(description="Folder of <nm>.jpg.")
+    queries: str = Field(description="queries.parquet: query, nm, weight (clicks), grade.")
     rows: int
 
 
@@ -60,6 +62,18 @@ class ResizeResult(Parameters):
     )
 
 
+class QueriesResult(Parameters):
+    """The cleaned table of queries."""
+
+    table: TableRef = Field(
+        description="queries.parquet: query, nm, weight; a row for a query and a listing."
+    )
+    rows_in: int
+    pairs: int = Field(description="Rows of the cleaned table.")
+    queries: int
+    reasons: dict[str, int] = Field(description="Rejected rows by reason.")
+
+
 class ModelResult(Parameters):
     """A ruCLIP folder: config.json, bpe.model, pytorch_model.bin, model.safetensors."""
 
@@ -90,7 +104,9 @@ class EvaluateResult(Parameters):
     """Held-out metrics before and after fine-tuning."""
 
     report: str = Field(description="evaluation.json")
-    ranks: str = Field(description="ranks.parquet: each held-out listing's by both models.")
+    ranks: dict[str, str] = Field(
+        description="Parquet files: the ranks of each held-out listing or query by both models."
+    )
     before: dict[str, float]
     after: dict[str, float]
     intervals: dict[str, MetricIntervals] = Field(description="By metric; chance has none.")
@@ -109,8 +125,8 @@ class Comparison(Parameters):
     )
     interval: Interval = Field(description="Of the gain, at the gate's confidence.")
     standard_error: float = Field(description="Of the gain.")
-    products: int = Field(description="Held-out products.")
-    decisive_products: int = Field(description="Those whose gain is not just the margin.")
+    held_out: int = Field(description="Held-out products, or queries if the metric is of queries.")
+    decisive: int = Field(description="Those whose gain is not just the margin.")
 
 
 Verdict = Literal["promoted", "declined", "cannot tell"]
@@ -329,6 +345,7 @@ class OnnxResult(Parameters):
     folder: str = Field(description="Folder of text.onnx, image.onnx and bpe.model.")
     exported: OnnxModel
     compared: OnnxComparison
+    queries: QueriesResult | None = Field(None, description="Null if none were given.")
 
 
 How = Literal["nothing", "feed", "keys", "table"]

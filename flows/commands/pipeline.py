@@ -15,9 +15,11 @@ from tasks.orchestration.executor import check_executor, check_launcher
 from vitrina.catalog.cleaning import check_catalog
 from vitrina.catalog.column_names import check_named
 from vitrina.catalog.processed_writer import TABLE
+from vitrina.catalog.queries.clean_queries import open_queries
 from vitrina.catalog.source.parts import catalog_paths, check_not_read_from, name_of
 from vitrina.catalog.text_template import TextTemplate
 from vitrina.config.pipeline import PipelineConfig
+from vitrina.config.queries import QueryTableConfig
 from vitrina.demo.catalog import SCHEMA
 from vitrina.evaluation.summary import check_labels
 from vitrina.images.image_folders import ImageFolders, resized_folder
@@ -65,6 +67,8 @@ def check(config: PipelineConfig) -> None:
             name_of(catalog), schema.names, (*config.duplicates.columns(), *config.health.columns())
         )
         check_columns(config.index.columns, schema)
+    if config.queries and not config.is_demo:
+        open_queries(catalog_paths(config.queries), config.part(QueryTableConfig))
     check_model(config.model)
     check_layout(to_path(config.output))
     check_output(to_path(config.output), LAYOUT_FILE)

@@ -10,10 +10,17 @@ from flows.run import Work, run_flow
 from tasks.orchestration.executor import check_launcher
 from vitrina.catalog.cleaning import check_catalog
 from vitrina.catalog.processed_table import check_table
+from vitrina.catalog.queries.clean_queries import open_queries
 from vitrina.catalog.source.parts import catalog_paths, name_of
 from vitrina.catalog.text_template import TextTemplate, check_text
 from vitrina.config.catalog import CleanConfig
 from vitrina.config.images import ResizeConfig
+from vitrina.config.queries import (
+    QueryConfig,
+    QueryTableConfig,
+    QueryUseConfig,
+    SearchQueries,
+)
 from vitrina.config.scripts import DataPreprocessingConfig, TrainModelConfig
 from vitrina.config.training import TrainConfig
 from vitrina.errors import UserError
@@ -21,7 +28,7 @@ from vitrina.images.image_folders import ImageFolders
 from vitrina.images.places.open_place import would_overwrite
 from vitrina.model.source import check_model
 from vitrina.reporting.sections import show_sections, training_section
-from vitrina.results import TrainResult
+from vitrina.results import QueriesResult, TrainResult
 from vitrina.store.artifacts import MANIFEST, check_output
 from vitrina.store.paths import exists, to_path
 from vitrina.training.train import check_base, check_processes
@@ -51,6 +58,16 @@ def preprocessing(config: TrainModelConfig) -> DataPreprocessingConfig:
     )
 
 
+def search_queries(cleaned: QueriesResult | None, config: QueryConfig) -> SearchQueries | None:
+    """The cleaned queries with what they are used for; None without any."""
+    if cleaned is None:
+        return None
+    table = cleaned.table
+    return SearchQueries(
+        path=table.path, fingerprint=table.fingerprint, use=config.part(QueryUseConfig)
+    )
+
+
 def check(config: TrainModelConfig) -> None:
     """Validate the input before anything is written."""
     check_launcher(config.part(TrainConfig))
@@ -65,6 +82,8 @@ def check(config: TrainModelConfig) -> None:
         catalog = catalog_paths(preparation.file_path)
         schema = check_catalog(catalog, preparation.part(CleanConfig)).cleaned_schema
         TextTemplate.parse(config.text).check(name_of(catalog), schema.names, schema)
+    if config.queries:
+        open_queries(catalog_paths(config.queries), config.part(QueryTableConfig))
     check_model(config.model)
     folder = to_path(config.model_save_path)
     check_base(config.model, folder)

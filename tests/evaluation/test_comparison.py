@@ -35,7 +35,7 @@ def test_a_gain_is_the_difference_of_the_metrics(metric: RankingMetric) -> None:
     low, high = found.interval
     assert 0 < low < found.gain < high
     assert found.standard_error == pytest.approx((high - low) / 4, rel=0.2)
-    assert (found.products, found.decisive_products <= 60) == (60, True)
+    assert (found.held_out, found.decisive <= 60) == (60, True)
 
 
 def test_listings_of_a_product_are_one_witness() -> None:
@@ -45,7 +45,7 @@ def test_listings_of_a_product_are_one_witness() -> None:
     tenfold = [pd.concat([figures] * 10, ignore_index=True) for figures in (new, old)]
     found = compare(tenfold[0], tenfold[1], GateConfig())
     assert found.interval == pytest.approx(once.interval, rel=1e-4)
-    assert (found.products, found.decisive_products) == (once.products, once.decisive_products)
+    assert (found.held_out, found.decisive) == (once.held_out, once.decisive)
 
 
 def test_identical_models_and_a_single_product_are_told_apart_from_evidence() -> None:
@@ -112,8 +112,8 @@ def promoted(gains: np.ndarray, product: np.ndarray, metric: RankingMetric) -> f
                 gain=column.mean(),
                 interval=(low, high),
                 standard_error=error,
-                products=len(np.unique(product)),
-                decisive_products=int(np.sum(column != 0)),
+                held_out=len(np.unique(product)),
+                decisive=int(np.sum(column != 0)),
             ),
             gate,
         )[0]

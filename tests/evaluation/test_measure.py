@@ -92,7 +92,7 @@ def test_everything_is_measured_and_counted(measured: Measured, table: pd.DataFr
 def test_each_held_out_listing_has_its_figures(measured: Measured, table: pd.DataFrame) -> None:
     """Ids, products, ranks and predicted classes, a row each, from which the metrics follow."""
     rows = choose_rows(table, EVALUATE, SPLIT).ranked
-    figures = measured.figures
+    figures = measured.figures["listings"]
     assert figures["nm"].tolist() == [str(nm) for nm in table["nm"].iloc[rows]]
     assert figures["row"].tolist() == rows.tolist()
     assert figures["product"].tolist() == product_groups(table)[rows].tolist()
@@ -106,7 +106,7 @@ def test_each_held_out_listing_has_its_figures(measured: Measured, table: pd.Dat
 def test_rows_without_a_label_have_no_predicted_class(table: pd.DataFrame, model: RuCLIP) -> None:
     """Their columns are empty, and no metric of classes counts them."""
     some = table.assign(category=table["category"].where(table.index % 3 > 0, ""))
-    figures = measure(some, model, EVALUATE, SPLIT).figures
+    figures = measure(some, model, EVALUATE, SPLIT).figures["listings"]
     unlabelled = figures["label"] == ""
     assert 0 < unlabelled.sum() < len(figures)
     for name in ("zero_shot", "probe_text", "probe_both"):
@@ -173,4 +173,4 @@ def test_texts_are_made_by_the_template(table: pd.DataFrame, model: RuCLIP) -> N
     written = table.assign(written=texts)
     expected = measure(written, model, EVALUATE, SPLIT, ListingConfig(text="{written}"))
     assert (found.metrics, found.examples) == (expected.metrics, expected.examples)
-    pd.testing.assert_frame_equal(found.figures, expected.figures)
+    pd.testing.assert_frame_equal(found.figures["listings"], expected.figures["listings"])

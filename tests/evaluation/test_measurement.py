@@ -13,7 +13,7 @@ EXAMPLE = Example(row=3, rank=2, nearest=(7, 3), relevant=(False, True), cosine=
 def test_a_measurement_survives_the_store() -> None:
     """What is read back from JSON equals what was measured."""
     measured = Measurement(
-        metrics={"mean_mrr": 0.25}, counts={"rows": 8}, examples=(EXAMPLE,), figures="f"
+        metrics={"mean_mrr": 0.25}, counts={"rows": 8}, examples=(EXAMPLE,), figures={}
     )
     assert Measurement.model_validate_json(measured.model_dump_json()) == measured
 
@@ -21,4 +21,4 @@ def test_a_measurement_survives_the_store() -> None:
 def test_a_metric_that_is_no_number_is_refused() -> None:
     """NaN would lose every comparison of the gate without a word."""
     with pytest.raises(ValidationError, match="mean_mrr"):
-        Measurement(metrics={"mean_mrr": math.nan}, counts={}, examples=(), figures="f")
+        Measurement(metrics={"mean_mrr": math.nan}, counts={}, examples=(), figures={})

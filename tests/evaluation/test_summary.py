@@ -20,7 +20,7 @@ from vitrina.results import MetricIntervals
 def test_evaluation_json_holds_both_models_and_what_decided_their_metrics() -> None:
     """Metrics before and after, row counts, the split, and no parameter that decides nothing."""
     before = Measurement(
-        metrics={"mean_mrr": 0.1}, counts={"ranked_rows": 5}, examples=(), figures="f"
+        metrics={"mean_mrr": 0.1}, counts={"ranked_rows": 5}, examples=(), figures={}
     )
     after = before.model_copy(update={"metrics": {"mean_mrr": 0.7}})
     intervals = {

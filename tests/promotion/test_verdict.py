@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.comparison import comparison
 from vitrina.config.evaluation import GateConfig
-from vitrina.promotion.verdict import decide, min_decisive_products, more_products
+from vitrina.promotion.verdict import decide, min_decisive, more_held_out
 
 GATE = GateConfig(metric="mean_recall_at_1")
 
@@ -45,10 +45,10 @@ def test_a_surely_worse_model_is_declined() -> None:
 
 def test_an_interval_around_the_margin_tells_nothing_but_how_many_would() -> None:
     """2.8 standard errors must fit into the gain: twice the products if it is 1.98 of them."""
-    unclear = comparison(gain=0.0198, interval=(-0.001, 0.04), standard_error=0.01, products=400)
+    unclear = comparison(gain=0.0198, interval=(-0.001, 0.04), standard_error=0.01, held_out=400)
     verdict, reason = decide(unclear, GATE)
     assert verdict == "cannot tell"
-    assert more_products(unclear, GATE) == pytest.approx(400, rel=0.02)
+    assert more_held_out(unclear, GATE) == pytest.approx(400, rel=0.02)
     assert reason.endswith("on 400 held-out products: about 410 more would tell")
 
 
@@ -68,16 +68,16 @@ def test_a_margin_of_minus_one_promotes_any_model() -> None:
     """Also one that is the same, worse, or measured on one product."""
     gate = GATE.model_copy(update={"margin": -1})
     for changes in (
-        {"gain": 0, "interval": (0, 0), "decisive_products": 0},
+        {"gain": 0, "interval": (0, 0), "decisive": 0},
         {"gain": -1, "interval": (-1, -1)},
-        {"products": 1, "interval": (0, 0), "standard_error": 0, "decisive_products": 1},
+        {"held_out": 1, "interval": (0, 0), "standard_error": 0, "decisive": 1},
     ):
         assert decide(comparison(**changes), gate)[0] == "promoted"
 
 
 def test_models_that_rank_all_products_alike_are_not_told_apart_by_more() -> None:
     """The new model is declined, and no number of products is named."""
-    same = comparison(gain=0, interval=(0, 0), standard_error=0, decisive_products=0)
+    same = comparison(gain=0, interval=(0, 0), standard_error=0, decisive=0)
     verdict, reason = decide(same, GATE)
     assert verdict == "declined"
     assert reason.endswith("held-out products: the two models rank them alike")
@@ -97,15 +97,15 @@ def test_a_handful_of_products_tells_nothing_even_if_they_agree(products: int) -
         gain=1,
         interval=(1, 1) if products > 1 else (0, 0),
         standard_error=0,
-        products=products,
-        decisive_products=products,
+        held_out=products,
+        decisive=products,
     )
     verdict, reason = decide(agreeing, GATE)
     assert verdict == "cannot tell"
     assert reason.endswith(f": about {6 - products} more would tell")
     assert (
         decide(
-            agreeing.model_copy(update={"products": 6, "decisive_products": 6, "interval": (1, 1)}),
+            agreeing.model_copy(update={"held_out": 6, "decisive": 6, "interval": (1, 1)}),
             GATE,
         )[0]
         == "promoted"
@@ -114,4 +114,4 @@ def test_a_handful_of_products_tells_nothing_even_if_they_agree(products: int) -
 
 def test_fewer_products_decide_at_less_confidence() -> None:
     """All of n products agree by chance in one of 2 ** (n - 1) cases."""
-    assert [min_decisive_products(one) for one in (0.5, 0.9, 0.95, 0.99)] == [2, 5, 6, 8]
+    assert [min_decisive(one) for one in (0.5, 0.9, 0.95, 0.99)] == [2, 5, 6, 8]

@@ -31,7 +31,7 @@ def test_relevant_images_have_a_green_frame(tmp_path: Path) -> None:
             Example(row=row, rank=9, nearest=range(5), relevant=(relevant,) * 5, cosine=(0.5,) * 5)
             for row in (0, 7, 12)
         ]
-        measured = Measurement(metrics={}, counts={}, examples=tuple(examples), figures="f")
+        measured = Measurement(metrics={}, counts={}, examples=tuple(examples), figures={})
         sheet = np.asarray(
             Image.open(io.BytesIO(draw_contact_sheet(grey, {"the model": measured}))).convert("RGB")
         )
@@ -49,7 +49,7 @@ def test_two_models_stand_side_by_side(tmp_path: Path) -> None:
         example = Example(
             row=1, rank=2, nearest=range(5), relevant=(relevant,) * 5, cosine=(0.5,) * 5
         )
-        return Measurement(metrics={}, counts={}, examples=(example,), figures="f")
+        return Measurement(metrics={}, counts={}, examples=(example,), figures={})
 
     right, wrong = measured(relevant=True), measured(relevant=False)
     sheet = np.asarray(

@@ -8,6 +8,8 @@ import pytest
 
 from tests.support.several_images import with_more_images
 from tests.support.small_training import catalogue, records, small_model, weights_of
+from tests.support.typed_queries import USE, cleaned_queries
+from vitrina.config.queries import SearchQueries
 from vitrina.config.training import TrainConfig
 from vitrina.errors import UserError
 from vitrina.training.processes.launch import launch
@@ -36,12 +38,14 @@ def table(tmp_path: Path) -> pd.DataFrame:
     table = with_more_images(catalogue(tmp_path, 60), tmp_path / "more")
     table.to_parquet(tmp_path / "table.parquet")
     small_model(tmp_path, table)
+    cleaned_queries(table).to_parquet(tmp_path / "queries.parquet")
     return table
 
 
-def request(folder: Path, name: str, **changes: object) -> TrainingRequest:
-    """A training on the table into a folder of this name."""
+def request(folder: Path, name: str, *, typed: bool = False, **changes: object) -> TrainingRequest:
+    """A training on the table into a folder of this name; ``typed`` with queries."""
     config = TrainConfig(**{**SETTINGS, **changes})
+    queries = SearchQueries(path=str(folder / "queries.parquet"), fingerprint="q", use=USE)
     return TrainingRequest(
         table=str(folder / "table.parquet"),
         model=str(folder / "model"),
@@ -49,6 +53,7 @@ def request(folder: Path, name: str, **changes: object) -> TrainingRequest:
         inputs={"table": "t", "model": "m", "parameters": config.content()},
         config=config,
         project_name="test",
+        queries=queries if typed else None,
     )
 
 
@@ -79,8 +84,10 @@ def assert_same_course(one: Path, other: Path, tolerance: float = 1e-4) -> None:
         {"optimizer": "muon"},
         {"chunk_size": 2, "gradient_checkpointing": True, "freeze": "image"},
         {"chunk_size": 2, "matryoshka": (8, 4)},
+        {"typed": True},
+        {"typed": True, "chunk_size": 2, "matryoshka": (8, 4)},
     ],
-    ids=["plain", "muon", "chunks-frozen", "chunks-matryoshka"],
+    ids=["plain", "muon", "chunks-frozen", "chunks-matryoshka", "queries", "chunks-queries"],
 )
 def test_two_processes_give_the_loss_curve_of_one(
     tmp_path: Path, changes: dict[str, object]

@@ -14,7 +14,7 @@ def comparison(**changes: Any) -> Comparison:
         "gain": 0.6,
         "interval": (0.5, 0.7),
         "standard_error": 0.05,
-        "products": 100,
-        "decisive_products": 70,
+        "held_out": 100,
+        "decisive": 70,
     }
     return Comparison.model_validate(values | changes)

@@ -69,7 +69,7 @@ def run_results(folder: Path) -> StageResults:
         ),
         evaluated=EvaluateResult(
             report=str(folder / "evaluation.json"),
-            ranks=str(folder / "ranks.parquet"),
+            ranks={"listings": str(folder / "listings.parquet")},
             before=METRICS,
             after=METRICS | {"text_to_image_recall_at_1": 0.75, "text_to_image_median_rank": 1},
             intervals={

@@ -16,6 +16,7 @@ from vitrina.config.training import TrainConfig
 from vitrina.model.model import RuCLIP, build, load_folder, save_folder
 from vitrina.store.paths import to_path
 from vitrina.training.checkpoints import Progress, RunFolder
+from vitrina.training.data.queries import TrainingQueries
 from vitrina.training.fine_tune import fine_tune
 from vitrina.training.loop import TrainingRun
 
@@ -93,11 +94,12 @@ def small_fine_tune(
     folder: Path,
     config: TrainConfig,
     listing: ListingConfig = BY_TITLE,
+    queries: TrainingQueries | None = None,
     **run: Any,
 ) -> Progress:
     """A training into a local folder."""
     run_folder = RunFolder(to_path(folder), "key", {"parameters": config.content()})
-    return fine_tune(table, held_out, model, config, TrainingRun(run_folder, **run), listing)
+    return fine_tune(table, held_out, model, config, TrainingRun(run_folder, **run), listing, queries)
 
 
 def records(folder: Path) -> list[dict[str, float]]:

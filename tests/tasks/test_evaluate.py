@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tasks.evaluate import RANKS, evaluate
+from tasks.evaluate import evaluate
 from tests.support.measured_shop import CONFIG, MeasuredShop, measured_shop
 from vitrina.config.run_options import TrackedRunOptions
 from vitrina.evaluation import measure as measuring
@@ -57,7 +57,7 @@ def test_the_stage_writes_the_report_and_the_ranks(run: Run) -> None:
     assert result.before != result.after
     assert content["counts"]["ranked_rows"] > 10
     assert content["split"] == {"validation_fraction": 0.1, "test_fraction": 0.4, "seed": 0}
-    listings = pd.read_parquet(result.ranks)
+    listings = pd.read_parquet(result.ranks["listings"])
     assert len(listings) == content["counts"]["ranked_rows"]
     for side, metrics in (("before", result.before), ("after", result.after)):
         ranks = listings[f"text_to_image_rank_{side}"]
@@ -115,7 +115,7 @@ def test_the_stage_runs_in_a_bucket(run: Run, bucket: str) -> None:
     result = run(store=Store(root=bucket)).result
     report = to_path(result.report)
     assert json.loads(report.read_text())["after"] == result.after
-    assert (report.parent / RANKS).stat().st_size > 1_000
+    assert (report.parent / "listings.parquet").stat().st_size > 1_000
 
 
 def test_metrics_go_to_wandb_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

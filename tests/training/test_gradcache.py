@@ -42,7 +42,7 @@ def test_chunks_give_the_gradients_of_one_pass(
     pixels = pixels_of(pairs, own_model, 0)
     batch = BatchDataset(pairs, pixels, own_model, config, World())[0]
     towers = TrainingTowers(own_model, config, CPU)
-    chunked = gradients(towers, gradcache.chunks(batch.pixels, batch.ids, 8), 50)
+    chunked = gradients(towers, gradcache.chunks((batch.pixels, batch.ids), 8), 50)
 
     towers.zero_grad()
     contrastive_loss(
@@ -63,8 +63,8 @@ def test_a_batch_of_1024_in_chunks_of_32_gives_the_gradients_of_one_pass(
     pixels = torch.randint(0, 256, (1024, 3, 32, 32), generator=random, dtype=torch.uint8)
     ids = torch.randint(4, 120, (1024, 12), generator=random)
     ids[:, 0], ids[:, -1] = 2, 3
-    whole = gradients(towers, gradcache.chunks(pixels, ids, 0), 1024)
-    parts = gradcache.chunks(pixels, ids, 32)
+    whole = gradients(towers, gradcache.chunks((pixels, ids), 0), 1024)
+    parts = gradcache.chunks((pixels, ids), 32)
     assert len(parts) == 32
     for name, gradient in gradients(towers, parts, 1024).items():
         scale = whole[name].abs().max().clamp(min=1e-3)

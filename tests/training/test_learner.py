@@ -1,21 +1,26 @@
 """One optimiser step, and the state that a checkpoint carries."""
 
 import copy
+from typing import Any
 
 import pandas as pd
 import pytest
 import torch
 
 from tests.support.small_training import ROWS, small_config
+from tests.support.typed_queries import small_queries
+from vitrina.config.queries import QueryUseConfig
 from vitrina.model.model import RuCLIP
 from vitrina.training.data.batches import BatchDataset
 from vitrina.training.data.pairs import pairs_from
 from vitrina.training.data.pixels import pixels_of
+from vitrina.training.data.queries import QuerySampler
 from vitrina.training.distributed import World
 from vitrina.training.learner import Learner
 from vitrina.training.loss import MAX_LOGIT_SCALE
 from vitrina.training.trainable_model import trainable_copy
 
+CPU = torch.device("cpu")
 CONFIG = small_config(num_epochs=2, batch_size=6, warmup=0.5, ema_decay=0.8)
 
 
@@ -85,3 +90,48 @@ def test_chunks_take_the_step_of_the_whole_batch_for_nested_vectors(
     torch.testing.assert_close(found[0], found[1], atol=1e-5, rtol=1e-5)
     plain = Learner(trainable_copy(model, CONFIG), CONFIG, 8, torch.device("cpu"), World())
     assert plain.step(batches[0])[0] != found[0][0]
+
+
+@pytest.mark.parametrize("listing", ["mix", "text", "image"])
+@pytest.mark.parametrize("freeze", ["none", "image", "text"])
+def test_chunks_take_the_step_of_the_whole_batch_with_queries(
+    table: pd.DataFrame, model: RuCLIP, listing: Any, freeze: Any
+) -> None:
+    """Loss and weights are those without chunks, also with a frozen tower and nested vectors."""
+    pairs = pairs_from(table[:ROWS])
+    pixels, sampler = (
+        pixels_of(pairs, model, 1),
+        QuerySampler(small_queries(table, ROWS).trained, pairs.groups),
+    )
+    use = QueryUseConfig(query_listing=listing)
+    found = []
+    for size in (0, 2):
+        config = CONFIG.model_copy(
+            update={"matryoshka": (8,), "chunk_size": size, "freeze": freeze}
+        )
+        batch = BatchDataset(pairs, pixels, model, config, World(), sampler)[0]
+        learner = Learner(trainable_copy(model, config), config, 8, CPU, World(), use)
+        learner.compute_frozen(pixels)
+        loss, _ = learner.step(batch)
+        clip = learner.clip
+        found.append((loss, clip.visual.proj.detach(), clip.text_projection.detach()))
+    torch.testing.assert_close(found[0], found[1], atol=1e-5, rtol=1e-5)
+
+
+def test_the_share_mixes_the_two_losses(table: pd.DataFrame, model: RuCLIP) -> None:
+    """0 is the loss of titles and images alone, 1 that of queries, and between is between."""
+    pairs = pairs_from(table[:ROWS])
+    pixels, sampler = (
+        pixels_of(pairs, model, 1),
+        QuerySampler(small_queries(table, ROWS).trained, pairs.groups),
+    )
+    batch = BatchDataset(pairs, pixels, model, CONFIG, World(), sampler)[0]
+
+    def loss(share: float | None) -> float:
+        use = None if share is None else QueryUseConfig(query_share=share)
+        learner = Learner(trainable_copy(model, CONFIG), CONFIG, 8, CPU, World(), use)
+        return learner.step(batch if use else batch._replace(queries=None))[0].item()
+
+    assert loss(0) == pytest.approx(loss(None), abs=1e-6)
+    assert loss(0.5) == pytest.approx((loss(0) + loss(1)) / 2, abs=1e-5)
+    assert loss(1) != pytest.approx(loss(0), abs=1e-3)

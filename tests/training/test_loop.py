@@ -1,5 +1,6 @@
 """The training loop: early stop, the best weights, and resuming to equal weights."""
 
+import functools
 import os
 import subprocess
 import sys
@@ -19,9 +20,11 @@ from tests.support.small_training import (
     small_fine_tune,
     weights_of,
 )
+from tests.support.typed_queries import small_queries
 from vitrina.config.training import TrainConfig
 from vitrina.model.model import load_folder
 from vitrina.training.checkpoints import RunFolder
+from vitrina.training.data.queries import TrainingQueries
 from vitrina.training.validation import Validation
 
 RESUMABLE = TrainConfig(
@@ -37,13 +40,31 @@ RESUMABLE = TrainConfig(
 LAST = "ruCLIP_model_epoch2.pth"
 
 
+@pytest.fixture(scope="module", params=["titles", "queries"])
+def queries(request: pytest.FixtureRequest, table: pd.DataFrame) -> TrainingQueries | None:
+    """No queries, and queries for the listings to learn from as well."""
+    return small_queries(table, ROWS) if request.param == "queries" else None
+
+
+@pytest.fixture
+def resume(train: Train, queries: TrainingQueries | None) -> Train:
+    """A training with or without queries; new or resumed."""
+    return functools.partial(train, queries=queries)
+
+
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory, table: pd.DataFrame, base_folder: Path) -> Path:
+def whole(
+    tmp_path_factory: pytest.TempPathFactory,
+    table: pd.DataFrame,
+    base_folder: Path,
+    queries: TrainingQueries | None,
+) -> Path:
     """The folder of a training that nothing interrupted."""
     folder = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VITRINA_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-        small_fine_tune(table[:ROWS], table[ROWS:], load_folder(base_folder), folder, RESUMABLE)
+        model = load_folder(base_folder)
+        small_fine_tune(table[:ROWS], table[ROWS:], model, folder, RESUMABLE, queries=queries)
     return folder
 
 
@@ -109,6 +130,7 @@ import pandas as pd
 from vitrina.config.training import TrainConfig
 from vitrina.model.model import load_folder
 from tests.support.small_training import small_fine_tune
+from tests.support.typed_queries import small_queries
 
 folder = Path(sys.argv[1])
 table = pd.read_parquet(folder / "table.parquet")
@@ -119,18 +141,25 @@ def kill(step, steps):
         os.kill(os.getpid(), signal.SIGKILL)
 
 model = load_folder(Path(sys.argv[2]))
-small_fine_tune(table[:24], table[24:], model, folder / "out", config, on_step=kill)
+queries = small_queries(table, 24) if sys.argv[3] == "queries" else None
+small_fine_tune(table[:24], table[24:], model, folder / "out", config, queries=queries, on_step=kill)
 """
 
 
 @pytest.mark.slow
 def test_killed_in_mid_epoch_it_resumes_from_its_last_checkpoint_to_equal_weights(
-    table: pd.DataFrame, base_folder: Path, train: Train, whole: Path, tmp_path: Path
+    table: pd.DataFrame,
+    base_folder: Path,
+    resume: Train,
+    queries: TrainingQueries | None,
+    whole: Path,
+    tmp_path: Path,
 ) -> None:
     """kill -9 after step 7 of 8, checkpoint at step 6: resumed there, equal to the bit."""
     table.to_parquet(tmp_path / "table.parquet")
     (tmp_path / "config.json").write_text(RESUMABLE.model_dump_json())
     command = [sys.executable, "-c", KILLED, str(tmp_path), str(base_folder)]
+    command.append("queries" if queries else "titles")
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}  # as here: sums depend on it
     ended = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
@@ -140,7 +169,7 @@ def test_killed_in_mid_epoch_it_resumes_from_its_last_checkpoint_to_equal_weight
     assert (out / "resume.pth").exists()
     assert not (out / LAST).exists()
     steps: list[int] = []
-    train(out, RESUMABLE, on_step=lambda step, _steps: steps.append(step))
+    resume(out, RESUMABLE, on_step=lambda step, _steps: steps.append(step))
     assert steps == [7, 8]
     assert not (out / "resume.pth").exists()
     assert_equal_trainings(out, whole)
@@ -152,7 +181,7 @@ class CancelledError(BaseException):
 
 @pytest.mark.parametrize("at", [1, 4, 5])
 def test_a_cancelled_run_saves_its_last_step(
-    train: Train, whole: Path, tmp_path: Path, at: int
+    resume: Train, whole: Path, tmp_path: Path, at: int
 ) -> None:
     """A BaseException between steps: the last step is saved, the error raised, the rest resumed."""
 
@@ -161,16 +190,16 @@ def test_a_cancelled_run_saves_its_last_step(
             raise CancelledError
 
     with pytest.raises(CancelledError):
-        train(tmp_path, RESUMABLE, on_step=cancel)
+        resume(tmp_path, RESUMABLE, on_step=cancel)
     steps: list[int] = []
-    train(tmp_path, RESUMABLE, on_step=lambda step, _steps: steps.append(step))
+    resume(tmp_path, RESUMABLE, on_step=lambda step, _steps: steps.append(step))
     assert steps == list(range(at + 1, 9))
     assert_equal_trainings(tmp_path, whole)
 
 
 @pytest.mark.parametrize(("owner", "method"), [(Validation, "run"), (RunFolder, "save")])
 def test_interrupted_at_the_end_of_an_epoch_nothing_of_it_is_skipped(
-    train: Train,
+    resume: Train,
     whole: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -190,14 +219,14 @@ def test_interrupted_at_the_end_of_an_epoch_nothing_of_it_is_skipped(
     with monkeypatch.context() as patch:
         patch.setattr(owner, method, cancelled)
         with pytest.raises(CancelledError):
-            train(tmp_path, RESUMABLE)
-    train(tmp_path, RESUMABLE)
+            resume(tmp_path, RESUMABLE)
+    resume(tmp_path, RESUMABLE)
     assert_equal_trainings(tmp_path, whole)
     assert validated_epochs(tmp_path) == [0, 1, 2]
 
 
 def test_an_update_that_was_cut_in_two_is_not_saved(
-    train: Train, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    resume: Train, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Cancelled amid the optimiser's step, the half-moved weights do not reach a checkpoint."""
     original, calls = torch.optim.AdamW.step, []
@@ -212,19 +241,19 @@ def test_an_update_that_was_cut_in_two_is_not_saved(
     with monkeypatch.context() as patch:
         patch.setattr(torch.optim.AdamW, "step", cut)
         with pytest.raises(CancelledError):
-            train(tmp_path, RESUMABLE)
+            resume(tmp_path, RESUMABLE)
     saved = torch.load(tmp_path / "resume.pth", weights_only=True)
     assert saved["progress"]["step"] == 2
-    train(tmp_path, RESUMABLE)
+    resume(tmp_path, RESUMABLE)
     assert_equal_trainings(tmp_path, whole)
 
 
-def test_a_finished_training_is_not_trained_again(train: Train, tmp_path: Path) -> None:
+def test_a_finished_training_is_not_trained_again(resume: Train, tmp_path: Path) -> None:
     """Started once more, it takes no step and returns the same progress."""
-    first = train(tmp_path, RESUMABLE)
+    first = resume(tmp_path, RESUMABLE)
     before = weights_of(tmp_path, LAST)
     steps: list[int] = []
-    second = train(tmp_path, RESUMABLE, on_step=lambda step, _steps: steps.append(step))
+    second = resume(tmp_path, RESUMABLE, on_step=lambda step, _steps: steps.append(step))
     assert second == first
     assert steps == []
     after = weights_of(tmp_path, LAST)

@@ -11,7 +11,13 @@ import torch.nn.functional as F  # noqa: N812 - the conventional name
 
 from tests.support.small_training import ROWS, records, small_config, small_fine_tune
 from vitrina.model.model import RuCLIP
-from vitrina.training.loss import contrastive_loss, nested_loss, same_product
+from vitrina.training.loss import (
+    contrastive_loss,
+    listing_features,
+    nested_loss,
+    query_loss,
+    same_product,
+)
 
 
 def features(rows: int, seed: int) -> torch.Tensor:
@@ -53,7 +59,7 @@ def test_a_nested_loss_is_the_mean_over_the_vectors_beginnings() -> None:
     def loss(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
         return contrastive_loss(one, other, scale)
 
-    assert nested_loss(loss, image, text, (8,)) == loss(image, text)
+    assert nested_loss(loss, (image, text), (8,)) == loss(image, text)
     parts = [
         plain_loss(
             F.normalize(image[:, :length], dim=1),
@@ -63,7 +69,7 @@ def test_a_nested_loss_is_the_mean_over_the_vectors_beginnings() -> None:
         )
         for length in (2, 4, 8)
     ]
-    found = nested_loss(loss, image, text, (4, 2, 8)).item()
+    found = nested_loss(loss, (image, text), (4, 2, 8)).item()
     assert found == pytest.approx(sum(parts) / 3, abs=1e-5)
 
 
@@ -90,3 +96,77 @@ def test_listings_with_one_title_are_not_negatives_in_training(
     small_fine_tune(equal[:ROWS], equal[ROWS:], model, tmp_path, config)
     losses = [record["loss"] for record in records(tmp_path) if "loss" in record]
     assert (max(losses) == 0) is masked
+
+
+def plain_query_loss(
+    query: torch.Tensor,
+    listing: torch.Tensor,
+    scale: float,
+    weights: list[float],
+    relevant: np.ndarray,
+) -> float:
+    """The weighted loss written out with loops over single numbers."""
+    cosines = (query.double() @ listing.double().T).numpy() * scale
+    total = 0.0
+    for row, weight in enumerate(weights):
+        if not weight:
+            continue
+        listings = [j for j in range(len(weights)) if j == row or not relevant[row, j]]
+        queries = [
+            i for i in range(len(weights)) if i == row or (weights[i] and not relevant[i, row])
+        ]
+        down = math.log(sum(math.exp(cosines[row, j]) for j in listings))
+        across = math.log(sum(math.exp(cosines[i, row]) for i in queries))
+        total += weight * (down + across - 2 * cosines[row, row]) / 2
+    return total / sum(weights)
+
+
+def test_the_loss_of_queries_equals_a_plain_reference() -> None:
+    """Weighted, without rows that have no query, and known listings are no negatives."""
+    query, listing, scale = features(5, 1), features(5, 2), torch.tensor(9.0)
+    weights = [2.0, 0.0, 0.5, 1.0, 1.0]
+    relevant = np.eye(5, dtype=bool)
+    relevant[0, 3] = relevant[2, 1] = relevant[4, 0] = True
+    found = query_loss(
+        query, listing, scale, torch.tensor(weights), torch.from_numpy(relevant)
+    ).item()
+    expected = plain_query_loss(query, listing, 9.0, weights, relevant)
+    assert found == pytest.approx(expected, abs=1e-5)
+    unmasked = query_loss(
+        query, listing, scale, torch.tensor(weights), torch.eye(5, dtype=torch.bool)
+    ).item()
+    assert unmasked > found
+
+
+def test_a_query_is_not_pushed_from_listings_that_were_chosen_for_it() -> None:
+    """Two listings of one query and no other: no loss and no gradient."""
+    query = features(1, 1).repeat(2, 1).requires_grad_()
+    listing = features(2, 2).requires_grad_()
+    loss = query_loss(
+        query, listing, torch.tensor(10.0), torch.ones(2), torch.ones(2, 2, dtype=torch.bool)
+    )
+    loss.backward()
+    assert loss.item() == 0
+    assert query.grad is not None
+    assert not query.grad.any()
+
+
+def test_a_batch_without_queries_has_no_loss_of_them() -> None:
+    """And no NaN in the gradient."""
+    query, listing = features(3, 1).requires_grad_(), features(3, 2).requires_grad_()
+    loss = query_loss(
+        query, listing, torch.tensor(10.0), torch.zeros(3), torch.zeros(3, 3, dtype=torch.bool)
+    )
+    loss.backward()
+    assert loss.item() == 0
+    assert query.grad is not None
+    assert query.grad.isfinite().all()
+
+
+def test_a_listing_is_its_text_its_image_or_both() -> None:
+    """Of unit length, as search mixes them."""
+    image, text = features(4, 1), features(4, 2)
+    assert listing_features(image, text, "text") is text
+    assert listing_features(image, text, "image") is image
+    both = listing_features(image, text, "mix")
+    torch.testing.assert_close(both, F.normalize((image + text) / 2, dim=-1))

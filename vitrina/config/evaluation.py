@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from vitrina.config.parameters import Parameters, RankingMetric
+from vitrina.config.queries import SearchQueries
 from vitrina.config.text import BY_TITLE, ListingConfig
 from vitrina.config.training import SplitConfig
 
@@ -24,6 +25,15 @@ class EvaluateConfig(Parameters):
     duplicate_rows: int = Field(
         2_000, ge=0, description="Held-out rows for duplicate detection at most; 0 skips it."
     )
+    max_queries: int = Field(
+        2_000, ge=1, description="Queries of each kind that are ranked at most; sampled."
+    )
+    gallery_rows: int = Field(
+        10_000,
+        ge=2,
+        description="Listings that queries are ranked on: those that were chosen for them, the "
+        "held-out ones, and others up to this number.",
+    )
     examples: int = Field(
         8, ge=1, le=50, description="Texts on the contact sheet, each with its nearest images."
     )
@@ -40,11 +50,12 @@ class EvaluateConfig(Parameters):
 
 
 class MeasureConfig(Parameters):
-    """What is measured, on which held-out products, and what of a listing the model sees."""
+    """What is measured, on which held-out products and queries, and what the model sees."""
 
     evaluate: EvaluateConfig
     split: SplitConfig
     listing: ListingConfig = BY_TITLE
+    queries: SearchQueries | None = None
 
 
 class GateConfig(Parameters):

@@ -23,6 +23,16 @@ RankingMetric = Literal[
     "mean_recall_at_10",
     "text_to_image_recall_at_1",
     "image_to_text_recall_at_1",
+    "unseen_queries_geometric_rank",
+    "unseen_queries_ndcg_at_10",
+    "unseen_queries_mrr",
+    "unseen_queries_recall_at_1",
+    "unseen_queries_recall_at_10",
+    "unseen_products_geometric_rank",
+    "unseen_products_ndcg_at_10",
+    "unseen_products_mrr",
+    "unseen_products_recall_at_1",
+    "unseen_products_recall_at_10",
 ]
 
 Group = TypeVar("Group", bound="Parameters")

@@ -14,6 +14,7 @@ from vitrina.config.images import ResizeConfig
 from vitrina.config.index import IndexConfig
 from vitrina.config.model import DEFAULT_MODEL, MODEL_SOURCES
 from vitrina.config.parameters import Parameters
+from vitrina.config.queries import QueryConfig
 from vitrina.config.run_options import RunOptions, TrackedRunOptions
 from vitrina.config.text import ListingConfig
 from vitrina.config.training import TrainConfig
@@ -32,7 +33,7 @@ class PipelinePaths(Parameters):
     output: str = Field("output", description="Folder for all artifacts, local or s3://.")
 
 
-class PipelineConfig(ListingConfig, RunOptions, TrackedRunOptions, PipelinePaths):
+class PipelineConfig(QueryConfig, ListingConfig, RunOptions, TrackedRunOptions, PipelinePaths):
     """Clean, resize, train, evaluate, promote, embed, index."""
 
     demo_products: int = Field(
@@ -67,6 +68,24 @@ class PipelineConfig(ListingConfig, RunOptions, TrackedRunOptions, PipelinePaths
     def _demo_is_given_for_both(self) -> Self:
         if self.is_demo != (self.images == "demo"):
             raise ValueError("'demo' draws a catalogue with its images: give it for both")
+        return self
+
+    @model_validator(mode="after")
+    def _demo_queries_are_of_the_demo(self) -> Self:
+        if "demo" in self.queries and not self.is_demo:
+            raise ValueError(
+                "queries 'demo' are for the demo's catalogue: give a table of your own"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _metrics_of_queries_have_queries(self) -> Self:
+        for name, metric in (
+            ("gate.metric", self.gate.metric),
+            ("train.select_by", self.train.select_by),
+        ):
+            if metric.startswith("unseen_") and not self.queries:
+                raise ValueError(f"{name} is {metric}, which needs queries: give --queries")
         return self
 
     @model_validator(mode="after")

@@ -8,6 +8,7 @@ from vitrina.config.fetch import FetchConfig
 from vitrina.config.images import ResizeConfig
 from vitrina.config.model import DEFAULT_MODEL, MODEL_SOURCES
 from vitrina.config.parameters import Parameters
+from vitrina.config.queries import QueryConfig
 from vitrina.config.run_options import RunOptions, TrackedRunOptions
 from vitrina.config.text import EmbeddedListingConfig, ListingConfig
 from vitrina.config.training import TrainConfig
@@ -48,7 +49,7 @@ class TrainingPaths(Parameters):
     overwrite: bool = Field(False, description="Replace another training in --model_save_path.")
 
 
-class TrainModelConfig(TrainConfig, ListingConfig, TrackedRunOptions, TrainingPaths):
+class TrainModelConfig(TrainConfig, QueryConfig, ListingConfig, TrackedRunOptions, TrainingPaths):
     """Fine-tune ruCLIP on a processed table."""
 
 

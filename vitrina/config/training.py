@@ -170,6 +170,15 @@ class TrainConfig(Parameters):
         return self
 
     @model_validator(mode="after")
+    def _validation_has_the_metric(self) -> Self:
+        if self.select_by.startswith("unseen_queries"):
+            raise ValueError(
+                f"select_by {self.select_by}: validation uses queries that are trained on, for "
+                "listings that are not: choose unseen_products_..."
+            )
+        return self
+
+    @model_validator(mode="after")
     def _every_process_has_rows(self) -> Self:
         if self.processes > self.batch_size:
             raise ValueError(

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from vitrina.demo.catalog import draw_catalog
+from vitrina.demo.queries import QUERIES
 from vitrina.results import DemoResult
 from vitrina.store.artifacts import Artifact
 from vitrina.store.files import copy
@@ -28,6 +29,7 @@ def draw_into(artifact: Artifact, products: int, seed: int) -> tuple[DemoResult,
     result = DemoResult(
         catalog=str(artifact.path / "catalog.parquet"),
         images=str(artifact.path / "images"),
+        queries=str(artifact.path / QUERIES),
         rows=facts.rows,
     )
     return result, names

@@ -1,5 +1,6 @@
 """The demo shop's catalogue: a table of listings and their images, drawn from a seed."""
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,8 @@ import pyarrow.parquet as pq
 from vitrina.catalog.processed_table import CATEGORY, DESCRIPTION, NM, TITLE
 from vitrina.demo.drawing import SMALL_SIDES, draw_image
 from vitrina.demo.flaws import FLAWS, flawed_text, image_file, plan_flaws
+from vitrina.demo.queries import QUERIES, Offers, draw_queries
+from vitrina.demo.queries import SCHEMA as QUERIES_SCHEMA
 from vitrina.demo.words import Listing, as_pasted, draw_listing
 from vitrina.errors import UserError
 
@@ -127,7 +130,9 @@ class Shop:
 def draw_catalog(
     folder: Path, products: int = 400, seed: int = 0, flaw_share: float = 0.05
 ) -> DemoFacts:
-    """Draw ``catalog.parquet`` and ``images/<nm>.jpg``; equal arguments give equal files.
+    """Draw ``catalog.parquet``, ``images/<nm>.jpg`` and ``queries.parquet``.
+
+    Equal arguments give equal files.
 
     A third of the rows has a second image, ``images/<nm>_2.jpg``; the pattern of all images is
     ``{nm}*.jpg``. The table has a row per product: nm (int64), title, description, brend, category,
@@ -149,12 +154,27 @@ def draw_catalog(
             for save in (shop.save_image, shop.save_second_image):
                 for _ in pool.map(partial(save, folder=images), rows):
                     pass  # raises what failed in a thread
+            for _ in pool.map(lambda row: shop.save_image(row, images), rows):
+                pass  # raises what failed in a thread
+    _draw_queries(shop, products, folder / QUERIES)
     flaws = Counter(shop.flaws.values())
     rejected: Counter[str] = Counter()
     for flaw, count in flaws.items():
         if reason := FLAWS[flaw]:
             rejected[reason.value] += count
     return DemoFacts(products, dict(flaws), dict(rejected))
+
+
+def _draw_queries(shop: Shop, products: int, path: Path) -> None:
+    """Write the table of queries, whose listings are those with an id of their own."""
+    rows = [row for row in range(products) if shop.flaws.get(row) not in ("repeated_id", "null_id")]
+    offers = Offers()
+    for row in rows:
+        offers.add(shop.nm(row), shop.listing(row).goods)
+    clicks = draw_queries(offers, lambda place: shop.listing(rows[place]).goods, shop.seed)
+    with pq.ParquetWriter(path, QUERIES_SCHEMA) as writer:
+        while records := list(itertools.islice(clicks, BATCH)):
+            writer.write_table(pa.Table.from_pylist(records, QUERIES_SCHEMA))
 
 
 def _check(products: int, flaw_share: float) -> None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.sparse import csr_array  # type: ignore[import-untyped]  # ships no types
 
-from vitrina.evaluation.measurement import DEPTHS, DIRECTIONS, LABEL, Metrics
+from vitrina.evaluation.measurement import DEPTHS, DIRECTIONS, LABEL, QUERY_KINDS, Metrics
 
 Samples = npt.NDArray[np.float64]  # (replicates,): a metric in each of them
 Weights = npt.NDArray[np.floating]  # (replicates, rows)
@@ -32,6 +32,13 @@ def retrieval_metrics_of(figures: pd.DataFrame) -> Metrics:
     return {name: float(values[0]) for name, values in _retrieval(figures, once)}
 
 
+def query_metrics_of(figures: pd.DataFrame, kind: str) -> Metrics:
+    """The metrics of a kind of queries."""
+    once = np.ones((1, len(figures)))
+    found = _of_ranks(figures, kind, once)
+    return {f"{kind}_{name}": float(values[0]) for name, values in found.items()}
+
+
 def resampled(figures: pd.DataFrame, weights: Weights) -> dict[str, Samples]:
     """Every metric in each replicate; NaN where a replicate has no row to measure it on."""
     return dict(_retrieval(figures, weights)) | dict(_others(figures, weights))
@@ -42,7 +49,7 @@ def _retrieval(figures: pd.DataFrame, weights: Weights) -> Iterator[tuple[str, S
     for direction in DIRECTIONS:
         if f"{direction}_rank" not in figures:
             return
-        for name, values in _of_direction(figures, direction, weights).items():
+        for name, values in _of_ranks(figures, direction, weights).items():
             both.setdefault(name, []).append(values)
             yield f"{direction}_{name}", values
     for name, (one, other) in both.items():
@@ -50,10 +57,11 @@ def _retrieval(figures: pd.DataFrame, weights: Weights) -> Iterator[tuple[str, S
         yield f"mean_{name}", mean
 
 
-def _of_direction(figures: pd.DataFrame, direction: str, weights: Weights) -> Mapping[str, Samples]:
-    rank = figures[f"{direction}_rank"].to_numpy(np.float64)
+def _of_ranks(figures: pd.DataFrame, prefix: str, weights: Weights) -> Mapping[str, Samples]:
+    """The metrics of the columns with a prefix, a direction or a kind of queries."""
+    rank = figures[f"{prefix}_rank"].to_numpy(np.float64)
     plain = [f"recall_at_{depth}" for depth in DEPTHS] + ["ndcg_at_10"]
-    values = [figures[f"{direction}_{name}"].to_numpy(np.float64) for name in plain]
+    values = [figures[f"{prefix}_{name}"].to_numpy(np.float64) for name in plain]
     means = weighted_means(np.stack([*values, 1 / rank, np.log(rank)], axis=1), weights)
     found = dict(zip([*plain, "mrr", "log_rank"], means.T, strict=True))
     geometric = np.exp(found.pop("log_rank"))
@@ -61,7 +69,11 @@ def _of_direction(figures: pd.DataFrame, direction: str, weights: Weights) -> Ma
 
 
 def _others(figures: pd.DataFrame, weights: Weights) -> Iterator[tuple[str, Samples]]:
-    """Metrics of duplicates and of classes."""
+    """Metrics of queries, of duplicates and of classes."""
+    for kind in QUERY_KINDS:
+        if f"{kind}_rank" in figures:
+            for name, values in _of_ranks(figures, kind, weights).items():
+                yield f"{kind}_{name}", values
     for name in figures.columns[figures.columns.str.startswith("duplicate_pr_auc_")]:
         found = figures[DUPLICATES].to_numpy() > 0
         if found.any():

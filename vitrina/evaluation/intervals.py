@@ -5,7 +5,7 @@ import pandas as pd
 
 from vitrina.evaluation.aggregate import Samples, metrics_of, resampled
 from vitrina.evaluation.bootstrap import REPLICATES, percentile_interval, product_weights
-from vitrina.evaluation.measurement import PRODUCT
+from vitrina.evaluation.measurement import resampled_units
 from vitrina.results import Interval, MetricIntervals
 
 CONFIDENCE = 0.95
@@ -14,13 +14,14 @@ CONFIDENCE = 0.95
 def metric_intervals(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, MetricIntervals]:
     """The 95% intervals of each metric that both tables of figures have.
 
-    The tables are of the same rows in the same order. Empty if they are of a single product.
+    The tables are of the same rows in the same order. Empty if they are of a
+    single product or query.
     """
-    product = after[PRODUCT].to_numpy()
-    count = len(np.unique(product))
+    units = resampled_units(after)
+    count = len(np.unique(units))
     if count < 2:
         return {}
-    samples = [_samples(figures, product) for figures in (before, after)]
+    samples = [_samples(figures, units) for figures in (before, after)]
     values = metrics_of(before), metrics_of(after)
     return {
         name: MetricIntervals(
@@ -32,9 +33,9 @@ def metric_intervals(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, Met
     }
 
 
-def _samples(figures: pd.DataFrame, product: np.ndarray) -> dict[str, Samples]:
+def _samples(figures: pd.DataFrame, units: np.ndarray) -> dict[str, Samples]:
     """Every metric in each replicate."""
-    parts = [resampled(figures, weights) for weights in product_weights(product, REPLICATES)]
+    parts = [resampled(figures, weights) for weights in product_weights(units, REPLICATES)]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 

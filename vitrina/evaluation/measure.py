@@ -9,9 +9,11 @@ import pandas as pd
 from vitrina.catalog.listing_images import IMAGE_COLUMNS
 from vitrina.catalog.processed_table import NM, TITLE
 from vitrina.catalog.products import column_texts, product_groups
+from vitrina.catalog.queries.query_pairs import read_query_pairs
 from vitrina.catalog.split import sampled, split_rows
 from vitrina.catalog.text_template import TextTemplate
 from vitrina.config.evaluation import EvaluateConfig
+from vitrina.config.queries import QueryUseConfig, SearchQueries
 from vitrina.config.text import BY_TITLE, ListingConfig
 from vitrina.config.training import SplitConfig
 from vitrina.embedding.embedder import Embedder
@@ -19,11 +21,14 @@ from vitrina.embedding.listings import embed_listings
 from vitrina.errors import UserError
 from vitrina.evaluation.aggregate import ZERO_SHOT, metrics_of
 from vitrina.evaluation.duplicates import duplicate_figures
-from vitrina.evaluation.measurement import LABEL, ROW, Example, Measured
+from vitrina.evaluation.measurement import LABEL, LISTINGS, ROW, Example, Measured
 from vitrina.evaluation.metrics import chance_recall, retrieval_figures
 from vitrina.evaluation.probe import Features, linear_probe, probe_rows, zero_shot
+from vitrina.evaluation.query_ranks import listing_vectors, query_figures
+from vitrina.evaluation.query_sample import QuerySample, choose_queries
 from vitrina.model.device import choose
 from vitrina.model.model import RuCLIP
+from vitrina.store.paths import to_path
 
 logger = logging.getLogger(__name__)
 
@@ -63,11 +68,13 @@ def measure(
     config: EvaluateConfig,
     split: SplitConfig,
     listing: ListingConfig = BY_TITLE,
+    queries: SearchQueries | None = None,
 ) -> Measured:
     """Retrieval and duplicate metrics, with class labels also linear probe and zero-shot.
 
-    All are measured on the products that ``split`` holds out, on the same rows for every model.
-    Raises UserError if no product is held out, or an image cannot be read.
+    All are measured on the products that ``split`` holds out, on the same rows for every model; of
+    ``queries`` also those that they hold out. Raises UserError if no product is held out, or an
+    image cannot be read.
     """
     rows = choose_rows(table, config, split)
     group = product_groups(table)[rows.ranked]
@@ -90,11 +97,21 @@ def measure(
         _zero_shot(embedder, held_out.image, figures)
         if len(rows.probe):
             counts |= _probe(listings, rows, labels, held_out, figures)
+    tables = {LISTINGS: figures}
+    if queries:
+        pairs = read_query_pairs(to_path(queries.path), table[NM], queries.use)
+        sample = choose_queries(pairs, len(table), rows.ranked, queries.use, config, split.seed)
+        tables |= _of_queries(listings, sample, rows.ranked, held_out, queries.use)
+        counts["gallery_rows"] = len(sample.gallery)
+        counts |= {kind: len(tables[kind]) for kind in sample.ranked}
+    metrics = chance_recall(len(group), group)
+    for one in tables.values():
+        metrics |= metrics_of(one)
     return Measured(
-        metrics=metrics_of(figures) | chance_recall(len(group), group),
+        metrics=metrics,
         counts=counts,
         examples=tuple(_examples(held_out, group, rows.ranked, config.examples, split.seed)),
-        figures=figures,
+        figures=tables,
     )
 
 
@@ -115,6 +132,28 @@ def choose_rows(table: pd.DataFrame, config: EvaluateConfig, split: SplitConfig)
         sampled(held_out, config.max_rows, split.seed),
         sampled(training, config.probe_rows, split.seed),
     )
+
+
+def _of_queries(
+    listings: ListingEmbedder,
+    sample: QuerySample,
+    ranked: np.ndarray,
+    held_out: Features,
+    use: QueryUseConfig,
+) -> dict[str, pd.DataFrame]:
+    """Tables of figures by kind of queries; the held-out rows' features are known already."""
+    others = np.setdiff1d(sample.gallery, ranked)
+    more = listings.features(others)
+    order = np.argsort(np.concatenate([ranked, others]))
+    gallery = listing_vectors(
+        np.concatenate([held_out.text, more.text])[order],
+        np.concatenate([held_out.image, more.image])[order],
+        use.query_listing,
+    )
+    return {
+        kind: query_figures(listings.embedder.texts(queries.texts), gallery, queries, kind)
+        for kind, queries in sample.ranked.items()
+    }
 
 
 def _duplicates(features: Features, group: np.ndarray, max_rows: int) -> pd.DataFrame:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from pydantic import Field
 
@@ -9,9 +11,15 @@ from vitrina.config.parameters import Parameters
 
 Metrics = dict[str, float]
 DIRECTIONS = ("text_to_image", "image_to_text")
+# Queries that were never trained on, and queries for products that were not.
+UNSEEN_QUERIES, UNSEEN_PRODUCTS = "unseen_queries", "unseen_products"
+QUERY_KINDS = (UNSEEN_QUERIES, UNSEEN_PRODUCTS)
 DEPTHS = (1, 5, 10)  # of recall
 # Columns of the table of figures, beside one or more figures for each metric.
 ROW, PRODUCT, LABEL = "row", "product", "label"  # and NM
+QUERY = "query"  # of the table of a kind of queries, which has no product
+
+LISTINGS = "listings"  # the name of the table of figures of listings; others are QUERY_KINDS
 
 
 class Example(Parameters):
@@ -30,14 +38,23 @@ class Measurement(Parameters):
     metrics: Metrics
     counts: dict[str, int]
     examples: tuple[Example, ...]
-    figures: str = Field(description="figures.parquet: figures of each held-out listing.")
+    figures: dict[str, str] = Field(
+        description="Parquet files: figures of each held-out listing, of each query of a kind."
+    )
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A measurement that was just made, with its table of figures: a row per held-out listing."""
+    """A measurement that was just made, with its tables of figures: a row per listing or query."""
 
     metrics: Metrics
     counts: dict[str, int]
     examples: tuple[Example, ...]
-    figures: pd.DataFrame
+    figures: dict[str, pd.DataFrame]
+
+
+def resampled_units(figures: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """What the rows of a table of figures are drawn by: their products, or each query by itself."""
+    if PRODUCT in figures:
+        return figures[PRODUCT].to_numpy(np.int64)
+    return np.arange(len(figures))

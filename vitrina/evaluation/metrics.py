@@ -63,9 +63,23 @@ def chance_recall(rows: int, group: np.ndarray | None = None) -> Metrics:
         relevant = size[label]
     higher, tied = np.zeros(rows, np.int64), np.full(rows, rows)  # every item ties with every other
     return {
-        f"chance_recall_at_{k}": float(np.mean(_hit_chance(higher, tied, relevant, k)))
+        f"chance_recall_at_{k}": float(np.mean(hit_chance(higher, tied, relevant, k)))
         for k in DEPTHS
     }
+
+
+# The sum of nDCG's discounts of the first n places, for n from 0 to TOP.
+CUMULATIVE = np.concatenate([[0], np.cumsum(1 / np.log2(np.arange(2, TOP + 2)))])
+
+
+def expected_discount(higher: np.ndarray, tied: np.ndarray) -> np.ndarray:
+    """nDCG's discount of an item that ties with ``tied`` ones, itself included: the mean of theirs.
+
+    ``higher`` items come first; places below TOP do not count. All int64, any shape.
+    """
+    start, end = np.minimum(higher, TOP), np.minimum(higher + tied, TOP)
+    discount: np.ndarray = (CUMULATIVE[end] - CUMULATIVE[start]) / np.maximum(tied, 1)
+    return discount
 
 
 def _by_query(ranks: Ranks) -> dict[str, np.ndarray]:
@@ -74,12 +88,12 @@ def _by_query(ranks: Ranks) -> dict[str, np.ndarray]:
     # The first of r relevant items among n in random order has a mean rank of (n + 1) / (r + 1).
     return {
         "rank": higher + (tied + 1) / (tied_relevant + 1),
-        **{f"recall_at_{k}": _hit_chance(higher, tied, tied_relevant, k) for k in DEPTHS},
+        **{f"recall_at_{k}": hit_chance(higher, tied, tied_relevant, k) for k in DEPTHS},
         f"ndcg_at_{TOP}": _ndcg(ranks),
     }
 
 
-def _hit_chance(higher: np.ndarray, tied: np.ndarray, relevant: np.ndarray, k: int) -> np.ndarray:
+def hit_chance(higher: np.ndarray, tied: np.ndarray, relevant: np.ndarray, k: int) -> np.ndarray:
     """Probability of a relevant item in the first k, float64 (queries,).
 
     ``higher`` irrelevant items come first, then ``tied`` items in random order, of which
@@ -95,9 +109,7 @@ def _hit_chance(higher: np.ndarray, tied: np.ndarray, relevant: np.ndarray, k: i
 
 def _ndcg(ranks: Ranks) -> np.ndarray:
     """nDCG at 10 of each query with binary relevance, float64 (queries,)."""
-    gains = np.concatenate([[0], np.cumsum(1 / np.log2(np.arange(2, TOP + 2)))])
-    start, end = np.minimum(ranks.higher, TOP), np.minimum(ranks.higher + ranks.tied, TOP)
-    expected = ranks.relevant.copies * (gains[end] - gains[start]) / np.maximum(ranks.tied, 1)
-    ideal = gains[np.minimum(ranks.relevant.relevant, TOP)]
+    expected = ranks.relevant.copies * expected_discount(ranks.higher, ranks.tied)
+    ideal = CUMULATIVE[np.minimum(ranks.relevant.relevant, TOP)]
     ndcg: np.ndarray = expected.sum(axis=1) / ideal
     return ndcg

@@ -20,7 +20,7 @@ from vitrina.store.stage import Stage
 logger = logging.getLogger(__name__)
 
 MEASURE = Stage("measure", Measurement, "vitrina.evaluation.measure:measure")
-MEASUREMENT, FIGURES = "measurement.json", "figures.parquet"
+MEASUREMENT = "measurement.json"
 
 
 def find_or_measure(
@@ -46,19 +46,26 @@ def find_or_measure(
         path, listing = to_path(table.path), config.listing
         check_text(listing.text, path)
         rows = read_table(path, columns_read(config.evaluate, listing))
-        measured = measure(rows, loaded, config.evaluate, config.split, listing)
-        put_figures(measured.figures, artifact.path / FIGURES)
+        measured = measure(rows, loaded, config.evaluate, config.split, listing, config.queries)
+        paths = {name: artifact.path / figures_file(name) for name in measured.figures}
+        for name, path in paths.items():
+            put_figures(measured.figures[name], path)
         measurement = Measurement(
             metrics=measured.metrics,
             counts=measured.counts,
             examples=measured.examples,
-            figures=str(artifact.path / FIGURES),
+            figures={name: str(path) for name, path in paths.items()},
         )
         write_json(artifact.path / MEASUREMENT, measurement.model_dump(mode="json"))
-        return measurement, [MEASUREMENT, FIGURES]
+        return measurement, [MEASUREMENT, *(path.name for path in paths.values())]
 
     inputs = measuring_inputs(table, model, config)
     return MEASURE.find_or_make(store, inputs, make, refresh=refresh).result
+
+
+def figures_file(name: str) -> str:
+    """The file of a table of figures."""
+    return f"{name}.parquet"
 
 
 def latest_split(store: Store) -> SplitConfig:
@@ -78,6 +85,7 @@ def measuring_inputs(table: TableRef, model: ModelResult, config: MeasureConfig)
         "parameters": config.evaluate.content(),
         "split": config.split.model_dump(),
         "listing": config.listing.content(),
+        "queries": config.queries.measuring_inputs() if config.queries else None,
         "arithmetic": embedding_arithmetic(config.evaluate),
         "code": MEASURE.code_version,
     }

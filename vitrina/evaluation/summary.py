@@ -10,7 +10,7 @@ import pandas as pd
 from vitrina.catalog.processed_table import NM
 from vitrina.config.evaluation import EvaluateConfig, MeasureConfig
 from vitrina.errors import UserError
-from vitrina.evaluation.measurement import DIRECTIONS, PRODUCT, ROW, Measurement
+from vitrina.evaluation.measurement import PRODUCT, QUERY, ROW, Measurement
 from vitrina.results import MetricIntervals
 
 logger = logging.getLogger(__name__)
@@ -33,13 +33,15 @@ def evaluation(
         "parameters": config.evaluate.content(),
         "split": config.split.model_dump(),
         "listing": config.listing.content(),
+        "queries": config.queries.measuring_inputs() if config.queries else None,
     }
 
 
 def side_by_side(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    """The ranks of each held-out listing by both models, from their tables of figures."""
-    ranks = [f"{direction}_rank" for direction in DIRECTIONS]
-    return after[[ROW, NM, PRODUCT]].assign(
+    """The ranks of each held-out listing or query by both models, from their tables of figures."""
+    what = [name for name in (ROW, NM, PRODUCT, QUERY) if name in after]
+    ranks = [str(name) for name in after if str(name).endswith("_rank")]
+    return after[what].assign(
         **{
             f"{name}_{side}": figures[name]
             for name in ranks

@@ -1,4 +1,4 @@
-"""The verdict on a new model, from how much better it ranks the held-out products."""
+"""The verdict on a new model, from how much better it ranks what is held out."""
 
 import math
 from statistics import NormalDist
@@ -6,8 +6,8 @@ from statistics import NormalDist
 from vitrina.config.evaluation import GateConfig
 from vitrina.results import Comparison, Verdict
 
-POWER = 0.8  # the chance that the estimated number of products tells
-MANY = 1_000_000  # products; more than anybody will hold out
+POWER = 0.8  # the chance that the estimated number tells
+MANY = 1_000_000  # more than anybody will hold out
 ANY_MODEL = -1  # the margin that promotes any model
 
 
@@ -23,7 +23,7 @@ def _verdict(comparison: Comparison, gate: GateConfig) -> Verdict:
         return "promoted"
     if _are_alike(comparison):
         return "declined"
-    if comparison.decisive_products < min_decisive_products(gate.confidence):
+    if comparison.decisive < min_decisive(gate.confidence):
         return "cannot tell"
     if low > gate.margin:
         return "promoted"
@@ -32,32 +32,34 @@ def _verdict(comparison: Comparison, gate: GateConfig) -> Verdict:
 
 def _are_alike(comparison: Comparison) -> bool:
     """Whether no product is ranked differently; of one product that means nothing."""
-    return comparison.decisive_products == 0 and comparison.products > 1
+    return comparison.decisive == 0 and comparison.held_out > 1
 
 
-def min_decisive_products(confidence: float) -> int:
+def min_decisive(confidence: float) -> int:
     """With fewer, even if all speak for one model, they might do so by chance (a sign test)."""
     return math.ceil(math.log2(2 / (1 - confidence)))
 
 
-def more_products(comparison: Comparison, gate: GateConfig) -> float:
-    """About how many more held-out products would tell, with 80% power; infinity if none would.
+def more_held_out(comparison: Comparison, gate: GateConfig) -> float:
+    """About how many more would tell, with 80% power; infinity if no number would.
 
     From the variance of the gain so far, if the gain is as large as it seems.
     """
     normal = NormalDist()
     quantiles = normal.inv_cdf((1 + gate.confidence) / 2) + normal.inv_cdf(POWER)
     distance = abs(comparison.gain - gate.margin)
-    wanted = min_decisive_products(gate.confidence) / max(comparison.decisive_products, 1)
+    wanted = min_decisive(gate.confidence) / max(comparison.decisive, 1)
     if comparison.standard_error:
         precise = (quantiles * comparison.standard_error / distance) ** 2 if distance else math.inf
         wanted = max(wanted, precise)
-    return max(comparison.products * (wanted - 1), 1)
+    return max(comparison.held_out * (wanted - 1), 1)
 
 
 def _numbers(comparison: Comparison, gate: GateConfig) -> str:
     name, (low, high) = comparison.metric.replace("_", " "), comparison.interval
-    products = f"{comparison.products:,} held-out product{'s' * (comparison.products > 1)}"
+    of_queries = comparison.metric.startswith("unseen_")
+    one, many = ("query", "queries") if of_queries else ("product", "products")
+    held_out = f"{comparison.held_out:,} held-out {many if comparison.held_out > 1 else one}"
     if comparison.metric.endswith("geometric_rank"):
         change = f"{comparison.current:,.3g} → {comparison.candidate:,.3g}, better by a factor of "
         gain, ends = (
@@ -67,8 +69,8 @@ def _numbers(comparison: Comparison, gate: GateConfig) -> str:
     else:
         change = f"{comparison.current:.4f} → {comparison.candidate:.4f}, "
         gain, ends = f"{comparison.gain:+.4f}", f"{low:+.4f} to {high:+.4f}"
-    interval = f" ({gate.confidence:.0%} interval {ends})" if comparison.products > 1 else ""
-    return f"{name} {change}{gain}{interval} on {products}"
+    interval = f" ({gate.confidence:.0%} interval {ends})" if comparison.held_out > 1 else ""
+    return f"{name} {change}{gain}{interval} on {held_out}"
 
 
 def _explanation(comparison: Comparison, gate: GateConfig, verdict: Verdict) -> str:
@@ -77,7 +79,7 @@ def _explanation(comparison: Comparison, gate: GateConfig, verdict: Verdict) -> 
         return margin
     if _are_alike(comparison):
         return f"{margin}: the two models rank them alike"
-    more = more_products(comparison, gate)
+    more = more_held_out(comparison, gate)
     if more > MANY:
         return f"{margin}: the two models are too alike to tell"
     return f"{margin}: about {_rounded(more):,} more would tell"

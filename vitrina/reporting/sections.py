@@ -22,6 +22,7 @@ from vitrina.results import (
     ModelResult,
     PipelineResult,
     PromoteResult,
+    QueriesResult,
     ResizeResult,
     TrainResult,
     Verdict,
@@ -40,6 +41,16 @@ METRICS = {
     "image_to_text_median_rank": "median rank, image → text",
     "mean_mrr": "MRR, both ways",
     "mean_ndcg_at_10": "nDCG@10, both ways",
+    "unseen_queries_ndcg_at_10": "unseen queries, nDCG@10 by grade",
+    "unseen_queries_recall_at_1": "unseen queries, recall@1",
+    "unseen_queries_recall_at_10": "unseen queries, recall@10",
+    "unseen_queries_geometric_rank": "unseen queries, geometric mean rank",
+    "unseen_queries_mrr": "unseen queries, MRR",
+    "unseen_products_ndcg_at_10": "queries for unseen products, nDCG@10 by grade",
+    "unseen_products_recall_at_1": "queries for unseen products, recall@1",
+    "unseen_products_recall_at_10": "queries for unseen products, recall@10",
+    "unseen_products_geometric_rank": "queries for unseen products, geometric mean rank",
+    "unseen_products_mrr": "queries for unseen products, MRR",
     "duplicate_pr_auc_text": "duplicates by text, PR-AUC",
     "duplicate_pr_auc_image": "duplicates by image, PR-AUC",
     "duplicate_pr_auc_both": "duplicates by both, PR-AUC",
@@ -73,6 +84,7 @@ def sections(result: PipelineResult, seconds: Mapping[str, float]) -> list[Secti
     """All sections of a pipeline run; ``seconds`` by stage, in the order of the stages."""
     return [
         rows_section(result.resized),
+        *([queries_section(result.queries)] if result.queries else []),
         metrics_section(result.evaluated),
         model_section(result),
         index_section(result.indexed),
@@ -95,6 +107,18 @@ def rows_section(resized: ResizeResult) -> Section:
     return Section("Rows", ("", "rows"), rows)
 
 
+def queries_section(queries: QueriesResult) -> Section:
+    """Rows of the table of queries, rejected rows by reason, and what is left."""
+    rejected = sorted(queries.reasons.items(), key=lambda one: (-one[1], one[0]))
+    rows = [
+        ("in the table", f"{queries.rows_in:,}"),
+        *((f"rejected: {reason.replace('_', ' ')}", f"{count:,}") for reason, count in rejected),
+        ("different queries", f"{queries.queries:,}"),
+        ("pairs of a query and a listing", f"{queries.pairs:,}"),
+    ]
+    return Section("Queries", ("", "rows"), rows)
+
+
 def metrics_section(evaluated: EvaluateResult) -> Section:
     """Held-out metrics before and after fine-tuning; those not measured are left out."""
     before, after = evaluated.before, evaluated.after
@@ -105,6 +129,9 @@ def metrics_section(evaluated: EvaluateResult) -> Section:
     ]
     listings, products = (evaluated.counts[f"ranked_{unit}"] for unit in ("rows", "products"))
     title = f"Held-out products: {products:,} with {listings:,} listings; 95% intervals"
+    if queries := evaluated.counts.get("unseen_queries"):
+        gallery = evaluated.counts["gallery_rows"]
+        title += f". Unseen queries: {queries:,}, among {gallery:,} listings"
     return Section(title, ("", "chance", "before", "after", "difference"), rows)
 
 
@@ -296,7 +323,7 @@ def show_sections(*sections: Section) -> None:
 
 def _chance(name: str, metrics: Mapping[str, float]) -> str:
     """The chance level of a recall; other metrics have none in the table."""
-    if "_recall_at_" not in name:
+    if "_recall_at_" not in name or name.startswith("unseen_"):
         return ""
     return _number(f"chance_recall_at_{name.rsplit('_', 1)[1]}", metrics)
 

@@ -26,7 +26,7 @@ MODELS, IMAGES = "models", "images"
 MODEL_FILES = ("config.json", "bpe.model", "pytorch_model.bin", "model.safetensors", "README.md")
 # How the names of the files begin that a stage writes; an unfinished artifact has no list of them.
 WRITTEN: dict[str, tuple[str, ...]] = {
-    "demo": ("catalog.parquet", "images/"),
+    "demo": ("catalog.parquet", "queries.parquet", "images/"),
     "clean": ("cleaned.parquet", "rejected.parquet"),
     "resize": ("processed_data.", "rejected.csv", "rejected_images.csv"),
     "model": MODEL_FILES,
@@ -34,8 +34,9 @@ WRITTEN: dict[str, tuple[str, ...]] = {
         *("ruCLIP_model_", "ruclip/", "resume.pth", "state.json", "metrics.jsonl"),
         *("config.json", "bpe.model", "wandb/", "validation_"),
     ),
-    "measure": ("measurement.json", "figures.parquet"),
-    "evaluate": ("evaluation.json", "ranks.parquet", "contact_sheet.png", "wandb/"),
+    "queries": ("queries.parquet",),
+    "measure": ("measurement.json", "listings.parquet", "unseen_"),
+    "evaluate": ("evaluation.json", "listings.parquet", "unseen_", "contact_sheet.png", "wandb/"),
     "promote": (),
     "embed": ("embeddings.",),
     "index": (),

@@ -8,6 +8,7 @@ from vitrina.config.training import TrainConfig
 from vitrina.errors import UserError
 from vitrina.model.model import RuCLIP
 from vitrina.training.checkpoints import Progress
+from vitrina.training.data.queries import TrainingQueries
 from vitrina.training.data.sampler import steps_per_epoch
 from vitrina.training.loop import TrainingLoop, TrainingRun
 
@@ -19,21 +20,21 @@ def fine_tune(
     config: TrainConfig,
     run: TrainingRun,
     listing: ListingConfig = BY_TITLE,
+    queries: TrainingQueries | None = None,
 ) -> Progress:
     """Fine-tune a copy of ``model`` on a processed table, choosing the epoch on held-out rows.
 
     Writes into the run's folder: ``ruCLIP_model_epoch{N}.pth`` after each epoch, ``bpe.model`` and
     ``config.json`` beside it, ``metrics.jsonl`` and ``ruclip/``, a ruCLIP folder of the best epoch.
-    Resumes from the folder's last checkpoint. Whatever interrupts it, the last complete step is
-    saved.
+    With ``queries`` the loss is mixed with theirs. Resumes from the folder's last checkpoint.
+    Whatever interrupts it, the last complete step is saved.
 
     Raises UserError if there are too few rows, a column of the listing's text is missing, an image
-    cannot be read, the loss is not
-    finite, or the GPU runs out of memory.
+    cannot be read, the loss is not finite, or the GPU runs out of memory.
     """
     check_rows(len(table), config, run.world.size)
     check_lengths(config, model)
-    training = TrainingLoop(table, held_out, model, config, run, listing)
+    training = TrainingLoop(table, held_out, model, config, run, listing, queries)
     training.start()
     try:
         training.run_steps()

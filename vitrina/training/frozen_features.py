@@ -42,12 +42,12 @@ class FrozenTextFeatures:
         self.towers, self.device = towers, device
         self.by_ids: dict[tuple[int, ...], Tensor] = {}
 
-    def of(self, batch: Batch) -> Tensor:
-        """Features of this process's part of a batch, float32 (part, dim)."""
-        keys = [tuple(token for token in row if token != PAD) for row in batch.ids.tolist()]
+    def of(self, ids: Tensor) -> Tensor:
+        """Features of texts, float32 (texts, dim), from int64 token ids (texts, length)."""
+        keys = [tuple(token for token in row if token != PAD) for row in ids.tolist()]
         new = [index for index, key in enumerate(keys) if key not in self.by_ids]
         if new:
-            features = text_features(self.towers, batch.ids[new], self.device)
+            features = text_features(self.towers, ids[new], self.device)
             self.by_ids.update(zip([keys[index] for index in new], features, strict=True))
         return torch.stack([self.by_ids[key] for key in keys])
 

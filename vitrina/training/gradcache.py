@@ -16,19 +16,19 @@ from torch.nn.parallel import DistributedDataParallel
 
 from vitrina.training.distributed import World
 
-Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
-Part = tuple[Tensor, Tensor]
+Loss = Callable[..., Tensor]
+Part = tuple[Tensor, ...]  # of the pixels, of the ids, and of other ids
 
 
-def chunks(pixels: Tensor, ids: Tensor, size: int) -> list[Part]:
+def chunks(inputs: Part, size: int) -> list[Part]:
     """Split a batch into parts of at most ``size`` pairs, texts cut to each part's longest.
 
     ``size`` 0 keeps the whole batch.
     """
-    if not size or size >= len(ids):
-        return [(pixels, ids)]
-    parts = zip(torch.split(pixels, size), torch.split(ids, size), strict=True)
-    return [(image, _cut(text)) for image, text in parts]
+    if not size or size >= len(inputs[1]):
+        return [inputs]
+    parts = zip(*(torch.split(one, size) for one in inputs), strict=True)
+    return [(pixels, *map(_cut, ids)) for pixels, *ids in parts]
 
 
 def _cut(ids: Tensor) -> Tensor:
@@ -42,20 +42,20 @@ def backward(
 ) -> Tensor:
     """Add the gradient of the loss over the whole batch to the parameters; returns the loss.
 
-    ``towers`` (wrapped by the world) returns image features and text features, each float32
-    (part, dim), and the factor of the cosines. ``parts`` are this process's chunks of the batch of
-    ``rows`` pairs; the graph of a single part is kept, and nothing is computed twice. The loss, a
-    scalar, is detached.
+    ``towers`` (wrapped by the world) returns image features, text features and, of parts with
+    other ids, theirs, each float32 (part, dim), and the factor of the cosines; ``loss`` maps all of
+    them to a scalar. ``parts`` are this process's chunks of the batch of ``rows`` pairs; the graph
+    of a single part is kept, and nothing is computed twice. The loss is detached.
     """
     graphs = [towers(*parts[0])] if len(parts) == 1 else []
     features = graphs or _without_graph(towers, parts)
-    image, text = (
-        world.gather(torch.cat([chunk[tower].detach() for chunk in features]), rows)
-        for tower in (0, 1)
-    )
-    leaves = [leaf.detach().requires_grad_() for leaf in (image, text, features[0][2])]
+    gathered = [
+        world.gather(torch.cat([chunk[kind].detach() for chunk in features]), rows)
+        for kind in range(len(parts[0]))
+    ]
+    leaves = [leaf.detach().requires_grad_() for leaf in (*gathered, features[0][-1])]
     value = loss(*leaves)
-    image_gradient, text_gradient, scale_gradient = torch.autograd.grad(value, leaves)
+    *of_features, of_scale = torch.autograd.grad(value, leaves)
     start = world.local_slice(rows).start
     for index, part in enumerate(parts):
         is_last = index == len(parts) - 1
@@ -63,8 +63,8 @@ def backward(
             outputs = graphs[index] if graphs else towers(*part)
             chunk = slice(start, start + len(part[1]))
             # The wrapper averages over the processes, but the sum over the batch is needed.
-            gradients = [image_gradient[chunk] * world.size, text_gradient[chunk] * world.size]
-            _backpropagate(outputs, [*gradients, scale_gradient] if is_last else gradients)
+            gradients = [gradient[chunk] * world.size for gradient in of_features]
+            _backpropagate(outputs, [*gradients, of_scale] if is_last else gradients)
         start = chunk.stop
     return value.detach()
 

@@ -9,11 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vitrina.config.queries import QueryUseConfig
 from vitrina.config.training import TrainConfig
 from vitrina.model.model import RuCLIP
 from vitrina.training import gradcache
 from vitrina.training.checkpoints import Progress, on_cpu
-from vitrina.training.data.batches import Batch
+from vitrina.training.data.batches import Batch, QueryBatch
 from vitrina.training.data.pixels import Pixels
 from vitrina.training.distributed import World
 from vitrina.training.ema import MovingAverage
@@ -21,7 +22,9 @@ from vitrina.training.frozen_features import FrozenImageFeatures, FrozenTextFeat
 from vitrina.training.loss import (
     MAX_LOGIT_SCALE,
     contrastive_loss,
+    listing_features,
     nested_loss,
+    query_loss,
     same_product,
 )
 from vitrina.training.optimizer import make_optimizer, set_learning_rate
@@ -37,9 +40,16 @@ class Learner:
     """
 
     def __init__(
-        self, model: RuCLIP, config: TrainConfig, steps: int, device: torch.device, world: World
+        self,
+        model: RuCLIP,
+        config: TrainConfig,
+        steps: int,
+        device: torch.device,
+        world: World,
+        queries: QueryUseConfig | None = None,
     ) -> None:
         self.config, self.steps, self.device, self.world = config, steps, device, world
+        self.queries = queries
         self.progress = Progress()
         self.consistent = True
         self.lengths = (*config.matryoshka, model.embed_dim)
@@ -91,24 +101,42 @@ class Learner:
         products = batch.products.to(self.device, non_blocking=True)
         same = None if self.config.same_products == "negatives" else same_product(products)
 
-        def loss(image: Tensor, text: Tensor, factor: Tensor) -> Tensor:
-            def whole(image: Tensor, text: Tensor) -> Tensor:
-                return contrastive_loss(image, text, factor, same)
+        def titles(image: Tensor, text: Tensor, *others: Tensor) -> Tensor:
+            return contrastive_loss(image, text, others[-1], same)
 
-            return nested_loss(whole, image, text, self.lengths)
+        loss = self._with_queries(titles, batch.queries) if batch.queries else titles
+
+        def nested(*features: Tensor) -> Tensor:
+            *vectors, factor = features
+            return nested_loss(lambda *ones: loss(*ones, factor), vectors, self.lengths)
 
         # Cut texts before the transfer: the CPU knows their lengths without waiting for the device.
         parts = [
-            (pixels.to(self.device, non_blocking=True), ids.to(self.device, non_blocking=True))
-            for pixels, ids in gradcache.chunks(*self._inputs(batch), self.config.chunk_size)
+            tuple(one.to(self.device, non_blocking=True) for one in part)
+            for part in gradcache.chunks(self._inputs(batch), self.config.chunk_size)
         ]
-        return gradcache.backward(self.shared, loss, parts, len(batch.rows), self.world)
+        return gradcache.backward(self.shared, nested, parts, len(batch.rows), self.world)
 
-    def _inputs(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def _with_queries(self, titles: gradcache.Loss, batch: QueryBatch) -> gradcache.Loss:
+        """A loss of titles and images, mixed with that of queries in their share."""
+        assert self.queries is not None
+        use = self.queries
+        weights, relevant = (
+            one.to(self.device, non_blocking=True) for one in (batch.weights, batch.relevant)
+        )
+
+        def mixed(image: Tensor, text: Tensor, query: Tensor, factor: Tensor) -> Tensor:
+            listing = listing_features(image, text, use.query_listing)
+            queries = query_loss(query, listing, factor, weights, relevant)
+            return (1 - use.query_share) * titles(image, text, factor) + use.query_share * queries
+
+        return mixed
+
+    def _inputs(self, batch: Batch) -> gradcache.Part:
         """Pixels and ids of this process's part of a batch, or the features of a frozen tower."""
         pixels = self.frozen_images.of(batch) if self.frozen_images else batch.pixels
-        ids = self.frozen_texts.of(batch) if self.frozen_texts else batch.ids
-        return pixels, ids
+        ids = [batch.ids, *([batch.queries.ids] if batch.queries else [])]
+        return (pixels, *(map(self.frozen_texts.of, ids) if self.frozen_texts else ids))
 
     @contextmanager
     def kept_weights(self) -> Iterator[None]:

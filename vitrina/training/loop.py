@@ -29,12 +29,19 @@ from vitrina.training.checkpoints import (
 from vitrina.training.data.batches import BatchDataset, loader, worker_count
 from vitrina.training.data.pairs import pairs_from
 from vitrina.training.data.pixels import shared_pixels
+from vitrina.training.data.queries import QuerySampler, TrainingQueries
 from vitrina.training.distributed import World
 from vitrina.training.learner import Learner
 from vitrina.training.loss_monitor import LossMonitor
 from vitrina.training.tracking import MetricsFile, NoTracker, Tracker
 from vitrina.training.trainable_model import trainable_copy
-from vitrina.training.validation import Validated, Validation, better, held_out_rows
+from vitrina.training.validation import (
+    Validated,
+    Validation,
+    better,
+    check_select_by,
+    held_out_rows,
+)
 from vitrina.training.wise_ft import Weights, best_alpha, by_alpha, interpolate_weights
 
 logger = logging.getLogger(__name__)
@@ -61,18 +68,24 @@ class TrainingLoop:
         config: TrainConfig,
         run: TrainingRun,
         listing: ListingConfig = BY_TITLE,
+        queries: TrainingQueries | None = None,
     ) -> None:
         self.config, self.run, self.base = config, run, model
         self.model = trainable_copy(model, config, listing)
         self.device = choose(config.device)
         pairs = pairs_from(table, listing)
-        validated = held_out_rows(held_out, config.validation_rows, config.seed, listing)
+        validated = held_out_rows(
+            held_out, config.validation_rows, config.seed, listing, queries
+        )
+        check_select_by(config, validated)
         pixels = shared_pixels([pairs, validated.pairs], self.model, config.cache_gb)
-        self.batches = BatchDataset(pairs, pixels[0], self.model, config, run.world)
+        sampler = QuerySampler(queries.trained, pairs.groups) if queries else None
+        self.batches = BatchDataset(pairs, pixels[0], self.model, config, run.world, sampler)
         self.validation: Validation | None = None
         if len(validated.pairs):
             self.validation = Validation(validated, pixels[1], self.model, run.world)
-        self.learner = Learner(self.model, config, len(self.batches), self.device, run.world)
+        steps, use = len(self.batches), queries.use if queries else None
+        self.learner = Learner(self.model, config, steps, self.device, run.world, use)
         self.checkpoints = CheckpointWriter(
             run.run_folder, self.learner, self.model.config, config, run.world
         )

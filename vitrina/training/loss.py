@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the conventional name
 from torch import Tensor
 
-Loss = Callable[[Tensor, Tensor], Tensor]
+Loss = Callable[..., Tensor]
 
 # CLIP's bound on logit_scale: cosines are multiplied by 100 at most (Radford et al. 2021, 2.5).
 MAX_LOGIT_SCALE = math.log(100)
@@ -36,21 +37,52 @@ def contrastive_loss(
     return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
 
 
-def nested_loss(
-    loss: Loss, image_features: Tensor, text_features: Tensor, lengths: Sequence[int]
+def query_loss(
+    query: Tensor, listing: Tensor, logit_scale: Tensor, weights: Tensor, relevant: Tensor
 ) -> Tensor:
+    """Weighted InfoNCE of queries and listings in both directions.
+
+    Args:
+        query: float (batch, dim), of unit length; row i belongs to listing i.
+        listing: float (batch, dim), of unit length.
+        logit_scale: float scalar that cosines are multiplied by.
+        weights: float (batch,): how much a pair counts; 0 where there is no query. Its listing is
+            then only a negative for the other queries.
+        relevant: bool (batch, batch): where listing j is relevant to query i ≠ j, the two are no
+            negatives of each other.
+
+    Returns:
+        The weighted mean of the cross-entropies in nats; 0 if there is no query.
+    """
+    logits = logit_scale * query @ listing.T
+    own = torch.arange(len(logits), device=logits.device)
+    others = own[:, None] != own
+    logits = logits.masked_fill(relevant & others, -torch.inf)
+    to_query = logits.T.masked_fill((weights == 0)[None, :] & others, -torch.inf)
+    losses = [F.cross_entropy(one, own, reduction="none") for one in (logits, to_query)]
+    return (weights * (losses[0] + losses[1])).sum() / (2 * weights.sum().clamp(min=1e-12))
+
+
+def listing_features(
+    image_features: Tensor, text_features: Tensor, kind: Literal["mix", "text", "image"]
+) -> Tensor:
+    """What queries are compared with: unit vectors of the text, the image, or their mean."""
+    if kind == "mix":
+        return F.normalize(image_features + text_features, dim=-1)
+    return text_features if kind == "text" else image_features
+
+
+def nested_loss(loss: Loss, features: Sequence[Tensor], lengths: Sequence[int]) -> Tensor:
     """The mean of a loss over the beginnings of the vectors (Kusupati et al. 2022, Matryoshka).
 
     With the whole length alone it is the loss itself.
 
-    ``loss`` maps image and text features, float (batch, length) of unit length, to a scalar.
+    ``loss`` maps the features, each float (batch, length) of unit length, to a scalar.
     """
-    dim = image_features.shape[1]
-    if tuple(lengths) == (dim,):
-        return loss(image_features, text_features)
+    if tuple(lengths) == (features[0].shape[1],):
+        return loss(*features)
     values = [
-        loss(*(F.normalize(one[:, :length], dim=-1) for one in (image_features, text_features)))
-        for length in lengths
+        loss(*(F.normalize(one[:, :length], dim=-1) for one in features)) for length in lengths
     ]
     return torch.stack(values).mean()
 

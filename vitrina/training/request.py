@@ -3,6 +3,7 @@
 from typing import Any
 
 from vitrina.config.parameters import Parameters
+from vitrina.config.queries import SearchQueries
 from vitrina.config.text import BY_TITLE, ListingConfig
 from vitrina.config.training import TrainConfig
 from vitrina.results import ModelResult, TableRef
@@ -19,6 +20,7 @@ class TrainingRequest(Parameters):
     config: TrainConfig
     project_name: str
     listing: ListingConfig = BY_TITLE
+    queries: SearchQueries | None = None
 
     @property
     def key(self) -> str:
@@ -32,6 +34,7 @@ def training_inputs(
     config: TrainConfig,
     arithmetic: str,
     listing: ListingConfig = BY_TITLE,
+    queries: SearchQueries | None = None,
 ) -> dict[str, Any]:
     """Everything besides code that decides the weights, as JSON values."""
     return {
@@ -40,4 +43,5 @@ def training_inputs(
         "parameters": config.content(),
         "listing": listing.content(),
         "arithmetic": arithmetic,
+        **({"queries": queries.training_inputs()} if queries else {}),
     }

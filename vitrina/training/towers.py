@@ -42,11 +42,12 @@ class TrainingTowers(nn.Module):
             features = encode_text(self.clip, ids, recompute=self.recomputes)
         return F.normalize(features.float(), dim=-1)
 
-    def forward(self, pixels: Tensor, ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Image features and text features, float32 (batch, dim), and the factor of the cosines.
+    def forward(self, pixels: Tensor, *ids: Tensor) -> tuple[Tensor, ...]:
+        """Image features, features of each of the ids, and the factor of the cosines.
 
-        The input of a frozen tower is its features, computed earlier.
+        Features are float32 (batch, dim). The input of a frozen tower is its features, computed
+        earlier.
         """
         image = pixels if self.frozen == "image" else self.image(pixels)
-        text = ids if self.frozen == "text" else self.text(ids)
-        return image, text, self.clip.logit_scale.exp()
+        texts = ids if self.frozen == "text" else tuple(map(self.text, ids))
+        return image, *texts, self.clip.logit_scale.exp()

@@ -1,7 +1,7 @@
 """Retrieval metrics on held-out rows during training."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -9,19 +9,30 @@ import torch
 from torch import Tensor
 
 from vitrina.catalog.products import product_groups
+from vitrina.catalog.queries.query_pairs import no_pairs
 from vitrina.catalog.split import sampled
 from vitrina.config.parameters import RankingMetric
 from vitrina.config.text import BY_TITLE, ListingConfig
+from vitrina.config.training import TrainConfig
 from vitrina.embedding.mean_vectors import mean_vectors
-from vitrina.evaluation.aggregate import retrieval_metrics_of
+from vitrina.errors import UserError
+from vitrina.evaluation.aggregate import query_metrics_of, retrieval_metrics_of
 from vitrina.evaluation.comparison import score
-from vitrina.evaluation.measurement import DEPTHS, Metrics
+from vitrina.evaluation.measurement import DEPTHS, UNSEEN_PRODUCTS, Metrics
 from vitrina.evaluation.metrics import retrieval_figures
+from vitrina.evaluation.query_ranks import (
+    ListingKind,
+    RankedQueries,
+    listing_vectors,
+    query_figures,
+)
+from vitrina.evaluation.query_sample import sampled_queries
 from vitrina.model.model import RuCLIP
 from vitrina.model.text_input import pad
 from vitrina.model.tokenize import tokenize
 from vitrina.training.data.pairs import Pairs, pairs_from
 from vitrina.training.data.pixels import Pixels
+from vitrina.training.data.queries import TrainingQueries, within
 from vitrina.training.distributed import World
 from vitrina.training.frozen_features import image_features, joined_features, text_features
 from vitrina.training.towers import TrainingTowers
@@ -31,14 +42,23 @@ CHUNK = 64
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Rows to validate on, and their products: rows of one group are relevant to each other."""
+    """Rows to validate on, and their products: rows of one group are relevant to each other.
+
+    ``queries`` are those that the rows were chosen for, if there are any.
+    """
 
     pairs: Pairs
     groups: np.ndarray  # int64 (rows,)
+    queries: RankedQueries | None = None
+    query_listing: ListingKind = "mix"  # what queries are compared with
 
 
 def held_out_rows(
-    table: pd.DataFrame, rows: int, seed: int, listing: ListingConfig = BY_TITLE
+    table: pd.DataFrame,
+    rows: int,
+    seed: int,
+    listing: ListingConfig = BY_TITLE,
+    queries: TrainingQueries | None = None,
 ) -> HeldOut:
     """A sample of at most ``rows`` rows of a table, fixed by the seed, in the table's order.
 
@@ -46,12 +66,31 @@ def held_out_rows(
     joins are one product even if the third is not in the sample.
     """
     chosen = sampled(np.arange(len(table)), rows, seed)
-    return HeldOut(pairs_from(table.iloc[chosen], listing), product_groups(table)[chosen])
+    held_out = HeldOut(pairs_from(table.iloc[chosen], listing), product_groups(table)[chosen])
+    if queries is None:
+        return held_out
+    relevant = sampled_queries(within(queries.held_out, chosen), rows, seed)
+    if not len(relevant):
+        return held_out
+    ranked = RankedQueries(relevant, no_pairs(relevant.texts))
+    return replace(held_out, queries=ranked, query_listing=queries.use.query_listing)
+
+
+def check_select_by(config: TrainConfig, held_out: HeldOut) -> None:
+    """Raise UserError if the metric that chooses the epoch needs queries, and there are none."""
+    if config.select_by.startswith(UNSEEN_PRODUCTS) and not held_out.queries:
+        raise UserError(
+            f"select_by is {config.select_by}, but no query is for a validation listing. Give "
+            "--queries, hold out more products (validation_fraction), or choose another metric."
+        )
 
 
 @dataclass(frozen=True)
 class Validated:
-    """A validation: its metrics, and its table of figures, a row per held-out listing."""
+    """A validation: its metrics, and its table of figures, a row per held-out listing.
+
+    The metrics of queries have no figures.
+    """
 
     metrics: Metrics
     figures: pd.DataFrame
@@ -70,6 +109,8 @@ class Validation:
         self.groups, self.pixels, self.world = rows.groups, pixels, world
         self.images = rows.pairs.images
         self.ids = tokenize(model.tokenizer, rows.pairs.texts())
+        self.queries, self.query_listing = rows.queries, rows.query_listing
+        self.query_ids = tokenize(model.tokenizer, rows.queries.texts) if rows.queries else []
         self._frozen: Tensor | None = None
 
     def run(self, towers: TrainingTowers, device: torch.device) -> Validated:
@@ -80,10 +121,17 @@ class Validation:
         ``mean_recall`` is the mean of recall at 1, 5 and 10 in both directions. The processes share
         the work, and each returns all metrics.
         """
-        figures = retrieval_figures(*self.features(towers, device), self.groups)
+        image, text = self.features(towers, device)
+        figures = retrieval_figures(image, text, self.groups)
         metrics = retrieval_metrics_of(figures)
         recalls = [metrics[f"mean_recall_at_{depth}"] for depth in DEPTHS]
-        return Validated({**metrics, "mean_recall": float(np.mean(recalls))}, figures)
+        metrics["mean_recall"] = float(np.mean(recalls))
+        if self.queries:
+            gallery = listing_vectors(text, image, self.query_listing)
+            query = self._of_texts(towers, self.query_ids, device)
+            found = query_figures(query, gallery, self.queries, UNSEEN_PRODUCTS)
+            metrics |= query_metrics_of(found, UNSEEN_PRODUCTS)
+        return Validated(metrics, figures)
 
     def features(
         self, towers: TrainingTowers, device: torch.device
@@ -91,12 +139,21 @@ class Validation:
         """Features of all images and texts, each float32 (rows, dim) of unit length."""
         rows = len(self.groups)
         own = range(rows)[self.world.local_slice(rows)]
-        texts = [text_features(towers, self._texts(chunk), device) for chunk in _chunks(own)]
-        image, text = (
-            self.world.gather(features.to(device), rows).cpu().numpy()
-            for features in (self._image(towers, own, device), joined_features(texts, towers))
-        )
-        return image, text
+        image = self.world.gather(self._image(towers, own, device).to(device), rows)
+        return image.cpu().numpy(), self._of_texts(towers, self.ids, device)
+
+    def _of_texts(
+        self, towers: TrainingTowers, ids: Sequence[list[int]], device: torch.device
+    ) -> np.ndarray:
+        """Features of all texts, of which each process computes its part."""
+        own = range(len(ids))[self.world.local_slice(len(ids))]
+        parts = [
+            text_features(towers, pad([ids[row] for row in chunk]), device)
+            for chunk in _chunks(own)
+        ]
+        features = self.world.gather(joined_features(parts, towers).to(device), len(ids))
+        found: np.ndarray = features.cpu().numpy()
+        return found
 
     def _image(self, towers: TrainingTowers, own: range, device: torch.device) -> Tensor:
         if self._frozen is not None:
@@ -111,9 +168,6 @@ class Validation:
         if towers.frozen == "image":
             self._frozen = features
         return features
-
-    def _texts(self, rows: Sequence[int]) -> Tensor:
-        return pad([self.ids[row] for row in rows])
 
 
 def _chunks(rows: range) -> list[range]:

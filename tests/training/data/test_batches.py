@@ -9,6 +9,7 @@ import torch
 from torch.utils.data import Dataset
 
 from vitrina.config.text import ListingConfig
+from tests.support.typed_queries import small_queries
 from vitrina.config.training import TrainConfig
 from vitrina.model.model import RuCLIP
 from vitrina.training.data import batches as module
@@ -21,14 +22,25 @@ from vitrina.training.data.batches import (
 )
 from vitrina.training.data.pairs import pairs_from
 from vitrina.training.data.pixels import pixels_of
+from vitrina.training.data.queries import QuerySampler
 from vitrina.training.distributed import World
 
 
 def batches_of(table: pd.DataFrame, model: RuCLIP, **options: object) -> BatchDataset:
-    """The batches of a training on 20 rows."""
+    """The batches of a training on 20 rows, with queries for them."""
     config = TrainConfig(batch_size=8, **options)
     pairs = pairs_from(table[:20])
-    return BatchDataset(pairs, pixels_of(pairs, model, config.cache_gb), model, config, World())
+    pixels = pixels_of(pairs, model, config.cache_gb)
+    queries = QuerySampler(small_queries(table, 20).trained, pairs.groups)
+    return BatchDataset(pairs, pixels, model, config, World(), queries)
+
+
+def assert_same(one: Batch, other: Batch) -> None:
+    """Every tensor of two batches is equal, those of queries too."""
+    assert one.queries is not None
+    assert other.queries is not None
+    first, second = ([*batch[:-1], *batch.queries] for batch in (one, other))
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
 @pytest.mark.slow
@@ -41,7 +53,7 @@ def test_worker_processes_and_a_late_start_change_no_batch(
     loaded = list(loader(batches, range(2, len(batches)), workers=2))
     assert len(loaded) == len(inline) - 2
     for batch, expected in zip(loaded, inline[2:], strict=True):
-        assert all(torch.equal(one, other) for one, other in zip(batch, expected, strict=True))
+        assert_same(batch, expected)
     assert not torch.equal(inline[0].pixels[0], batches.pixels[int(inline[0].rows[0])])
 
 
@@ -50,7 +62,7 @@ def test_a_late_start_without_workers_changes_no_batch(table: pd.DataFrame, mode
     inline = list(loader(batches_of(table, model, augment="light"), range(6), workers=0))
     late = list(loader(batches_of(table, model, augment="light"), range(2, 6), workers=0))
     for batch, expected in zip(late, inline[2:], strict=True):
-        assert all(torch.equal(one, other) for one, other in zip(batch, expected, strict=True))
+        assert_same(batch, expected)
 
 
 LOCK = threading.Lock()

@@ -23,11 +23,20 @@ from vitrina.model.untrained import is_untrained
 from vitrina.training.data import augment, sampler
 from vitrina.training.data.pairs import Pairs, left_out, training_text
 from vitrina.training.data.pixels import Pixels
+from vitrina.training.data.queries import NONE, QuerySampler
 from vitrina.training.distributed import World
 
 # Separate random streams, so that one choice does not shift the other.
-TEXT, IMAGE, FIRST_IMAGE, FIELDS = 1, 2, 3, 4
+TEXT, IMAGE, FIRST_IMAGE, FIELDS, QUERY = 1, 2, 3, 4, 5
 MAX_WORKERS = 8
+
+
+class QueryBatch(NamedTuple):
+    """A query for each row of a step: ids of this process's part, the rest of the whole batch."""
+
+    ids: Tensor  # int64 (part, longest query); an empty text where a row has no query
+    weights: Tensor  # float32 (batch,): 0 where a row has no query
+    relevant: Tensor  # bool (batch, batch): whether a listing (column) is relevant to a query
 
 
 class Batch(NamedTuple):
@@ -38,6 +47,7 @@ class Batch(NamedTuple):
     rows: Tensor  # int64 (batch,): indices of the pairs
     images: Tensor  # int64 (batch,): the image of each pair, among those of all rows
     products: Tensor  # int64 (batch, 2): keys of title and image; an equal one is the same product
+    queries: "QueryBatch | None" = None
 
 
 class BatchDataset(Dataset[Batch]):
@@ -48,10 +58,16 @@ class BatchDataset(Dataset[Batch]):
     """
 
     def __init__(
-        self, pairs: Pairs, pixels: Pixels, model: RuCLIP, config: TrainConfig, world: World
+        self,
+        pairs: Pairs,
+        pixels: Pixels,
+        model: RuCLIP,
+        config: TrainConfig,
+        world: World,
+        queries: QuerySampler | None = None,
     ) -> None:
         self.pairs, self.pixels, self.tokenizer = pairs, pixels, model.tokenizer
-        self.config, self.world = config, world
+        self.config, self.world, self.queries = config, world, queries
         self.augments = augments(config, model)
         self.per_epoch = sampler.steps_per_epoch(len(pairs), config.batch_size)
         self.order = functools.lru_cache(maxsize=2)(self._order)
@@ -78,6 +94,17 @@ class BatchDataset(Dataset[Batch]):
             rows=torch.from_numpy(rows),
             images=torch.tensor(images),
             products=torch.from_numpy(self.pairs.products[rows]),
+            queries=self._queries(self.queries, rows, epoch) if self.queries else None,
+        )
+
+    def _queries(self, queries: QuerySampler, rows: sampler.Indices, epoch: int) -> QueryBatch:
+        drawn = [queries.draw(row, self._random(epoch, row, QUERY)) for row in rows.tolist()]
+        own = drawn[self.world.local_slice(len(rows))]
+        texts = ["" if query == NONE else queries.texts[query] for query in own]
+        return QueryBatch(
+            ids=pad(tokenize(self.tokenizer, texts)),
+            weights=torch.from_numpy(queries.weights(rows)),
+            relevant=torch.from_numpy(queries.relevant(np.array(drawn), rows)),
         )
 
     def _order(self, epoch: int) -> sampler.Indices:

@@ -1,0 +1,1 @@
+"""Queries that people typed, and the listings that they chose."""

@@ -58,11 +58,9 @@ def pipeline(config: PipelineConfig) -> PipelineResult:
     if config.is_demo:
         drawn = clock.run(draw_demo, store, options, config.demo_products)
         catalog, images = (drawn.catalog,), drawn.images
+        typed = tuple(drawn.queries if path == "demo" else path for path in typed)
     cleaned = clock.run(clean, catalog, store, config.clean, options, config.resize.bytes_column)
     if advice := required_texts_advice(cleaned.rows_in, cleaned.reasons):
-        typed = tuple(drawn.queries if path == "demo" else path for path in typed)
-    cleaned = clock.run(clean, catalog, store, config.clean, options)
-    if advice := required_texts_advice(cleaned):
         logger.warning(with_option_names(advice, type(config)))
     folders = image_folders(config, catalog, images)
     resized = clock.run(resize, cleaned, folders, store, config.resize, options, config.fetch)

@@ -22,7 +22,6 @@ class DemoResult(Parameters):
 
     catalog: str = Field(description="catalog.parquet")
     images: str = Field(description="Folder of <nm>.jpg, and of <nm>_2.jpg for a third of them.")
-    images: str = Field(description="Folder of <nm>.jpg.")
     queries: str = Field(description="queries.parquet: query, nm, weight (clicks), grade.")
     rows: int
 
@@ -312,6 +311,7 @@ class StageResults(Parameters):
     changed: ChangesResult
     duplicates: DuplicatesResult | None = Field(None, description="Null if it was left out.")
     health: HealthResult | None = Field(None, description="Null if it was left out.")
+    queries: QueriesResult | None = Field(None, description="Null if none were given.")
 
 
 class OnnxModel(Parameters):
@@ -345,7 +345,6 @@ class OnnxResult(Parameters):
     folder: str = Field(description="Folder of text.onnx, image.onnx and bpe.model.")
     exported: OnnxModel
     compared: OnnxComparison
-    queries: QueriesResult | None = Field(None, description="Null if none were given.")
 
 
 How = Literal["nothing", "feed", "keys", "table"]

@@ -137,8 +137,9 @@ def draw_catalog(
     A third of the rows has a second image, ``images/<nm>_2.jpg``; the pattern of all images is
     ``{nm}*.jpg``. The table has a row per product: nm (int64), title, description, brend, category,
     sub_category, price (roubles), and what is seen: kind, colour, pattern. ``flaw_share`` of the
-    rows have a flaw. Memory does not grow with ``products``. Raises UserError for an argument out
-    of range.
+    rows have a flaw. ``queries.parquet`` has what people typed and clicked, see
+    :mod:`vitrina.demo.queries`. Memory grows by some 50 bytes a product. Raises UserError for an
+    argument out of range.
     """
     _check(products, flaw_share)
     shop = Shop(seed, plan_flaws(products, flaw_share, seed))
@@ -154,8 +155,6 @@ def draw_catalog(
             for save in (shop.save_image, shop.save_second_image):
                 for _ in pool.map(partial(save, folder=images), rows):
                     pass  # raises what failed in a thread
-            for _ in pool.map(lambda row: shop.save_image(row, images), rows):
-                pass  # raises what failed in a thread
     _draw_queries(shop, products, folder / QUERIES)
     flaws = Counter(shop.flaws.values())
     rejected: Counter[str] = Counter()

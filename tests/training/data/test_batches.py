@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch.utils.data import Dataset
 
-from vitrina.config.text import ListingConfig
 from tests.support.typed_queries import small_queries
+from vitrina.config.text import ListingConfig
 from vitrina.config.training import TrainConfig
 from vitrina.model.model import RuCLIP
 from vitrina.training.data import batches as module

@@ -17,8 +17,9 @@ from vitrina.config.text import BY_TITLE, ListingConfig
 from vitrina.config.training import TrainConfig
 from vitrina.evaluation.metrics import retrieval_metrics
 from vitrina.model.model import RuCLIP, load_folder
+from vitrina.model.text_input import pad
 from vitrina.model.tiny import make_tiny
-from vitrina.model.tokenize import pad, tokenize
+from vitrina.model.tokenize import tokenize
 from vitrina.store.paths import to_path
 from vitrina.training.checkpoints import RunFolder
 from vitrina.training.data.pairs import pairs_from

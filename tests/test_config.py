@@ -49,3 +49,21 @@ def test_a_catalogue_is_one_path_or_several_in_a_form() -> None:
         config = PipelineConfig.model_validate({"catalog": given, "images": "i"})
         assert config.catalog == ("c.csv",)
         assert PipelineConfig.model_validate(config.model_dump(mode="json")) == config
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"gate": {"metric": "unseen_queries_mrr"}}, "gate.metric is unseen_queries_mrr"),
+        ({"train": {"select_by": "unseen_products_mrr"}}, "train.select_by is unseen_products_mrr"),
+        ({"queries": "demo"}, "queries 'demo' are for the demo's catalogue"),
+    ],
+)
+def test_metrics_of_queries_need_queries(changes: dict[str, object], said: str) -> None:
+    """Refused by name before anything runs; with a table they are taken."""
+    shop = {"catalog": "c.parquet", "images": "i"}
+    with pytest.raises(ValueError, match=said):
+        PipelineConfig.model_validate(shop | changes)
+    with_queries = {"queries": "q.csv"} | changes
+    if "demo" not in changes.values():
+        assert PipelineConfig.model_validate(shop | with_queries).queries == ("q.csv",)

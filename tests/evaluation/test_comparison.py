@@ -1,20 +1,28 @@
 """What the gate is told: gains, their intervals, and how often it would be wrong."""
 
+from typing import get_args
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import ndtr
 
-from tests.support.vectors import random_pairs
+from tests.support.vectors import random_pairs, unit
+from vitrina.catalog.queries.query_pairs import QueryPairs, no_pairs
 from vitrina.config.evaluation import GateConfig
 from vitrina.config.parameters import RankingMetric
+from vitrina.errors import UserError
 from vitrina.evaluation.aggregate import metrics_of
-from vitrina.evaluation.comparison import compare, gain_intervals, score, scores_of
+from vitrina.evaluation.comparison import compare, gain_intervals, path_of, score, scores_of
+from vitrina.evaluation.measurement import Measurement
 from vitrina.evaluation.metrics import retrieval_figures
+from vitrina.evaluation.query_ranks import RankedQueries, query_figures
 from vitrina.promotion.verdict import decide
 from vitrina.results import Comparison
 
-METRICS: tuple[RankingMetric, ...] = RankingMetric.__args__  # type: ignore[attr-defined]  # a Literal's
+METRICS: tuple[RankingMetric, ...] = get_args(RankingMetric)
+OF_LISTINGS = [metric for metric in METRICS if not metric.startswith("unseen_")]
+OF_QUERIES = [metric for metric in METRICS if metric.startswith("unseen_")]
 
 
 def figures_with(noise: float, products: int = 60) -> pd.DataFrame:
@@ -24,7 +32,7 @@ def figures_with(noise: float, products: int = 60) -> pd.DataFrame:
     return figures.assign(nm=[str(nm) for nm in range(90)])
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", OF_LISTINGS)
 def test_a_gain_is_the_difference_of_the_metrics(metric: RankingMetric) -> None:
     """By each of the gate's metrics; of ranks the logarithm of the ratio; higher is better."""
     new, old = figures_with(1.0), figures_with(2.0)
@@ -36,6 +44,37 @@ def test_a_gain_is_the_difference_of_the_metrics(metric: RankingMetric) -> None:
     assert 0 < low < found.gain < high
     assert found.standard_error == pytest.approx((high - low) / 4, rel=0.2)
     assert (found.held_out, found.decisive <= 60) == (60, True)
+
+
+@pytest.mark.parametrize("metric", OF_QUERIES)
+def test_a_gain_in_queries_is_that_of_the_queries(metric: RankingMetric) -> None:
+    """Each query counts once, whatever it was typed for."""
+    kind = metric[: len("unseen_queries")] if "queries" in metric else "unseen_products"
+    random = np.random.default_rng(0)
+    axes = np.eye(12, dtype=np.float32)
+    pairs = QueryPairs(
+        [f"запрос {n}" for n in range(50)], np.arange(50), np.arange(50) % 12, np.ones(50)
+    )
+    ranked = RankedQueries(pairs, no_pairs(pairs.texts))
+
+    def figures(noise: float) -> pd.DataFrame:
+        query = unit(axes[pairs.row] + noise * random.standard_normal((50, 12)))
+        return query_figures(query, axes, ranked, kind)
+
+    new, old = figures(0.2), figures(0.6)
+    found = compare(new, old, GateConfig(metric=metric))
+    values = metrics_of(new), metrics_of(old)
+    assert found.gain == pytest.approx(score(values[0], metric) - score(values[1], metric))
+    assert found.held_out == 50
+    assert decide(found, GateConfig(metric=metric))[1].count("on 50 held-out queries") == 1
+
+
+def test_a_metric_of_queries_that_were_not_measured_is_refused() -> None:
+    """The error says what to give."""
+    measured = Measurement(metrics={}, counts={}, examples=(), figures={"listings": "l.parquet"})
+    assert path_of(measured, "mean_mrr").name == "l.parquet"
+    with pytest.raises(UserError, match=r"metric is unseen_queries_mrr, .* Give more queries"):
+        path_of(measured, "unseen_queries_mrr")
 
 
 def test_listings_of_a_product_are_one_witness() -> None:

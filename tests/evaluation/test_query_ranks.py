@@ -14,7 +14,9 @@ from vitrina.catalog.queries.query_pairs import QueryPairs, no_pairs
 from vitrina.evaluation.query_ranks import RankedQueries, listing_vectors, query_figures
 
 
-def ranked(relevant: list[dict[int, float]], ignored: list[list[int]] | None = None) -> RankedQueries:
+def ranked(
+    relevant: list[dict[int, float]], ignored: list[list[int]] | None = None
+) -> RankedQueries:
     """Queries with their relevant listings and grades; others of theirs are ignored."""
     texts = [f"запрос {number}" for number in range(len(relevant))]
     pairs = [(q, row, grade) for q, rows in enumerate(relevant) for row, grade in rows.items()]

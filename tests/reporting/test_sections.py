@@ -19,12 +19,13 @@ from vitrina.reporting.sections import (
     model_section,
     page,
     paths_section,
+    queries_section,
     rows_section,
     show_sections,
     summary,
     training_section,
 )
-from vitrina.results import ColumnSearch, PipelineResult, StageResults
+from vitrina.results import ColumnSearch, PipelineResult, QueriesResult, StageResults, TableRef
 
 
 @pytest.fixture
@@ -111,6 +112,35 @@ def test_a_stage_that_was_left_out_has_no_section(results: StageResults) -> None
     assert "Health" not in printed(summary(without, SECONDS), 120)
     assert "uplicates" not in printed(summary(without, SECONDS), 120)
     assert "uplicates" not in page(without, SECONDS, b"", b"")
+
+
+def test_queries_have_a_section_and_their_number_in_the_title(results: StageResults) -> None:
+    """Rows, rejected ones by reason, queries and pairs; recall of queries has no chance level."""
+    queries = QueriesResult(
+        table=TableRef(path="q.parquet", fingerprint="q"),
+        rows_in=1_200,
+        pairs=1_100,
+        queries=400,
+        reasons={"missing_query": 10, "unknown_listing": 90},
+    )
+    assert queries_section(queries).rows == [
+        ("in the table", "1,200"),
+        ("rejected: unknown listing", "90"),
+        ("rejected: missing query", "10"),
+        ("different queries", "400"),
+        ("pairs of a query and a listing", "1,100"),
+    ]
+    recall = {"unseen_queries_recall_at_1": 0.25}
+    measured = results.evaluated.model_copy(
+        update={
+            "before": results.evaluated.before | recall,
+            "after": results.evaluated.after | recall,
+            "counts": results.evaluated.counts | {"unseen_queries": 80, "gallery_rows": 1_040},
+        }
+    )
+    section = metrics_section(measured)
+    assert section.title.endswith("; 95% intervals. Unseen queries: 80, among 1,040 listings")
+    assert ("unseen queries, recall@1", "", "0.250", "0.250", "+0.000") in section.rows
 
 
 def test_the_decision_comes_with_its_reason(results: StageResults) -> None:

@@ -99,7 +99,9 @@ def small_fine_tune(
 ) -> Progress:
     """A training into a local folder."""
     run_folder = RunFolder(to_path(folder), "key", {"parameters": config.content()})
-    return fine_tune(table, held_out, model, config, TrainingRun(run_folder, **run), listing, queries)
+    return fine_tune(
+        table, held_out, model, config, TrainingRun(run_folder, **run), listing, queries
+    )
 
 
 def records(folder: Path) -> list[dict[str, float]]:

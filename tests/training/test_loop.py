@@ -142,7 +142,8 @@ def kill(step, steps):
 
 model = load_folder(Path(sys.argv[2]))
 queries = small_queries(table, 24) if sys.argv[3] == "queries" else None
-small_fine_tune(table[:24], table[24:], model, folder / "out", config, queries=queries, on_step=kill)
+out = folder / "out"
+small_fine_tune(table[:24], table[24:], model, out, config, queries=queries, on_step=kill)
 """
 
 

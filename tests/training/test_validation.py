@@ -6,12 +6,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.support.small_training import catalogue, small_fine_tune
+from tests.support.small_training import (
+    ROWS,
+    catalogue,
+    records,
+    small_config,
+    small_fine_tune,
+)
+from tests.support.typed_queries import small_queries
 from vitrina.catalog.products import product_groups
 from vitrina.catalog.split import split_rows
 from vitrina.config.evaluation import EvaluateConfig
 from vitrina.config.parameters import RankingMetric
 from vitrina.config.training import TrainConfig
+from vitrina.errors import UserError
 from vitrina.evaluation.measure import measure
 from vitrina.model.model import RuCLIP
 from vitrina.training.validation import better, held_out_rows
@@ -82,3 +90,34 @@ def test_a_metric_decides_and_mean_reciprocal_rank_breaks_a_tie(
     assert better({metric: equal, "mean_mrr": 0.41}, old, metric)
     assert not better(dict(old), old, metric)
     assert not better({metric: worse, "mean_mrr": 0.9}, old, metric)
+
+
+def test_queries_for_unseen_products_are_validated_and_can_choose_the_epoch(
+    table: pd.DataFrame, model: RuCLIP, tmp_path: Path
+) -> None:
+    """Their metrics are logged each epoch; the best epoch is the best by one of them."""
+    queries = small_queries(table, ROWS)
+    config = small_config(select_by="unseen_products_mrr")
+    rows = table[:ROWS], table[ROWS:]
+    progress = small_fine_tune(*rows, model, tmp_path, config, queries=queries)
+    name = "validation/unseen_products_mrr"
+    values = [record[name] for record in records(tmp_path) if name in record]
+    assert len(values) == 4
+    assert progress.best["unseen_products_mrr"] == max(values[1:])
+    assert 0 < progress.base["unseen_products_ndcg_at_10"] < 1
+    assert "unseen_products_mrr" in (tmp_path / "state.json").read_text()
+
+
+def test_an_epoch_cannot_be_chosen_by_queries_that_are_not_there(
+    table: pd.DataFrame, model: RuCLIP, tmp_path: Path
+) -> None:
+    """Without queries, and without one for a validation listing."""
+    config = small_config(select_by="unseen_products_mrr")
+    rows = table[:ROWS], table[ROWS:]
+    with pytest.raises(UserError, match="no query is for a validation listing"):
+        small_fine_tune(*rows, model, tmp_path, config)
+    none_held_out = small_queries(table[:ROWS], ROWS)
+    with pytest.raises(UserError, match="no query is for a validation listing"):
+        small_fine_tune(*rows, model, tmp_path, config, queries=none_held_out)
+    with pytest.raises(ValueError, match="choose unseen_products"):
+        small_config(select_by="unseen_queries_mrr")

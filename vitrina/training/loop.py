@@ -74,9 +74,7 @@ class TrainingLoop:
         self.model = trainable_copy(model, config, listing)
         self.device = choose(config.device)
         pairs = pairs_from(table, listing)
-        validated = held_out_rows(
-            held_out, config.validation_rows, config.seed, listing, queries
-        )
+        validated = held_out_rows(held_out, config.validation_rows, config.seed, listing, queries)
         check_select_by(config, validated)
         pixels = shared_pixels([pairs, validated.pairs], self.model, config.cache_gb)
         sampler = QuerySampler(queries.trained, pairs.groups) if queries else None

@@ -87,7 +87,6 @@ def secrets_stay_secret(bucket: str) -> Iterator[list[str]]:
         assert SECRET.encode() not in files.cat_file(path), path
 
 
-@pytest.mark.xfail(reason="fails since there are stages after embed; the cause is not known yet")
 def test_bad_days_give_the_same_bytes(
     shop: str, bucket: str, s3_server: str, tmp_path: Path, secrets_stay_secret: list[str]
 ) -> None:

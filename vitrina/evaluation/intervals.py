@@ -29,7 +29,8 @@ def metric_intervals(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, Met
             after=_interval(samples[1][name], values[1][name], count),
             difference=percentile_interval(samples[1][name] - samples[0][name], count, CONFIDENCE),
         )
-        for name in values[0].keys() & values[1].keys()
+        for name in values[1]
+        if name in values[0]
     }
 
 

@@ -36,6 +36,7 @@ TOPICS = (
         "A second run",
         ("--rows", "24", "--rounds", "1", "--products", "80", "--epochs", "1"),
     ),
+    Topic("start", "Quick answers", ("--rounds", "1")),
     Topic(
         "overhead",
         "Prefect and shards",

@@ -7,7 +7,6 @@ from vitrina.catalog.parquet_batches import read_schema
 from vitrina.config.fetch import FetchConfig
 from vitrina.config.images import ResizeConfig
 from vitrina.config.run_options import RunOptions
-from vitrina.images.fetch_images import fetch_images
 from vitrina.images.image_folders import ImageFolders
 from vitrina.images.inspect_images import inspect_images
 from vitrina.images.resize_catalog import resize_catalog
@@ -40,6 +39,9 @@ def resize(
     )
     images = inspect_images(cleaned, planner)
     if images.to_fetch:
+        # Here, for it imports the HTTP client, which every start would wait for.
+        from vitrina.images.fetch_images import fetch_images
+
         with (
             prefect_ui.progress("fetch", "image", "Images fetched") as progress,
             shard_map("resize", options.executor) as map_shards,

@@ -32,6 +32,16 @@ WORDS: dict[str, tuple[str, str]] = {
     "listings": ("Товаров в каталоге: {}", "Listings in the catalogue: {}"),
     "too_large": ("Фото больше {} МБ.", "The photo is larger than {} MB."),
     "not_image": ("Это не изображение.", "This is not an image."),
+    "refused": (
+        "Такой запрос не подходит: измените слова или фильтры.",
+        "This cannot be searched for: change the words or the filters.",
+    ),
+    "gone": ("Этого товара больше нет в каталоге.", "This listing is no longer in the catalogue."),
+    "slow_upload": ("Фото загружалось слишком долго.", "The photo took too long to arrive."),
+    "no_run": (
+        "Каталог ещё обрабатывается, зайдите позже.",
+        "The catalogue is still being processed: come back later.",
+    ),
     "offline": (
         "Сервер не отвечает, попробуйте ещё раз.",
         "The server does not answer: try again.",

@@ -93,9 +93,15 @@ async function request(path, options = {}) {
   }
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) {
-    throw new Error(typeof answer.detail === "string" ? answer.detail : words.offline);
+    throw new Error(refusal(response.status, options.body) || answer.detail || words.offline);
   }
   return answer;
+}
+
+// The reason in the page's language; the API itself answers in English.
+function refusal(status, sentPhoto) {
+  if (status === 422) return sentPhoto ? words.not_image : words.refused;
+  return { 404: words.gone, 408: words.slow_upload, 503: words.no_run }[status];
 }
 
 async function find() {

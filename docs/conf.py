@@ -11,6 +11,7 @@ extensions = ["myst_parser"]
 root_doc = "index"
 exclude_patterns = ["README.md", "tools"]  # index.rst includes README.md
 nitpicky = True
+smartquotes = False  # or --config would become –config
 
 myst_heading_anchors = 4  # links such as page.md#heading, spelled as a Git host spells them
 

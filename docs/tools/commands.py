@@ -5,7 +5,7 @@ import re
 import textwrap
 from typing import Any
 
-from docs.tools.cells import page
+from docs.tools.cells import escaped, page
 from docs.tools.fields import field_table, is_group, plain_fields
 from docs.tools.parameters import groups
 from flows.command import Command
@@ -47,7 +47,7 @@ def _prose(description: str) -> str:
             lines = paragraph.replace("\n", " \\\n")
             paragraphs.append(f"```bash\n{lines}\n```")
         else:
-            paragraphs.append(paragraph.replace("\n", " "))
+            paragraphs.append(escaped(paragraph.replace("\n", " ")))
     return "\n\n".join(paragraphs)
 
 

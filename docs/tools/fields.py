@@ -1,5 +1,6 @@
 """Parameters as rows of a table: option, type with limits, default, description."""
 
+import re
 import types
 from collections.abc import Container, Iterable, Iterator
 from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_origin
@@ -62,7 +63,8 @@ def _type(kind: Any) -> str:
     if origin is Literal:
         return ", ".join(code(str(value)) for value in arguments)
     if origin is tuple and arguments[-1] is Ellipsis:
-        return f"list of {_type(arguments[0])}"
+        plural = re.sub(r"^(text|integer|number)\b", r"\1s", _type(arguments[0]))
+        return f"list of {plural}"
     if origin is tuple:
         return " and ".join(_type(one) for one in arguments)
     if origin in (Union, types.UnionType):

@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help run test test-fast bench deploy clean
+.PHONY: help run test test-fast docs reference bench deploy clean
 help:
 	@echo 'make run    set up, then run the whole pipeline on the embedded demo (ARGS="--help" for options)'
 	@echo 'make test   set up, then lint, type-check and test, with servers, workers and a browser'
 	@echo 'make test-fast  without those, in three minutes instead of twenty'
+	@echo 'make docs   set up, then build the documentation into build/docs; a broken link fails'
 	@echo 'make bench  set up, then measure every speed claim and write docs/benchmarks.md (forty minutes)'
 	@echo 'make deploy put work pools and deployments on the Prefect server of PREFECT_API_URL'
 	@echo 'make clean  remove the environment'
@@ -23,6 +24,14 @@ test: test-fast
 test-fast: $(VENV)/.installed-test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 	$(PYTEST) -m 'not slow' $(ARGS)
+
+docs: reference
+	$(BIN)/sphinx-build -W --keep-going -q docs build/docs
+	@echo 'Open build/docs/index.html'
+
+# The pages that come from parameters, commands, docstrings and results.
+reference: $(VENV)/.installed-test
+	$(BIN)/python -m docs.tools
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -18,7 +18,7 @@ resize embed` runs some of them and keeps the last results of the others. Benchm
 another, each in its own process. Within a benchmark, the variants take turns, and a ratio compares
 variants of the same round, so that other work on the machine slows down all of them. The tables
 show the median of the rounds and their range; the verdict is on the median. The raw results are
-JSON files in [benchmarks/](benchmarks/)."""
+JSON files in `docs/benchmarks/`."""
 
 
 def write_page(results: Mapping[str, Result], docs: Path, note: str = "") -> Path:

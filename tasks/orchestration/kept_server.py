@@ -23,6 +23,13 @@ from vitrina.errors import UserError
 
 PORT = 4200  # Prefect's own default, for its UI is remembered by address
 ANSWER_SECONDS = 2.0
+KEPT = {
+    **QUIET,
+    # On disk: kept in memory, a restart would end the runs of deployments that are in progress.
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
+        "prefect.server.concurrency.lease_storage.filesystem"
+    ),
+}
 
 
 class KeptServer(NamedTuple):
@@ -75,11 +82,11 @@ def start(port: int = 0) -> tuple[KeptServer, bool]:
 def _at_port(port: int) -> StartedServer:
     log = log_file().open("w+b")
     try:
-        return start_server(QUIET, port=port or PORT, parent=0, log=log)
+        return start_server(KEPT, port=port or PORT, parent=0, log=log)
     except OSError as error:
         if port:
             raise UserError(f"Port {port} is taken ({error}): give another one.") from error
-    return start_server(QUIET, parent=0, log=log)
+    return start_server(KEPT, parent=0, log=log)
 
 
 def stop() -> bool:

@@ -132,7 +132,7 @@ class Worker:
 def running_server(home: Path, port: int | None = None, **variables: str) -> Iterator[Server]:
     """A Prefect server with its own home folder, on a free port and SQLite unless others are named.
 
-    Its leases are on the disk, as deployments/README.md has it.
+    Its leases are on the disk, as docs/how-to/deployments.md has it.
     """
     port = port or free_port()
     url = f"http://127.0.0.1:{port}"

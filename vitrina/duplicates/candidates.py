@@ -39,7 +39,7 @@ def near_pairs(
     """The pairs among ``rows`` with a cosine of ``floor`` or more, the NEIGHBOURS nearest of each.
 
     Up to ``exact_rows`` rows every pair is compared; of more, those whose cells are near, which
-    almost all of them are (docs/duplicates.md).
+    almost all of them are (docs/how-to/duplicates.md).
     """
     if len(rows) <= exact_rows:
         blocks = [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]

@@ -2,7 +2,7 @@
 
 Known duplicates have an equal value in a group column. Without one they are listings with the same
 title or the same image, and every other pair counts as wrong, so that the precision is a lower
-bound (docs/duplicates.md).
+bound (docs/how-to/duplicates.md).
 """
 
 import math

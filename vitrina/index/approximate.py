@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # RaBitQ with 4 bits a value: codes of an eighth of the vectors' size. On 100,000 vectors of 512 it
-# is built in 5 s (IVF_PQ: 90 s, IVF_HNSW_SQ: 280 s) and finds more than those; docs/search.md.
+# is built in 5 s (IVF_PQ: 90 s, IVF_HNSW_SQ: 280 s) and finds more than those; docs/how-to/search.md.
 CODE_BITS = 4
 PARTITION_ROWS = 4_096
 # From fast to thorough: share of the partitions, and candidates per wanted listing.

@@ -1,6 +1,6 @@
 """The forward pass of training: ruCLIP's two towers as functions, through which gradients flow.
 
-The values are those of ``ruclip.CLIP`` for less work (measured in docs/training.md): batch-first
+The values are those of ``ruclip.CLIP`` for less work (measured in docs/explanation/training.md): batch-first
 layout without copies, QuickGELU as one SiLU, and the last block only for the token that is read.
 
 Inference has an implementation of its own, :mod:`vitrina.model.inference_towers`: it overwrites

@@ -37,10 +37,15 @@ class QueryRejection(StrEnum):
     """The reason for which a row of the table of queries is rejected: the first that applies."""
 
     MALFORMED_ROW = "malformed_row"
+    """A row of a CSV or JSON Lines file that cannot be read as one."""
     MISSING_QUERY = "missing_query"
+    """No text is left of the query once it is normalized as titles are."""
     MISSING_ID = "missing_id"
-    INVALID_WEIGHT = "invalid_weight"  # no number above 0
-    UNKNOWN_LISTING = "unknown_listing"  # not in the processed table
+    """No listing is named."""
+    INVALID_WEIGHT = "invalid_weight"
+    """The weight is no number above 0."""
+    UNKNOWN_LISTING = "unknown_listing"
+    """The processed table has no such listing: the catalogue lacks it, or it was rejected."""
 
 
 def open_queries(queries: Catalog, config: QueryTableConfig) -> CatalogSource:

@@ -4,6 +4,7 @@ Outside a Prefect run nothing is created. If the server fails, a warning is logg
 on without the artifact.
 """
 
+import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,7 +23,7 @@ from prefect.artifacts import (
 from prefect.context import FlowRunContext, TaskRunContext
 
 from vitrina.execution.progress import OnProgress, terminal_bar
-from vitrina.reporting.render import data_uri
+from vitrina.reporting.ui_artifact import UiArtifact
 
 logger = logging.getLogger(__name__)
 
@@ -40,9 +41,20 @@ def show_markdown(key: str, markdown: str, description: str = "") -> None:
     _create(partial(create_markdown_artifact, markdown, key=key, description=description))
 
 
-def show_image(key: str, png: bytes, description: str = "") -> None:
-    """Show a PNG, embedded in the artifact so that it needs no other server."""
-    _create(partial(create_image_artifact, data_uri(png), key=key, description=description))
+def show_image(key: str, image: str, description: str = "") -> None:
+    """Show an image, a ``data:`` URI, so that it needs no other server."""
+    _create(partial(create_image_artifact, image, key=key, description=description))
+
+
+def show_artifact(artifact: UiArtifact) -> None:
+    """Show a part of a report."""
+    key, content, description = artifact.key, artifact.content, artifact.description
+    if artifact.kind == "table":
+        show_table(key, json.loads(content), description)
+    elif artifact.kind == "image":
+        show_image(key, content, description)
+    else:
+        show_markdown(key, content, description)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Parameters of the whole pipeline."""
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -15,6 +15,7 @@ from vitrina.config.index import IndexConfig
 from vitrina.config.model import DEFAULT_MODEL, MODEL_SOURCES
 from vitrina.config.parameters import Parameters
 from vitrina.config.queries import QueryConfig
+from vitrina.config.report import ReportConfig
 from vitrina.config.run_options import RunOptions, TrackedRunOptions
 from vitrina.config.text import ListingConfig
 from vitrina.config.training import TrainConfig
@@ -58,6 +59,12 @@ class PipelineConfig(QueryConfig, ListingConfig, RunOptions, TrackedRunOptions, 
     index: IndexConfig = IndexConfig()
     duplicates: DuplicatesConfig = DuplicatesConfig()
     health: HealthConfig = HealthConfig()
+    report: ReportConfig = ReportConfig()
+
+    # How a run is carried out, shown or started.
+    OPERATIONAL: ClassVar[frozenset[str]] = frozenset(
+        {"executor", "refresh", "project_name", "training_deployment", "embedding_deployment"}
+    )
 
     @property
     def is_demo(self) -> bool:

@@ -13,6 +13,7 @@ class Card:
     note: str
     image: str = ""  # a data: URI
     missing: str = ""  # what stands in place of an image
+    other: "Card | None" = None  # a listing that it is compared with
 
 
 @dataclass(frozen=True)

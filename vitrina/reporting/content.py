@@ -16,9 +16,10 @@ from vitrina.reporting.sections import (
     compared_models,
     detail_sections,
     epoch_of,
-    metrics_section,
+    other_metrics_section,
     paths_section,
     queries_section,
+    ranking_section,
     rows_section,
     times_section,
 )
@@ -26,9 +27,9 @@ from vitrina.results import PipelineResult, Verdict
 
 DATE = "%Y-%m-%d %H:%M UTC"
 EMBEDS: Mapping[Verdict, str] = {
-    "promoted": "The new model embeds from now on",
-    "declined": "The model before goes on embedding",
-    "cannot tell": "The model before goes on embedding",
+    "promoted": "it embeds from now on.",
+    "declined": "the model before goes on embedding.",
+    "cannot tell": "the model before goes on embedding.",
 }
 TILE_METRIC = "text_to_image_recall_at_1"
 
@@ -70,7 +71,8 @@ class Report:
     parameters: Section
     compared: Sequence[Section]  # empty without a run before
     compared_note: str
-    metrics: Section
+    metrics: Section  # of ranking
+    other_metrics: Section  # of duplicates and categories
     tables: Sequence[Section]
     pictures: Pictures
 
@@ -92,14 +94,15 @@ def make_report(
         title=words("Demo catalogue") if facts.catalog == "demo" else facts.title,
         subtitle=f"{started} · {facts.name}" if facts.name else started,
         verdict=verdict,
-        embeds=f"{words(EMBEDS[verdict])}. {words(VERDICTS[verdict])}.",
-        reason=reason,
+        embeds=f"{words(VERDICTS[verdict])}: {words(EMBEDS[verdict])}",
+        reason=reason[:1].upper() + reason[1:],
         tiles=tiles(result, seconds, words),
         facts=facts_section(result, facts, words),
         parameters=changed_section(facts, words),
         compared=compared_sections(previous, result, facts, words),
         compared_note=compared_note(previous, result, words),
-        metrics=metrics_section(result.evaluated, words),
+        metrics=ranking_section(result.evaluated, words),
+        other_metrics=other_metrics_section(result.evaluated, words),
         tables=[
             rows_section(result.resized, words),
             *([queries_section(result.queries, words)] if result.queries else []),

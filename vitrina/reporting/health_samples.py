@@ -15,16 +15,20 @@ def health_cards(samples: Sequence[Sample], words: Words = ENGLISH) -> list[Card
     groups = []
     for name, group in groupby(samples, lambda sample: sample.problem):
         problem = Problem(name)
-        cards = []
-        for sample in group:
-            cards.append(_card(sample.listing, sample.reason, words))
-            if sample.other:
-                compared = words(COMPARED[problem]) if problem in COMPARED else ""
-                cards.append(_card(sample.other, compared, words))
+        compared = words(COMPARED[problem]) if problem in COMPARED else ""
+        cards = [
+            _card(
+                sample.listing,
+                sample.reason,
+                words,
+                _card(sample.other, compared, words) if sample.other else None,
+            )
+            for sample in group
+        ]
         groups.append(CardGroup(words(TITLES[problem]), cards))
     return groups
 
 
-def _card(listing: SampleListing, note: str, words: Words) -> Card:
+def _card(listing: SampleListing, note: str, words: Words, other: Card | None = None) -> Card:
     missing = "" if listing.image else words("no image")
-    return Card(listing.title, listing.nm, note, image=listing.image or "", missing=missing)
+    return Card(listing.title, listing.nm, note, listing.image or "", missing, other)

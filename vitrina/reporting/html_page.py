@@ -30,6 +30,9 @@ def html_page(report: Report) -> str:
         "svg": svg_uri,
         "thumbnail": thumbnail_uri,
         "number": with_interval,
+        "breakable": breakable,
+        "cosine": lambda cosine: report.words.number(f"{round(cosine, 2) + 0.0:.2f}"),
+        "name": lambda path: path.rsplit("/", 1)[-1],
         "rank": lambda rank: rank_in_words(rank, report.words),
     }
     template = environment.get_template(TEMPLATE)
@@ -50,9 +53,14 @@ def thumbnail_uri(image: Image.Image) -> str:
     return data_uri(buffer.getvalue(), "jpeg")
 
 
+def breakable(text: str) -> Markup:
+    """A name that may be broken after a dot or an underscore, not within a word."""
+    return Markup(re.sub(r"([._/])(?=\w)", r"\1<wbr>", str(escape(text))))
+
+
 def with_interval(cell: str) -> Markup:
     """A number with its interval below it in small type; other cells as they are."""
     found = WITH_INTERVAL.match(cell)
     if not found:
-        return escape(cell)
+        return breakable(cell)
     return Markup("{}<small>{}</small>").format(*found.groups())

@@ -1,11 +1,13 @@
 """The chart of held-out metrics: before and after fine-tuning, with their intervals."""
 
+import textwrap
+
 from vitrina.reporting.language import ENGLISH, Words
 from vitrina.reporting.plots import (
+    FONT,
     INK_COLOUR,
     LINE,
     SERIES,
-    SMALL_FONT,
     SOFT,
     legend,
     plot,
@@ -27,7 +29,8 @@ SHOWN = (
     "unseen_products_ndcg_at_10",
     "zero_shot_accuracy",
 )
-ROW = 27  # units of height
+ROW = 32  # units of height
+LABEL_WIDTH = 24  # characters on a line
 APART = 0.16  # rows between the two points of a metric
 
 
@@ -49,8 +52,8 @@ def draw_metrics(evaluated: EvaluateResult, words: Words = ENGLISH) -> bytes:
                 axes.plot(ends, (row, row), color=colour, linewidth=2.2, solid_capstyle="round")
         points = [values[name] for name in names]
         axes.plot(points, rows, color=colour, marker="o", markersize=6, linestyle="", label=label)
-    labels = [words(METRICS[name]) for name in names]
-    axes.set_yticks(range(len(names)), labels, fontsize=SMALL_FONT, color=INK_COLOUR)
+    labels = [textwrap.fill(words(METRICS[name]), LABEL_WIDTH) for name in names]
+    axes.set_yticks(range(len(names)), labels, fontsize=FONT, color=INK_COLOUR)
     axes.set_ylim(max(len(names), 1) - 0.5, -0.5)
     axes.set_xlim(-0.02, 1.02)
     axes.xaxis.set_major_formatter(lambda value, _: words.number(f"{value:g}"))

@@ -31,15 +31,14 @@ SERIES = tuple(THEME[name][0] for name in THEME if name.startswith("c"))
 PAGE_COLOUR, INK_COLOUR, SOFT, LINE = (THEME[name][0] for name in ("page", "ink", "soft", "line"))
 
 WIDTH = 440  # of a plot, in units: pixels where it is as wide as that
-FONT = 12.0  # units
-SMALL_FONT = 11.0
+FONT = 13.0  # units
 
 
 def plot(height: float, width: float = WIDTH) -> tuple[Figure, Axes]:
     """An empty plot of this size, in units, in the style of all."""
     figure = Figure(figsize=(width / 72, height / 72), dpi=72, facecolor=PAGE_COLOUR)
     axes = figure.add_subplot(facecolor=PAGE_COLOUR)
-    axes.tick_params(labelsize=SMALL_FONT, colors=SOFT, length=0)
+    axes.tick_params(labelsize=FONT, colors=SOFT, length=0)
     axes.grid(axis="y", color=LINE, linewidth=0.9)
     axes.set_axisbelow(True)
     for side in ("top", "right", "left"):
@@ -92,7 +91,7 @@ def legend(axes: Axes, columns: int, handles: Sequence[object] | None = None) ->
         loc="lower left",
         bbox_to_anchor=(0, 1.0),
         ncols=columns,
-        fontsize=SMALL_FONT,
+        fontsize=FONT,
         frameon=False,
         labelcolor=INK_COLOUR,
         handlelength=1.1,

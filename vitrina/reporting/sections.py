@@ -1,6 +1,6 @@
 """The sections of a run's report, shown on the terminal, in report.html and in the Prefect UI."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from rich.console import Group
 from rich.text import Text
@@ -68,6 +68,8 @@ METRICS = {
     "probe_both_macro_f1": "linear probe on both, macro F1",
     "probe_both_weighted_f1": "linear probe on both, weighted F1",
 }
+
+OTHER = ("duplicate_", "zero_shot_", "probe_")  # how metrics begin that are not of ranking
 
 VERDICTS: Mapping[Verdict, str] = {
     "promoted": "The new model was promoted",
@@ -145,12 +147,40 @@ def reason_name(reason: str, words: Words = ENGLISH) -> str:
 
 def metrics_section(evaluated: EvaluateResult, words: Words = ENGLISH) -> Section:
     """Held-out metrics before and after fine-tuning; those not measured are left out."""
+    return _metrics_section(held_out(evaluated, words), evaluated, METRICS, words)
+
+
+def ranking_section(evaluated: EvaluateResult, words: Words = ENGLISH) -> Section:
+    """The metrics of finding a listing's image by its text, and the other way round."""
+    names = [name for name in METRICS if not name.startswith(OTHER)]
+    return _metrics_section(held_out(evaluated, words), evaluated, names, words)
+
+
+def other_metrics_section(evaluated: EvaluateResult, words: Words = ENGLISH) -> Section:
+    """The metrics of telling duplicates and categories."""
+    names = [name for name in METRICS if name.startswith(OTHER)]
+    return _metrics_section(words("Duplicates and categories"), evaluated, names, words)
+
+
+# Four parameters: which metrics of what, and under which title.
+def _metrics_section(
+    title: str, evaluated: EvaluateResult, names: Iterable[str], words: Words
+) -> Section:
     before, after = evaluated.before, evaluated.after
     rows = [
-        (words(label), words.number(_chance(name, after)), *_figures(name, evaluated, words))
-        for name, label in METRICS.items()
+        (
+            words(METRICS[name]),
+            words.number(_chance(name, after)),
+            *_figures(name, evaluated, words),
+        )
+        for name in names
         if name in before and name in after
     ]
+    return Section(title, ("", *map(words, ("chance", "before", "after", "difference"))), rows)
+
+
+def held_out(evaluated: EvaluateResult, words: Words = ENGLISH) -> str:
+    """On how many products, listings and queries it was measured."""
     listings, products = (evaluated.counts[f"ranked_{unit}"] for unit in ("rows", "products"))
     title = words(
         "Held-out products: {products} with {listings} listings; 95% intervals",
@@ -163,7 +193,7 @@ def metrics_section(evaluated: EvaluateResult, words: Words = ENGLISH) -> Sectio
             queries=words.count(queries),
             listings=words.count(evaluated.counts["gallery_rows"]),
         )
-    return Section(title, ("", *map(words, ("chance", "before", "after", "difference"))), rows)
+    return title
 
 
 def _figures(name: str, evaluated: EvaluateResult, words: Words) -> tuple[str, str, str]:

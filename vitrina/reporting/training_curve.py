@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vitrina.reporting.language import ENGLISH, Words
-from vitrina.reporting.plots import SERIES, SMALL_FONT, SOFT, legend, plot, to_svg
+from vitrina.reporting.plots import FONT, SERIES, SOFT, legend, plot, to_svg
 from vitrina.results import TrainResult
 from vitrina.store.files import read_bytes
 from vitrina.store.paths import to_path
@@ -50,7 +50,7 @@ def training_curves(
 def _loss(records: Sequence[Record], words: Words) -> bytes:
     figure, axes = plot(HEIGHT)
     steps, loss = _series(records, "loss")
-    axes.set_xlabel(words("step"), fontsize=SMALL_FONT, color=SOFT)
+    axes.set_xlabel(words("step"), fontsize=FONT, color=SOFT)
     marker = "." if len(steps) < 3 else ""
     axes.plot(steps, loss, color=LINES["1"], linewidth=2, marker=marker, label=words("loss"))
     axes.set_ylim(bottom=0)
@@ -58,8 +58,8 @@ def _loss(records: Sequence[Record], words: Words) -> bytes:
     style = {"linewidth": 1.4, "linestyle": (0, (4, 3)), "label": words("learning rate")}
     rate.plot(*_series(records, "lr"), color=SOFT, **style)
     rate.set_ylim(bottom=0)
-    rate.tick_params(labelsize=SMALL_FONT, colors=SOFT, length=0)
-    rate.yaxis.set_major_formatter(lambda value, _: words.number(f"{value:.1e}") if value else "0")
+    rate.tick_params(labelsize=FONT, colors=SOFT, length=0)
+    rate.yaxis.set_major_formatter(lambda value, _: words.number(_rate(value)))
     for spine in rate.spines.values():
         spine.set_visible(False)
     handles = [*axes.get_legend_handles_labels()[0], *rate.get_legend_handles_labels()[0]]
@@ -71,7 +71,7 @@ def _loss(records: Sequence[Record], words: Words) -> bytes:
 
 def _recall(records: Sequence[Record], words: Words) -> bytes:
     figure, axes = plot(HEIGHT)
-    axes.set_xlabel(words("step"), fontsize=SMALL_FONT, color=SOFT)
+    axes.set_xlabel(words("step"), fontsize=FONT, color=SOFT)
     for depth in LINES:
         points = _series(records, f"validation/mean_recall_at_{depth}")
         _recall_line(axes, depth, *points, words)
@@ -81,7 +81,7 @@ def _recall(records: Sequence[Record], words: Words) -> bytes:
 def _recall_by_alpha(alpha_metrics: Mapping[str, Record], words: Words) -> bytes:
     figure, axes = plot(HEIGHT)
     label = words("alpha: 0 is the base model, 1 the fine-tuned one")
-    axes.set_xlabel(label, fontsize=SMALL_FONT, color=SOFT)
+    axes.set_xlabel(label, fontsize=FONT, color=SOFT)
     points = sorted((float(alpha), metrics) for alpha, metrics in alpha_metrics.items())
     for depth in LINES:
         recall = [metrics[f"mean_recall_at_{depth}"] for _, metrics in points]
@@ -102,6 +102,11 @@ def _finished_recall(figure: Figure, axes: Axes, words: Words) -> bytes:
     _format_numbers(axes, words)
     figure.tight_layout(pad=0.6)
     return to_svg(figure)
+
+
+def _rate(value: float) -> str:
+    """A learning rate in few characters, such as 2.5e-4."""
+    return f"{value:.1e}".replace(".0e", "e").replace("e-0", "e-") if value else "0"
 
 
 def _format_numbers(axes: Axes, words: Words) -> None:

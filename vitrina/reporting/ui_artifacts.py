@@ -23,7 +23,8 @@ def ui_artifacts(report: Report, sheet: bytes) -> list[UiArtifact]:
     )
     metrics = (
         f"{verdict}\n\n![]({svg_uri(pictures.metrics)})\n\n"
-        f"{report.metrics.title}\n\n{markdown_table(report.metrics)}\n"
+        f"{report.metrics.title}\n\n{markdown_table(report.metrics)}\n\n"
+        f"### {report.other_metrics.title}\n\n{markdown_table(report.other_metrics)}\n"
     )
     found = [
         ("run", "markdown", markdown(verdict, [report.facts, report.parameters]), "This run"),
@@ -54,7 +55,8 @@ def cards_markdown(groups: Sequence[CardGroup]) -> str:
     blocks = []
     for group in groups:
         lines = ["| | | |", "| --- | --- | --- |"]
-        for card in group.cards:
+        shown = (one for card in group.cards for one in (card, card.other) if one)
+        for card in shown:
             image = f"![]({card.image})" if card.image else plain_markdown(card.missing)
             listing = f"{plain_markdown(card.nm)} {plain_markdown(card.title)}"
             lines.append(f"| {image} | {listing} | {plain_markdown(card.note)} |")

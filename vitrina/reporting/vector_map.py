@@ -13,7 +13,7 @@ from upath import UPath
 from vitrina.catalog.chosen_rows import chosen_rows
 from vitrina.embedding.vector_file import VectorFile
 from vitrina.reporting.language import ENGLISH, Words
-from vitrina.reporting.plots import INK_COLOUR, SERIES, SMALL_FONT, SOFT, plot, to_svg
+from vitrina.reporting.plots import FONT, INK_COLOUR, SERIES, SOFT, plot, to_svg
 
 HEIGHT = 430
 NEIGHBOURS = 30  # perplexity
@@ -80,7 +80,7 @@ def vector_map(points: Points, categories: Sequence[str], words: Words = ENGLISH
             loc="upper left",
             bbox_to_anchor=(0, -0.01),
             ncols=2,
-            fontsize=SMALL_FONT,
+            fontsize=FONT,
             frameon=False,
             labelcolor=INK_COLOUR,
             handletextpad=0.2,

@@ -24,6 +24,7 @@ from tasks.embed import embed
 from tasks.evaluate import evaluate
 from tasks.health import health
 from tasks.index import index
+from tasks.orchestration.run_name import run_name
 from tasks.orchestration.stage import StageClock
 from tasks.promote import promote
 from tasks.queries import queries
@@ -48,7 +49,7 @@ from vitrina.store.paths import to_path
 logger = logging.getLogger(__name__)
 
 
-@flow(name="pipeline")
+@flow(name="pipeline", flow_run_name=run_name)
 def pipeline(config: PipelineConfig) -> PipelineResult:
     """Fine-tune ruCLIP on a catalogue and embed every listing's text and image."""
     store, clock = open_store(config.output), StageClock()

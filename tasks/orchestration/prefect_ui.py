@@ -33,22 +33,22 @@ UPDATE_SECONDS = 2.0  # each update is a request to the server; the UI polls no 
 def show_table(key: str, rows: Sequence[Mapping[str, Any]], description: str = "") -> None:
     """Show a table; ``key``, of ``[a-z0-9-]``, identifies it across runs."""
     table = [dict(row) for row in rows]
-    _create(partial(create_table_artifact, table, key=key, description=description))
+    create_quietly(partial(create_table_artifact, table, key=key, description=description))
 
 
 def show_markdown(key: str, markdown: str, description: str = "") -> None:
     """Show a text. Images in it must be ``data:`` URIs; the UI loads no others."""
-    _create(partial(create_markdown_artifact, markdown, key=key, description=description))
+    create_quietly(partial(create_markdown_artifact, markdown, key=key, description=description))
 
 
 def show_image(key: str, image: str, description: str = "") -> None:
     """Show an image, a ``data:`` URI, so that it needs no other server."""
-    _create(partial(create_image_artifact, image, key=key, description=description))
+    create_quietly(partial(create_image_artifact, image, key=key, description=description))
 
 
 def show_artifact(artifact: UiArtifact) -> None:
     """Show a part of a report."""
-    key, content, description = artifact.key, artifact.content, artifact.description
+    key, content, description = artifact.key, artifact.body, artifact.description
     if artifact.kind == "table":
         show_table(key, json.loads(content), description)
     elif artifact.kind == "image":
@@ -81,7 +81,7 @@ class _Bar:
     def __init__(self, key: str, description: str) -> None:
         self.percent = 0.0
         create = partial(create_progress_artifact, 0.0, key=key, description=description)
-        self.artifact = _create(create)
+        self.artifact = create_quietly(create)
         self.updated_at = time.monotonic()
 
     def show(self, done: int, total: int) -> None:
@@ -95,16 +95,22 @@ class _Bar:
 
     def _update(self) -> None:
         self.updated_at = time.monotonic()
-        if self.artifact is None:
-            return
-        try:
-            update_progress_artifact(self.artifact, self.percent)
-        except Exception as error:  # noqa: BLE001 - no failure of the server may stop the task
-            logger.warning("the progress bar in the Prefect UI stops here: %s", error)
+        if self.artifact is not None and not update_quietly(self.artifact, self.percent):
             self.artifact = None
 
 
-def _create(create: Callable[[], object]) -> UUID | None:
+def update_quietly(bar: UUID, percent: float) -> bool:
+    """Move a progress bar; False, and a warning, if the server fails."""
+    try:
+        update_progress_artifact(bar, percent)
+    except Exception as error:  # noqa: BLE001 - no failure of the server may stop the task
+        logger.warning("the progress bar in the Prefect UI stops here: %s", error)
+        return False
+    return True
+
+
+def create_quietly(create: Callable[[], object]) -> UUID | None:
+    """The id of a new artifact; None outside a run, and with a warning if the server fails."""
     if FlowRunContext.get() is None and TaskRunContext.get() is None:
         return None
     try:

@@ -10,7 +10,7 @@ from vitrina.config.parameters import Parameters
 Language = Literal["en", "ru"]
 
 
-class ReportConfig(Parameters):
+class ReportConfig(Parameters, title="Report"):
     """What the report of a run shows."""
 
     language: Language = Field("en", description="Language of the report: en or ru.")

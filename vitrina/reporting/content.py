@@ -92,7 +92,7 @@ def make_report(
     return Report(
         words=words,
         title=words("Demo catalogue") if facts.catalog == "demo" else facts.title,
-        subtitle=f"{started} · {facts.name}" if facts.name else started,
+        subtitle=started,
         verdict=verdict,
         embeds=f"{words(VERDICTS[verdict])}: {words(EMBEDS[verdict])}",
         reason=reason[:1].upper() + reason[1:],

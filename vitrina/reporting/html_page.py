@@ -55,7 +55,7 @@ def thumbnail_uri(image: Image.Image) -> str:
 
 def breakable(text: str) -> Markup:
     """A name that may be broken after a dot or an underscore, not within a word."""
-    return Markup(re.sub(r"([._/])(?=\w)", r"\1<wbr>", str(escape(text))))
+    return Markup(re.sub(r"(?<=[^\W\d])([._/])(?=\w)", r"\1<wbr>", str(escape(text))))
 
 
 def with_interval(cell: str) -> Markup:

@@ -55,8 +55,8 @@ def _loss(records: Sequence[Record], words: Words) -> bytes:
     axes.plot(steps, loss, color=LINES["1"], linewidth=2, marker=marker, label=words("loss"))
     axes.set_ylim(bottom=0)
     rate = axes.twinx()
-    style = {"linewidth": 1.4, "linestyle": (0, (4, 3)), "label": words("learning rate")}
-    rate.plot(*_series(records, "lr"), color=SOFT, **style)
+    (line,) = rate.plot(*_series(records, "lr"), color=SOFT, linewidth=1.4)
+    line.set(linestyle=(0, (4, 3)), label=words("learning rate"))
     rate.set_ylim(bottom=0)
     rate.tick_params(labelsize=FONT, colors=SOFT, length=0)
     rate.yaxis.set_major_formatter(lambda value, _: words.number(_rate(value)))

@@ -16,7 +16,7 @@ class UiArtifact(Parameters):
 
     key: str = Field(pattern="^[a-z0-9-]+$")
     kind: Literal["table", "markdown", "image"]
-    content: str = Field(description="A JSON array of rows, Markdown, or a data: URI.")
+    body: str = Field(description="A JSON array of rows, Markdown, or a data: URI.")
     description: str
 
 

@@ -44,7 +44,7 @@ def ui_artifacts(report: Report, sheet: bytes) -> list[UiArtifact]:
         found.append(("health", "markdown", text, "Listings that look wrong"))
     return [
         UiArtifact.model_validate(
-            {"key": key, "kind": kind, "content": content, "description": words(description)}
+            {"key": key, "kind": kind, "body": content, "description": words(description)}
         )
         for key, kind, content, description in found
     ]

@@ -9,13 +9,14 @@ if __name__ == "__main__":  # first, for help and refusals need nothing of what 
 from prefect import flow
 
 from tasks.classify import classify as stage
+from tasks.orchestration.run_name import run_name
 from vitrina.config.classification import ClassifyConfig
 from vitrina.evaluation.stored import latest_split
 from vitrina.results import ClassifyResult
 from vitrina.search.stored_run import find_run
 
 
-@flow(name="classify")
+@flow(name="classify", flow_run_name=run_name)
 def classify(config: ClassifyConfig) -> ClassifyResult:
     """Train a classifier on a column of the latest run, and predict the rows without a class."""
     run = find_run(config.output)

@@ -13,6 +13,7 @@ from prefect import flow
 from flows.commands.data_preprocessing import image_folders
 from flows.option_names import with_option_names
 from tasks.clean import clean
+from tasks.orchestration.run_name import run_name
 from tasks.resize import resize
 from vitrina.catalog.required_texts import required_texts_advice
 from vitrina.config.catalog import CleanConfig
@@ -25,7 +26,7 @@ from vitrina.store.artifacts import Store
 logger = logging.getLogger(__name__)
 
 
-@flow(name="data-preprocessing")
+@flow(name="data-preprocessing", flow_run_name=run_name)
 def data_preprocessing(config: DataPreprocessingConfig) -> ResizeResult:
     """Clean the table, resize the images, and give the reason of every row that was rejected."""
     output, options = config.processed_data_path.rstrip("/"), config.part(RunOptions)

@@ -11,6 +11,7 @@ from prefect import flow
 from flows.commands.generate_embeddings import manifest_name
 from tasks.base_model import prepare_checkpoint, prepare_model
 from tasks.embed import embed
+from tasks.orchestration.run_name import run_name
 from vitrina.catalog.table_fingerprint import table_fingerprint
 from vitrina.config.embedding import EmbedConfig
 from vitrina.config.run_options import RunOptions
@@ -24,7 +25,7 @@ from vitrina.store.paths import to_path
 __all__ = ["EmbeddingPipeline", "generate_embeddings"]
 
 
-@flow(name="generate-embeddings")
+@flow(name="generate-embeddings", flow_run_name=run_name)
 def generate_embeddings(config: GenerateEmbeddingsConfig) -> EmbedResult:
     """Embed every row's text and image: the NPZ holds text, img and nm in the table's order."""
     path, output = to_path(config.processed_data_csv), to_path(config.output_path)

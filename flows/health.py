@@ -9,6 +9,7 @@ if __name__ == "__main__":  # first, for help and refusals need nothing of what 
 from prefect import flow
 
 from tasks.health import health
+from tasks.orchestration.run_name import run_name
 from vitrina.config.health import CheckHealthConfig, HealthConfig
 from vitrina.config.run_options import RefreshOption
 from vitrina.duplicates.stored import latest_duplicates
@@ -17,7 +18,7 @@ from vitrina.results import HealthResult
 from vitrina.search.stored_run import find_run
 
 
-@flow(name="health")
+@flow(name="health", flow_run_name=run_name)
 def check_health(config: CheckHealthConfig) -> HealthResult:
     """Look for listings of the latest run that look wrong; duplicates are those found last."""
     run = find_run(config.output)

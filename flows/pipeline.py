@@ -7,8 +7,9 @@ if __name__ == "__main__":  # first, for help and refusals need nothing of what 
     raise SystemExit
 
 import logging
+from datetime import UTC, datetime
 
-from prefect import flow
+from prefect import flow, runtime
 
 from flows.commands.pipeline import image_folders
 from flows.commands.train_model import search_queries
@@ -23,6 +24,7 @@ from tasks.embed import embed
 from tasks.evaluate import evaluate
 from tasks.health import health
 from tasks.index import index
+from tasks.orchestration.run_name import run_name
 from tasks.orchestration.stage import StageClock
 from tasks.promote import promote
 from tasks.queries import queries
@@ -34,9 +36,11 @@ from vitrina.catalog.text_template import check_text
 from vitrina.config.evaluation import MeasureConfig
 from vitrina.config.pipeline import PipelineConfig
 from vitrina.config.queries import QueryTableConfig
+from vitrina.config.report import ReportingConfig
 from vitrina.config.run_options import RunOptions, TrackedRunOptions
 from vitrina.config.text import ListingConfig
 from vitrina.reporting.render import terminal
+from vitrina.reporting.run_facts import run_facts
 from vitrina.reporting.sections import summary
 from vitrina.results import PipelineResult, StageResults
 from vitrina.store.artifacts import open_store
@@ -45,10 +49,11 @@ from vitrina.store.paths import to_path
 logger = logging.getLogger(__name__)
 
 
-@flow(name="pipeline")
+@flow(name="pipeline", flow_run_name=run_name)
 def pipeline(config: PipelineConfig) -> PipelineResult:
     """Fine-tune ruCLIP on a catalogue and embed every listing's text and image."""
     store, clock = open_store(config.output), StageClock()
+    facts = run_facts(config, str(runtime.flow_run.name or ""), datetime.now(UTC))
     options, tracked = config.part(RunOptions), config.part(TrackedRunOptions)
     listing = config.part(ListingConfig)
     train_stage = train_in_deployment(config) if config.training_deployment else train
@@ -102,6 +107,7 @@ def pipeline(config: PipelineConfig) -> PipelineResult:
         health=checked,
         queries=cleaned_queries,
     )
-    result = report(results, clock.seconds, store, measuring, options)
+    reporting = ReportingConfig(report=config.report, measuring=measuring, gate=config.gate)
+    result = report(results, clock.seconds, facts, store, reporting, options)
     terminal().print(summary(result, clock.seconds))
     return result

@@ -12,6 +12,7 @@ from prefect import flow
 
 from flows.commands.push import library
 from tasks.orchestration import prefect_ui
+from tasks.orchestration.run_name import run_name
 from vitrina.config.push import PushConfig
 from vitrina.results import PushResult
 
@@ -27,7 +28,7 @@ DONE = {
 }
 
 
-@flow(name="push")
+@flow(name="push", flow_run_name=run_name)
 def push(config: PushConfig) -> PushResult:
     """Write what the database lacks of the latest run, and let its view show the run."""
     with prefect_ui.progress("push", "row", "Listings written") as progress:

@@ -11,6 +11,7 @@ import logging
 from prefect import flow
 
 from flows.commands.roll_back import checked_store, history_lines
+from tasks.orchestration.run_name import run_name
 from vitrina.config.maintenance import RollBackConfig
 from vitrina.promotion import history as promotion
 from vitrina.promotion.history import read_history
@@ -19,7 +20,7 @@ from vitrina.results import ModelResult
 logger = logging.getLogger(__name__)
 
 
-@flow(name="roll-back")
+@flow(name="roll-back", flow_run_name=run_name)
 def roll_back(config: RollBackConfig) -> ModelResult | None:
     """Change which model embeds from the next run on; returns it, or None for the base model."""
     store = checked_store(config)

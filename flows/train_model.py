@@ -13,6 +13,7 @@ from prefect import flow
 from flows.commands.train_model import preprocessing, search_queries
 from flows.data_preprocessing import data_preprocessing
 from tasks.base_model import prepare_model
+from tasks.orchestration.run_name import run_name
 from tasks.queries import queries
 from tasks.train import train
 from vitrina.catalog.table_fingerprint import table_fingerprint
@@ -29,7 +30,7 @@ from vitrina.store.paths import exists, to_path
 logger = logging.getLogger(__name__)
 
 
-@flow(name="train-model")
+@flow(name="train-model", flow_run_name=run_name)
 def train_model(config: TrainModelConfig) -> TrainResult:
     """Train, with a checkpoint after every epoch; make the processed table first if need be."""
     path, options = to_path(config.processed_data_path), config.part(TrackedRunOptions)

@@ -37,6 +37,15 @@ class CleanResult(Parameters):
     reasons: dict[str, int]
 
 
+class RejectedExample(Parameters):
+    """A row that was rejected for its image."""
+
+    nm: str
+    title: str
+    source: str = Field(description="Path or address of its image; empty if the row names none.")
+    reason: str
+
+
 class ResizeResult(Parameters):
     """The processed table, in which every row has texts and a resized image."""
 
@@ -58,6 +67,9 @@ class ResizeResult(Parameters):
     images_resized: int = Field(description="Images read in this run; the rest were up to date.")
     images_rejected: dict[str, int] = Field(
         {}, description="Images in rejected_images.csv by reason."
+    )
+    rejected_examples: tuple[RejectedExample, ...] = Field(
+        (), description="The first rows rejected for their images, up to 20 for each reason."
     )
 
 

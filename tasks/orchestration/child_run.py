@@ -17,6 +17,7 @@ from prefect.exceptions import Abort, CancelledRun, CrashedRun, FailedRun, Objec
 from prefect.settings import PREFECT_API_URL, get_current_settings
 from prefect.states import Cancelled, Cancelling, Pending
 
+from tasks.orchestration.follow_child import ChildView
 from vitrina.config.parameters import Parameters
 from vitrina.errors import UserError
 
@@ -93,13 +94,15 @@ def _start(deployment: str, config: Parameters) -> FlowRun:
 
 
 def _final_state(child: FlowRun, deployment: str, poll_seconds: float) -> State:
-    """Wait for the child's final state and log each state until then."""
+    """Wait for the child's final state; log each state and show its progress until then."""
     own = UUID(runtime.flow_run.id) if runtime.flow_run.id else None
+    view = ChildView(child)
     with get_client(sync_client=True) as client:
         try:
             seen: str | None = None
             while True:
                 state = _state(client, child.id)
+                view.update(client, now=state.is_final())
                 if state.is_final():
                     return state
                 if state.name != seen:

@@ -4,6 +4,7 @@ Outside a Prefect run nothing is created. If the server fails, a warning is logg
 on without the artifact.
 """
 
+import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,7 +23,7 @@ from prefect.artifacts import (
 from prefect.context import FlowRunContext, TaskRunContext
 
 from vitrina.execution.progress import OnProgress, terminal_bar
-from vitrina.reporting.render import data_uri
+from vitrina.reporting.ui_artifact import UiArtifact
 
 logger = logging.getLogger(__name__)
 
@@ -32,17 +33,28 @@ UPDATE_SECONDS = 2.0  # each update is a request to the server; the UI polls no 
 def show_table(key: str, rows: Sequence[Mapping[str, Any]], description: str = "") -> None:
     """Show a table; ``key``, of ``[a-z0-9-]``, identifies it across runs."""
     table = [dict(row) for row in rows]
-    _create(partial(create_table_artifact, table, key=key, description=description))
+    create_quietly(partial(create_table_artifact, table, key=key, description=description))
 
 
 def show_markdown(key: str, markdown: str, description: str = "") -> None:
     """Show a text. Images in it must be ``data:`` URIs; the UI loads no others."""
-    _create(partial(create_markdown_artifact, markdown, key=key, description=description))
+    create_quietly(partial(create_markdown_artifact, markdown, key=key, description=description))
 
 
-def show_image(key: str, png: bytes, description: str = "") -> None:
-    """Show a PNG, embedded in the artifact so that it needs no other server."""
-    _create(partial(create_image_artifact, data_uri(png), key=key, description=description))
+def show_image(key: str, image: str, description: str = "") -> None:
+    """Show an image, a ``data:`` URI, so that it needs no other server."""
+    create_quietly(partial(create_image_artifact, image, key=key, description=description))
+
+
+def show_artifact(artifact: UiArtifact) -> None:
+    """Show a part of a report."""
+    key, content, description = artifact.key, artifact.body, artifact.description
+    if artifact.kind == "table":
+        show_table(key, json.loads(content), description)
+    elif artifact.kind == "image":
+        show_image(key, content, description)
+    else:
+        show_markdown(key, content, description)
 
 
 @contextmanager
@@ -69,7 +81,7 @@ class _Bar:
     def __init__(self, key: str, description: str) -> None:
         self.percent = 0.0
         create = partial(create_progress_artifact, 0.0, key=key, description=description)
-        self.artifact = _create(create)
+        self.artifact = create_quietly(create)
         self.updated_at = time.monotonic()
 
     def show(self, done: int, total: int) -> None:
@@ -83,16 +95,22 @@ class _Bar:
 
     def _update(self) -> None:
         self.updated_at = time.monotonic()
-        if self.artifact is None:
-            return
-        try:
-            update_progress_artifact(self.artifact, self.percent)
-        except Exception as error:  # noqa: BLE001 - no failure of the server may stop the task
-            logger.warning("the progress bar in the Prefect UI stops here: %s", error)
+        if self.artifact is not None and not update_quietly(self.artifact, self.percent):
             self.artifact = None
 
 
-def _create(create: Callable[[], object]) -> UUID | None:
+def update_quietly(bar: UUID, percent: float) -> bool:
+    """Move a progress bar; False, and a warning, if the server fails."""
+    try:
+        update_progress_artifact(bar, percent)
+    except Exception as error:  # noqa: BLE001 - no failure of the server may stop the task
+        logger.warning("the progress bar in the Prefect UI stops here: %s", error)
+        return False
+    return True
+
+
+def create_quietly(create: Callable[[], object]) -> UUID | None:
+    """The id of a new artifact; None outside a run, and with a warning if the server fails."""
     if FlowRunContext.get() is None and TaskRunContext.get() is None:
         return None
     try:

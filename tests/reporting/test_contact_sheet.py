@@ -5,6 +5,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -15,10 +16,15 @@ from vitrina.reporting.contact_sheet import (
     NearestImage,
     SheetRow,
     contact_sheet,
-    draw_contact_sheet,
+    sheet_rows,
 )
 
 BLANK = Image.new("RGB", (40, 40))
+
+
+def drawn(table: pd.DataFrame, measured: dict[str, Measurement]) -> bytes:
+    """The contact sheet of models."""
+    return contact_sheet(list(measured), sheet_rows(table, measured))
 
 
 def test_relevant_images_have_a_green_frame(tmp_path: Path) -> None:
@@ -33,7 +39,7 @@ def test_relevant_images_have_a_green_frame(tmp_path: Path) -> None:
         ]
         measured = Measurement(metrics={}, counts={}, examples=tuple(examples), figures={})
         sheet = np.asarray(
-            Image.open(io.BytesIO(draw_contact_sheet(grey, {"the model": measured}))).convert("RGB")
+            Image.open(io.BytesIO(drawn(grey, {"the model": measured}))).convert("RGB")
         )
         return int(np.all(np.abs(sheet.astype(int) - (42, 157, 74)) < 8, axis=2).sum())
 
@@ -52,10 +58,8 @@ def test_two_models_stand_side_by_side(tmp_path: Path) -> None:
         return Measurement(metrics={}, counts={}, examples=(example,), figures={})
 
     right, wrong = measured(relevant=True), measured(relevant=False)
-    sheet = np.asarray(
-        Image.open(io.BytesIO(draw_contact_sheet(grey, {"a": wrong, "b": right}))).convert("RGB")
-    )
-    alone = Image.open(io.BytesIO(draw_contact_sheet(grey, {"a": wrong})))
+    sheet = np.asarray(Image.open(io.BytesIO(drawn(grey, {"a": wrong, "b": right}))).convert("RGB"))
+    alone = Image.open(io.BytesIO(drawn(grey, {"a": wrong})))
     assert sheet.shape[1] > 1.5 * alone.width
     green = np.all(np.abs(sheet.astype(int) - (42, 157, 74)) < 8, axis=2)
     middle = sheet.shape[1] * 6 // 10

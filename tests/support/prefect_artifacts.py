@@ -5,6 +5,7 @@ import io
 from PIL import Image
 
 from tasks.orchestration.prefect_ui import progress, show_image, show_markdown, show_table
+from vitrina.reporting.render import data_uri
 
 
 def png() -> bytes:
@@ -18,7 +19,7 @@ def show_all(key: str) -> None:
     """A table, a text, an image, and progress that ends at three quarters."""
     show_table(f"{key}-table", [{"reason": "no title", "rows": 3}], "Rows")
     show_markdown(f"{key}-markdown", "## Metrics")
-    show_image(f"{key}-image", png(), "An image")
+    show_image(f"{key}-image", data_uri(png()), "An image")
     with progress(f"{key}-progress", "image", "Resizing") as show:
         for count in range(1, 4):
             show(count, 4)

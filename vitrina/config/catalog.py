@@ -87,7 +87,7 @@ class TextTableConfig(Parameters):
         return None if given == "auto" else NAMED_DELIMITERS.get(given, given)
 
 
-class CleanConfig(TextTableConfig):
+class CleanConfig(TextTableConfig, title="Cleaning: which rows are kept"):
     """Which rows of the catalogue are kept, and the names of its columns."""
 
     nm_column: str = Field("nm", description="Column with the unique id of a listing.")

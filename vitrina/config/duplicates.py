@@ -6,7 +6,7 @@ from vitrina.config.parameters import Parameters
 from vitrina.config.run_options import RefreshOption
 
 
-class DuplicatesConfig(Parameters):
+class DuplicatesConfig(Parameters, title="Duplicates"):
     """Which listings count as the same product."""
 
     precision: float = Field(

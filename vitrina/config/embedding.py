@@ -7,7 +7,7 @@ from pydantic import Field
 from vitrina.config.parameters import Parameters
 
 
-class EmbedConfig(Parameters):
+class EmbedConfig(Parameters, title="Embedding: how vectors are computed"):
     """How texts and images become vectors."""
 
     batch_size: int = Field(32, ge=1, description="Texts or images in one forward pass.")

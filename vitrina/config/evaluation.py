@@ -10,7 +10,7 @@ from vitrina.config.text import BY_TITLE, ListingConfig
 from vitrina.config.training import SplitConfig
 
 
-class EvaluateConfig(Parameters):
+class EvaluateConfig(Parameters, title="Evaluation: what is measured"):
     """What is measured on held-out products before and after fine-tuning."""
 
     max_rows: int = Field(
@@ -58,7 +58,7 @@ class MeasureConfig(Parameters):
     queries: SearchQueries | None = None
 
 
-class GateConfig(Parameters):
+class GateConfig(Parameters, title="Promotion: when a new model replaces the current one"):
     """When a fine-tuned model replaces the current one."""
 
     metric: RankingMetric = Field(

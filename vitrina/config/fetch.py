@@ -7,7 +7,7 @@ from pydantic import Field
 from vitrina.config.parameters import Parameters
 
 
-class FetchConfig(Parameters):
+class FetchConfig(Parameters, title="Images at web addresses: how they are fetched"):
     """How images at URLs are fetched."""
 
     concurrency: int = Field(

@@ -8,7 +8,7 @@ from vitrina.config.run_options import RefreshOption
 CATEGORY_COLUMN = "category"
 
 
-class HealthConfig(Parameters):
+class HealthConfig(Parameters, title="Health: listings that look wrong"):
     """From when on a listing is worth a look."""
 
     mismatch_z: float = Field(

@@ -10,7 +10,7 @@ from vitrina.config.parameters import Parameters, Pixels
 DEFAULT_PATTERN = "{nm}.jpg"
 
 
-class ResizeConfig(Parameters):
+class ResizeConfig(Parameters, title="Images: where they are, and their size"):
     """How images are found and resized."""
 
     default_image_size: tuple[Pixels, Pixels] = Field(

@@ -5,7 +5,7 @@ from pydantic import Field
 from vitrina.config.parameters import Parameters
 
 
-class IndexConfig(Parameters):
+class IndexConfig(Parameters, title="Search index"):
     """What the table of listings and vectors holds, and when search in it is approximate."""
 
     columns: tuple[str, ...] = Field(

@@ -38,10 +38,24 @@ RankingMetric = Literal[
 Group = TypeVar("Group", bound="Parameters")
 
 
+def _in_form_order(schema: dict[str, Any], model: type[BaseModel]) -> None:
+    """Number the properties of a schema in the order in which a form shows them."""
+    last: tuple[str, ...] = getattr(model, "FORM_LAST", ())
+    properties = schema.get("properties", {})
+    names = [name for name in properties if name not in last]
+    for position, name in enumerate([*names, *(name for name in last if name in properties)]):
+        properties[name]["position"] = position
+
+
 class Parameters(BaseModel):
     """Base of every parameter group: frozen, no unknown names, no NaN or infinity."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, json_schema_extra=_in_form_order
+    )
+
+    # Fields that a form shows after all others.
+    FORM_LAST: ClassVar[tuple[str, ...]] = ()
 
     # Fields that change how the work is done, not its result. Every other one is part of the key.
     OPERATIONAL: ClassVar[frozenset[str]] = frozenset()

@@ -1,6 +1,6 @@
 """Parameters of the whole pipeline."""
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -14,7 +14,8 @@ from vitrina.config.images import ResizeConfig
 from vitrina.config.index import IndexConfig
 from vitrina.config.model import DEFAULT_MODEL, MODEL_SOURCES
 from vitrina.config.parameters import Parameters
-from vitrina.config.queries import QueryConfig
+from vitrina.config.queries import QueryConfig, QueryTableConfig, QueryUseConfig
+from vitrina.config.report import ReportConfig
 from vitrina.config.run_options import RunOptions, TrackedRunOptions
 from vitrina.config.text import ListingConfig
 from vitrina.config.training import TrainConfig
@@ -33,7 +34,9 @@ class PipelinePaths(Parameters):
     output: str = Field("output", description="Folder for all artifacts, local or s3://.")
 
 
-class PipelineConfig(QueryConfig, ListingConfig, RunOptions, TrackedRunOptions, PipelinePaths):
+class PipelineConfig(
+    QueryConfig, ListingConfig, RunOptions, TrackedRunOptions, PipelinePaths, title="Pipeline"
+):
     """Clean, resize, train, evaluate, promote, embed, index."""
 
     demo_products: int = Field(
@@ -58,6 +61,27 @@ class PipelineConfig(QueryConfig, ListingConfig, RunOptions, TrackedRunOptions, 
     index: IndexConfig = IndexConfig()
     duplicates: DuplicatesConfig = DuplicatesConfig()
     health: HealthConfig = HealthConfig()
+    report: ReportConfig = ReportConfig()
+
+    # What few people change.
+    FORM_LAST: ClassVar[tuple[str, ...]] = (
+        "fetch",
+        "several_images",
+        *QueryTableConfig.model_fields,
+        *QueryUseConfig.model_fields,
+        "skip",
+        "training_deployment",
+        "embedding_deployment",
+        "executor",
+        "project_name",
+        "demo_products",
+        "refresh",
+    )
+
+    # How a run is carried out.
+    OPERATIONAL: ClassVar[frozenset[str]] = frozenset(
+        {"executor", "refresh", "project_name", "training_deployment", "embedding_deployment"}
+    )
 
     @property
     def is_demo(self) -> bool:

@@ -1,7 +1,7 @@
 """How a run is carried out: nothing here changes a result."""
 
 import re
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
@@ -25,6 +25,8 @@ class RefreshOption(Parameters):
 class RunOptions(RefreshOption):
     """How a run is carried out; nothing here changes a result."""
 
+    FORM_LAST: ClassVar[tuple[str, ...]] = ("executor", "refresh")
+
     executor: Annotated[str, AfterValidator(_known_executor)] = Field(
         "threads",
         description="Where images are resized and rows embedded: threads (this process), ray (the "
@@ -35,5 +37,7 @@ class RunOptions(RefreshOption):
 
 class TrackedRunOptions(RefreshOption):
     """How a stage that reports to wandb is carried out."""
+
+    FORM_LAST: ClassVar[tuple[str, ...]] = ("project_name", "refresh")
 
     project_name: str = Field("fine-tuning-ruclip", description="wandb project.")

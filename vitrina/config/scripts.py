@@ -27,7 +27,9 @@ class PreprocessingPaths(Parameters):
     processed_images_path: str = Field(description="Folder for the resized images.")
 
 
-class DataPreprocessingConfig(CleanConfig, ResizeConfig, RunOptions, PreprocessingPaths):
+class DataPreprocessingConfig(
+    CleanConfig, ResizeConfig, RunOptions, PreprocessingPaths, title="Preprocessing"
+):
     """Clean a catalogue and resize its images."""
 
     fetch: FetchConfig = FetchConfig()
@@ -49,7 +51,9 @@ class TrainingPaths(Parameters):
     overwrite: bool = Field(False, description="Replace another training in --model_save_path.")
 
 
-class TrainModelConfig(TrainConfig, QueryConfig, ListingConfig, TrackedRunOptions, TrainingPaths):
+class TrainModelConfig(
+    TrainConfig, QueryConfig, ListingConfig, TrackedRunOptions, TrainingPaths, title="Training"
+):
     """Fine-tune ruCLIP on a processed table."""
 
 
@@ -71,5 +75,7 @@ class EmbeddingPaths(Parameters):
     )
 
 
-class GenerateEmbeddingsConfig(EmbedConfig, EmbeddedListingConfig, RunOptions, EmbeddingPaths):
+class GenerateEmbeddingsConfig(
+    EmbedConfig, EmbeddedListingConfig, RunOptions, EmbeddingPaths, title="Embedding"
+):
     """Embed the texts and images of a processed table."""

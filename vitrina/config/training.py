@@ -15,7 +15,7 @@ class SplitConfig(Parameters):
     seed: int
 
 
-class TrainConfig(Parameters):
+class TrainConfig(Parameters, title="Training"):
     """How ruCLIP is fine-tuned."""
 
     num_epochs: int = Field(2, ge=1, description="Passes over the training rows.")

@@ -24,6 +24,7 @@ from vitrina.catalog.processed_writer import (
 from vitrina.execution.progress import OnProgress, no_progress
 from vitrina.execution.shard_map import ShardMap
 from vitrina.images.cleaned_rows import cleaned_batches
+from vitrina.images.rejected_examples import RejectedExamples
 from vitrina.images.resize_index import ResizeOutcome
 from vitrina.images.resize_plan import Plan, ResizeJob, ResizePlanner, target_name
 from vitrina.images.resize_pool import ExecutePlans, Outcomes, open_plan_executor
@@ -62,7 +63,7 @@ def resize_catalog(
     ):
         for batch in cleaned_batches(cleaned.rejected):
             processed.reject(zip(*batch.to_pydict().values(), strict=True))
-        done = opened = 0
+        done, opened, examples = 0, 0, RejectedExamples(planner)
         for batch, plan, outcomes in _executed(cleaned.table, planner, execute):
             by_step: dict[int, ResizeOutcome] = {}
             left = plan.steps_by_row(batch.num_rows)
@@ -75,8 +76,10 @@ def resize_catalog(
                     opened += 1
                     record(outcome)
             in_order = [by_step[step] for step in range(len(plan.steps))]
-            _add(batch, plan, in_order, planner, processed)
+            rejected = _add(batch, plan, in_order, planner, processed)
+            examples.add(batch, plan, rejected)
     result = _result(cleaned, planner, artifact, processed, opened)
+    result = result.model_copy(update={"rejected_examples": tuple(examples.examples)})
     _log(result)
     files = [TABLE, CSV, REJECTED]
     if planner.place.several:
@@ -141,8 +144,11 @@ def _add(
     outcomes: list[ResizeOutcome],
     planner: ResizePlanner,
     processed: ProcessedTableWriter,
-) -> None:
-    """Write a batch's rows, each as kept or as rejected for the reason of its first image."""
+) -> dict[int, str]:
+    """Write a batch's rows, each as kept or as rejected for the reason of its first image.
+
+    Returns the reasons of the rejected rows.
+    """
     good: list[list[ResizeOutcome]] = [[] for _ in range(batch.num_rows)]
     reasons: dict[int, str] = {}
     for row, outcome in zip(plan.rows, outcomes, strict=True):
@@ -157,10 +163,12 @@ def _add(
         [[one.hash for one in good[row]] for row in kept],
     )
     ids = batch.column(NM)
-    processed.reject((str(ids[row]), reasons[row]) for row in sorted(reasons) if not good[row])
+    rejected = {row: reasons[row] for row in sorted(reasons) if not good[row]}
+    processed.reject((str(ids[row]), reason) for row, reason in rejected.items())
     if planner.place.several:
         processed.reject_images(
             (str(ids[row]), source, outcome.reason)
             for row, source, outcome in zip(plan.rows, plan.sources, outcomes, strict=True)
             if outcome.reason
         )
+    return rejected

@@ -1,6 +1,7 @@
 """The verdict on a new model, from how much better it ranks what is held out."""
 
 import math
+from collections.abc import Callable
 from statistics import NormalDist
 
 from vitrina.config.evaluation import GateConfig
@@ -10,11 +11,20 @@ POWER = 0.8  # the chance that the estimated number tells
 MANY = 1_000_000  # more than anybody will hold out
 ANY_MODEL = -1  # the margin that promotes any model
 
+Translate = Callable[..., str]  # called with a text and the values of its {names}
+
 
 def decide(comparison: Comparison, gate: GateConfig) -> tuple[Verdict, str]:
     """Whether the new model is better by more than the margin, and the reason with the numbers."""
     verdict = _verdict(comparison, gate)
-    return verdict, f"{_numbers(comparison, gate)}{_explanation(comparison, gate, verdict)}"
+    return verdict, reason(comparison, gate, verdict)
+
+
+def reason(
+    comparison: Comparison, gate: GateConfig, verdict: Verdict, words: Translate = str.format
+) -> str:
+    """The reason of a verdict, with the numbers."""
+    return _numbers(comparison, gate, words) + _explanation(comparison, gate, verdict, words)
 
 
 def _verdict(comparison: Comparison, gate: GateConfig) -> Verdict:
@@ -55,34 +65,62 @@ def more_held_out(comparison: Comparison, gate: GateConfig) -> float:
     return max(comparison.held_out * (wanted - 1), 1)
 
 
-def _numbers(comparison: Comparison, gate: GateConfig) -> str:
-    name, (low, high) = comparison.metric.replace("_", " "), comparison.interval
+def _numbers(comparison: Comparison, gate: GateConfig, words: Translate) -> str:
+    low, high = comparison.interval
+    if comparison.metric.endswith("geometric_rank"):
+        change = words(
+            "{metric} {before} → {after}, better by a factor of {gain}",
+            metric=words(comparison.metric.replace("_", " ")),
+            before=f"{comparison.current:,.3g}",
+            after=f"{comparison.candidate:,.3g}",
+            gain=f"{math.exp(comparison.gain):.3g}",
+        )
+        ends = f"{math.exp(low):.3g}", f"{math.exp(high):.3g}"
+    else:
+        change = words(
+            "{metric} {before} → {after}, {gain}",
+            metric=words(comparison.metric.replace("_", " ")),
+            before=f"{comparison.current:.4f}",
+            after=f"{comparison.candidate:.4f}",
+            gain=f"{comparison.gain:+.4f}",
+        )
+        ends = f"{low:+.4f}", f"{high:+.4f}"
+    interval = words(
+        " ({confidence} interval {low} to {high})",
+        confidence=f"{gate.confidence:.0%}",
+        low=ends[0],
+        high=ends[1],
+    )
+    held_out = words(_HELD_OUT[_kind(comparison)], n=f"{comparison.held_out:,}")
+    return f"{change}{interval if comparison.held_out > 1 else ''} {held_out}"
+
+
+_HELD_OUT = {
+    "product": "on {n} held-out product",
+    "products": "on {n} held-out products",
+    "query": "on {n} held-out query",
+    "queries": "on {n} held-out queries",
+}
+
+
+def _kind(comparison: Comparison) -> str:
     of_queries = comparison.metric.startswith("unseen_")
     one, many = ("query", "queries") if of_queries else ("product", "products")
-    held_out = f"{comparison.held_out:,} held-out {many if comparison.held_out > 1 else one}"
-    if comparison.metric.endswith("geometric_rank"):
-        change = f"{comparison.current:,.3g} → {comparison.candidate:,.3g}, better by a factor of "
-        gain, ends = (
-            f"{math.exp(comparison.gain):.3g}",
-            f"{math.exp(low):.3g} to {math.exp(high):.3g}",
-        )
-    else:
-        change = f"{comparison.current:.4f} → {comparison.candidate:.4f}, "
-        gain, ends = f"{comparison.gain:+.4f}", f"{low:+.4f} to {high:+.4f}"
-    interval = f" ({gate.confidence:.0%} interval {ends})" if comparison.held_out > 1 else ""
-    return f"{name} {change}{gain}{interval} on {held_out}"
+    return many if comparison.held_out > 1 else one
 
 
-def _explanation(comparison: Comparison, gate: GateConfig, verdict: Verdict) -> str:
-    margin = f"; gate.margin is {gate.margin:g}" if gate.margin else ""
+def _explanation(
+    comparison: Comparison, gate: GateConfig, verdict: Verdict, words: Translate
+) -> str:
+    margin = words("; gate.margin is {margin}", margin=f"{gate.margin:g}") if gate.margin else ""
     if verdict == "promoted" or comparison.interval[1] < gate.margin:
         return margin
     if _are_alike(comparison):
-        return f"{margin}: the two models rank them alike"
+        return margin + words(": the two models rank them alike")
     more = more_held_out(comparison, gate)
     if more > MANY:
-        return f"{margin}: the two models are too alike to tell"
-    return f"{margin}: about {_rounded(more):,} more would tell"
+        return margin + words(": the two models are too alike to tell")
+    return margin + words(": about {more} more would tell", more=f"{_rounded(more):,}")
 
 
 def _rounded(number: float) -> int:

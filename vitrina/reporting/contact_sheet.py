@@ -14,6 +14,7 @@ from vitrina.catalog.text_template import TextTemplate
 from vitrina.config.text import TITLE_ONLY
 from vitrina.evaluation.measurement import Example, Measurement
 from vitrina.images.load import read_image
+from vitrina.reporting.language import ENGLISH, Words
 from vitrina.reporting.plots import DPI, INK, PALE, to_png
 
 RELEVANT = "#2a9d4a"  # green
@@ -47,10 +48,10 @@ class SheetRow:
     found: Sequence[Found]
 
 
-def draw_contact_sheet(
+def sheet_rows(
     table: pd.DataFrame, measured: Mapping[str, Measurement], text: str = TITLE_ONLY
-) -> bytes:
-    """The contact sheet of the examples of models, by heading, as a PNG.
+) -> list[SheetRow]:
+    """The examples of models, by heading, with their images.
 
     ``table`` is the measured one, ``text`` the template of the listings' texts, which are the
     queries. The examples of all models are the same listings.
@@ -67,7 +68,7 @@ def draw_contact_sheet(
         ]
         return Found(example.rank, images)
 
-    rows = [
+    return [
         SheetRow(
             text=query,
             image=read_image(paths.iloc[of_models[0].row]),
@@ -75,10 +76,11 @@ def draw_contact_sheet(
         )
         for of_models, query in zip(examples, texts, strict=True)
     ]
-    return contact_sheet(list(measured), rows)
 
 
-def contact_sheet(headings: Sequence[str], rows: Sequence[SheetRow]) -> bytes:
+def contact_sheet(
+    headings: Sequence[str], rows: Sequence[SheetRow], words: Words = ENGLISH
+) -> bytes:
     """A PNG with a row per listing: its text, its own image and the nearest ones by each model.
 
     Relevant images have a green frame; below each is its cosine with the text.
@@ -99,30 +101,35 @@ def contact_sheet(headings: Sequence[str], rows: Sequence[SheetRow]) -> bytes:
         hspace=0.3,
     )
     for line, row in enumerate(rows):
-        _text(figure.add_subplot(grid[line, 0]), row)
+        _text(figure.add_subplot(grid[line, 0]), row, words)
         own = figure.add_subplot(grid[line, 1])
         _image(own, row.image, PALE, 0.8, "")
         if line == 0:
-            own.set_title("its image", fontsize=9, color=INK)
+            own.set_title(words("its image"), fontsize=9, color=INK)
         column = 2
         for heading, size, found in zip(headings, widths, row.found, strict=True):
             cells = [figure.add_subplot(grid[line, column + 1 + n]) for n in range(size)]
-            _nearest(cells, found.nearest)
+            _nearest(cells, found.nearest, words)
             if line == 0:
                 cells[0].set_title(heading, fontsize=9, color=INK, loc="left", pad=8)
             column += 1 + size
     return to_png(figure)
 
 
-def _nearest(cells: Sequence[Axes], nearest: Sequence[NearestImage]) -> None:
+def _nearest(cells: Sequence[Axes], nearest: Sequence[NearestImage], words: Words) -> None:
     for cell, near in zip(cells, nearest, strict=False):
         colour, line_width = (RELEVANT, 3.5) if near.relevant else (PALE, 0.8)
-        _image(cell, near.image, colour, line_width, f"{near.cosine:.2f}")
+        _image(cell, near.image, colour, line_width, words.number(f"{near.cosine:.2f}"))
     for cell in cells[len(nearest) :]:
         cell.set_axis_off()
 
 
-def _text(cell: Axes, row: SheetRow) -> None:
+def rank_in_words(rank: int, words: Words = ENGLISH) -> str:
+    """Where a text's image stands among the nearest ones."""
+    return words("first") if rank == 1 else words("rank {rank}", rank=words.count(rank))
+
+
+def _text(cell: Axes, row: SheetRow, words: Words) -> None:
     cell.set_axis_off()
     text = "\n".join(textwrap.wrap(row.text, 24, max_lines=4, placeholder=" …"))
     cell.text(
@@ -134,7 +141,7 @@ def _text(cell: Axes, row: SheetRow) -> None:
         parse_math=False,  # dollar signs in a text are prices, not TeX
     )
     ranks = [found.rank for found in row.found]
-    verdict = " · ".join("first" if rank == 1 else f"rank {rank:,}" for rank in ranks)
+    verdict = " · ".join(rank_in_words(rank, words) for rank in ranks)
     colour = RELEVANT if ranks[0] == 1 else "#888888"
     cell.text(0, 0.02, verdict, fontsize=8, color=colour, va="bottom", transform=cell.transAxes)
 

@@ -1,15 +1,18 @@
 """The sections of a run's report, shown on the terminal, in report.html and in the Prefect UI."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from rich.console import Group
 from rich.text import Text
 
+from vitrina.config.evaluation import GateConfig
 from vitrina.duplicates.summary import duplicate_rows
 from vitrina.health.problems import Problem
-from vitrina.health.samples import Sample
-from vitrina.reporting.health_samples import TITLES, samples_html
-from vitrina.reporting.render import Section, html_page, terminal, terminal_table
+from vitrina.promotion import verdict
+from vitrina.promotion.gate import ROLLED_BACK
+from vitrina.reporting.health_titles import TITLES
+from vitrina.reporting.language import ENGLISH, Words
+from vitrina.reporting.render import Section, terminal, terminal_table
 from vitrina.results import (
     ChangesResult,
     ClassifyResult,
@@ -66,6 +69,8 @@ METRICS = {
     "probe_both_weighted_f1": "linear probe on both, weighted F1",
 }
 
+OTHER = ("duplicate_", "zero_shot_", "probe_")  # how metrics begin that are not of ranking
+
 VERDICTS: Mapping[Verdict, str] = {
     "promoted": "The new model was promoted",
     "declined": "The new model was declined",
@@ -80,71 +85,127 @@ CALIBRATION = {
 MAX_RARE = 20  # classes shown that were left out
 
 
-def sections(result: PipelineResult, seconds: Mapping[str, float]) -> list[Section]:
+def sections(
+    result: PipelineResult, seconds: Mapping[str, float], words: Words = ENGLISH
+) -> list[Section]:
     """All sections of a pipeline run; ``seconds`` by stage, in the order of the stages."""
     return [
-        rows_section(result.resized),
-        *([queries_section(result.queries)] if result.queries else []),
-        metrics_section(result.evaluated),
-        model_section(result),
-        index_section(result.indexed),
-        changes_section(result.changed),
-        *([duplicates_section(result.duplicates)] if result.duplicates else []),
-        *([health_section(result.health)] if result.health else []),
-        times_section(seconds),
-        paths_section(result),
+        rows_section(result.resized, words),
+        *([queries_section(result.queries, words)] if result.queries else []),
+        metrics_section(result.evaluated, words),
+        model_section(result, words),
+        *detail_sections(result, words),
+        times_section(seconds, words),
+        paths_section(result, words),
     ]
 
 
-def rows_section(resized: ResizeResult) -> Section:
+def detail_sections(result: PipelineResult, words: Words = ENGLISH) -> list[Section]:
+    """What followed the embedding: index, changes, duplicates, health."""
+    return [
+        index_section(result.indexed, words),
+        changes_section(result.changed, words),
+        *([duplicates_section(result.duplicates, words)] if result.duplicates else []),
+        *([health_section(result.health, words)] if result.health else []),
+    ]
+
+
+def rows_section(resized: ResizeResult, words: Words = ENGLISH) -> Section:
     """Rows of the catalogue, rejected rows by reason, and rows kept."""
-    rejected = sorted(resized.reasons.items(), key=lambda one: (-one[1], one[0]))
     rows = [
-        ("in the catalogue", f"{resized.rows_in:,}"),
-        *((f"rejected: {reason.replace('_', ' ')}", f"{count:,}") for reason, count in rejected),
-        ("kept", f"{resized.rows_kept:,}"),
+        (words("in the catalogue"), words.count(resized.rows_in)),
+        *_rejected_rows(resized.reasons, words),
+        (words("kept"), words.count(resized.rows_kept)),
     ]
-    return Section("Rows", ("", "rows"), rows)
+    return Section(words("Rows"), ("", words("rows")), rows)
 
 
-def queries_section(queries: QueriesResult) -> Section:
+def queries_section(queries: QueriesResult, words: Words = ENGLISH) -> Section:
     """Rows of the table of queries, rejected rows by reason, and what is left."""
-    rejected = sorted(queries.reasons.items(), key=lambda one: (-one[1], one[0]))
     rows = [
-        ("in the table", f"{queries.rows_in:,}"),
-        *((f"rejected: {reason.replace('_', ' ')}", f"{count:,}") for reason, count in rejected),
-        ("different queries", f"{queries.queries:,}"),
-        ("pairs of a query and a listing", f"{queries.pairs:,}"),
+        (words("in the table"), words.count(queries.rows_in)),
+        *_rejected_rows(queries.reasons, words),
+        (words("different queries"), words.count(queries.queries)),
+        (words("pairs of a query and a listing"), words.count(queries.pairs)),
     ]
-    return Section("Queries", ("", "rows"), rows)
+    return Section(words("Queries"), ("", words("rows")), rows)
 
 
-def metrics_section(evaluated: EvaluateResult) -> Section:
+def _rejected_rows(reasons: Mapping[str, int], words: Words) -> list[tuple[str, str]]:
+    """Rejected rows by reason, the most frequent first."""
+    by_count = sorted(reasons.items(), key=lambda one: (-one[1], one[0]))
+    return [
+        (words("rejected: {reason}", reason=reason_name(reason, words)), words.count(count))
+        for reason, count in by_count
+    ]
+
+
+def reason_name(reason: str, words: Words = ENGLISH) -> str:
+    """A reason for rejection in words."""
+    return words(reason.replace("_", " "))
+
+
+def metrics_section(evaluated: EvaluateResult, words: Words = ENGLISH) -> Section:
     """Held-out metrics before and after fine-tuning; those not measured are left out."""
+    return _metrics_section(held_out(evaluated, words), evaluated, METRICS, words)
+
+
+def ranking_section(evaluated: EvaluateResult, words: Words = ENGLISH) -> Section:
+    """The metrics of finding a listing's image by its text, and the other way round."""
+    names = [name for name in METRICS if not name.startswith(OTHER)]
+    return _metrics_section(held_out(evaluated, words), evaluated, names, words)
+
+
+def other_metrics_section(evaluated: EvaluateResult, words: Words = ENGLISH) -> Section:
+    """The metrics of telling duplicates and categories."""
+    names = [name for name in METRICS if name.startswith(OTHER)]
+    return _metrics_section(words("Duplicates and categories"), evaluated, names, words)
+
+
+# Four parameters: which metrics of what, and under which title.
+def _metrics_section(
+    title: str, evaluated: EvaluateResult, names: Iterable[str], words: Words
+) -> Section:
     before, after = evaluated.before, evaluated.after
     rows = [
-        (label, _chance(name, after), *_figures(name, evaluated))
-        for name, label in METRICS.items()
+        (
+            words(METRICS[name]),
+            words.number(_chance(name, after)),
+            *_figures(name, evaluated, words),
+        )
+        for name in names
         if name in before and name in after
     ]
+    return Section(title, ("", *map(words, ("chance", "before", "after", "difference"))), rows)
+
+
+def held_out(evaluated: EvaluateResult, words: Words = ENGLISH) -> str:
+    """On how many products, listings and queries it was measured."""
     listings, products = (evaluated.counts[f"ranked_{unit}"] for unit in ("rows", "products"))
-    title = f"Held-out products: {products:,} with {listings:,} listings; 95% intervals"
+    title = words(
+        "Held-out products: {products} with {listings} listings; 95% intervals",
+        products=words.count(products),
+        listings=words.count(listings),
+    )
     if queries := evaluated.counts.get("unseen_queries"):
-        gallery = evaluated.counts["gallery_rows"]
-        title += f". Unseen queries: {queries:,}, among {gallery:,} listings"
-    return Section(title, ("", "chance", "before", "after", "difference"), rows)
+        title += words(
+            ". Unseen queries: {queries}, among {listings} listings",
+            queries=words.count(queries),
+            listings=words.count(evaluated.counts["gallery_rows"]),
+        )
+    return title
 
 
-def _figures(name: str, evaluated: EvaluateResult) -> tuple[str, str, str]:
+def _figures(name: str, evaluated: EvaluateResult, words: Words) -> tuple[str, str, str]:
     """Before, after and difference, each with its interval if it has one."""
     before, after = evaluated.before[name], evaluated.after[name]
     form = ".1f" if "rank" in name else ".3f"
     found = evaluated.intervals.get(name)
     ends = (found.before, found.after, found.difference) if found else (None, None, None)
     return (
-        _with_interval(before, ends[0], form),
-        _with_interval(after, ends[1], form),
-        _with_interval(after - before, ends[2], f"+{form}"),
+        words.number(_with_interval(before, ends[0], form)),
+        words.number(_with_interval(after, ends[1], form)),
+        words.number(_with_interval(after - before, ends[2], f"+{form}")),
     )
 
 
@@ -160,60 +221,86 @@ def headline(promoted: PromoteResult) -> str:
     return f"{VERDICTS[promoted.verdict]}: {promoted.reason}"
 
 
-def compared_models(promoted: PromoteResult) -> dict[str, ModelResult]:
+def reason_of(promoted: PromoteResult, gate: GateConfig, words: Words) -> str:
+    """The reason of the verdict; in English as the history of models has it."""
+    if words.language == "en":
+        return promoted.reason
+    if promoted.reason == ROLLED_BACK:
+        return words(ROLLED_BACK)
+    return words.number(verdict.reason(promoted.comparison, gate, promoted.verdict, words))
+
+
+def compared_models(promoted: PromoteResult, words: Words = ENGLISH) -> dict[str, ModelResult]:
     """The model that embeds and the one that it was compared with, by what they are."""
-    new, old = "the new model", "the model before"
-    embeds, other = (new, old) if promoted.promoted else (old, new)
-    return {f"{embeds}, which embeds": promoted.model, f"{other}, not used": promoted.other}
+    new, old = ("the new model, which embeds", "the model before, not used")
+    if not promoted.promoted:
+        new, old = ("the model before, which embeds", "the new model, not used")
+    return {words(new): promoted.model, words(old): promoted.other}
 
 
-def model_section(result: PipelineResult) -> Section:
+def model_section(result: PipelineResult, words: Words = ENGLISH) -> Section:
     """The best epoch, and the verdict on the new model."""
     trained, promoted = result.trained, result.promoted
     rows = [
-        ("best epoch", f"{trained.best_epoch} of {trained.epochs}"),
-        ("new model", promoted.verdict),
-        ("reason", promoted.reason),
+        (words("best epoch"), epoch_of(trained, words)),
+        (words("new model"), words(promoted.verdict)),
+        (words("reason"), promoted.reason),
     ]
-    return Section("Model", ("", ""), rows)
+    return Section(words("Model"), ("", ""), rows)
 
 
-def index_section(indexed: IndexResult) -> Section:
+def epoch_of(trained: TrainResult, words: Words = ENGLISH) -> str:
+    """The best epoch, such as ``2 of 3``."""
+    return words("{epoch} of {epochs}", epoch=trained.best_epoch, epochs=trained.epochs)
+
+
+def index_section(indexed: IndexResult, words: Words = ENGLISH) -> Section:
     """What was written to the index, how it is searched, and how its vectors were weighted."""
     kinds = {"text": "texts", "img": "images", "product": "both"}
-    recalls = [f"{kinds[name]} {one.recall_at_10:.3f}" for name, one in indexed.approximate.items()]
-    rows = [
-        ("listings", f"{indexed.rows:,}"),
-        ("written", f"{indexed.rows_written:,}"),
-        ("removed", f"{indexed.rows_removed:,}"),
-        ("search", "approximate" if recalls else "exact: each listing is compared"),
-        ("recall@10", ", ".join(recalls) or "1"),
-        ("image's share in both", _image_weight(indexed)),
+    recalls = [
+        f"{words(kinds[name])} {words.number(f'{one.recall_at_10:.3f}')}"
+        for name, one in indexed.approximate.items()
     ]
-    return Section("Index", ("", ""), rows)
+    search = "approximate" if recalls else "exact: each listing is compared"
+    rows = [
+        (words("listings"), words.count(indexed.rows)),
+        (words("written"), words.count(indexed.rows_written)),
+        (words("removed"), words.count(indexed.rows_removed)),
+        (words("search"), words(search)),
+        ("recall@10", ", ".join(recalls) or "1"),
+        (words("image's share in both"), words.number(_image_weight(indexed, words))),
+    ]
+    return Section(words("Index"), ("", ""), rows)
 
 
-def _image_weight(indexed: IndexResult) -> str:
+def _image_weight(indexed: IndexResult, words: Words) -> str:
     """The weight, and what it was chosen by: MRR of it, of texts alone and of images alone."""
     weight, mrr = f"{indexed.image_weight:.1f}", indexed.weight_mrr
     if weight not in mrr:
         return f"{indexed.image_weight:g}"
-    return (
-        f"{weight}: MRR {mrr[weight]:.3f} (texts alone {mrr['0.0']:.3f}, images {mrr['1.0']:.3f})"
+    return words(
+        "{weight}: MRR {mrr} (texts alone {texts}, images {images})",
+        weight=weight,
+        mrr=f"{mrr[weight]:.3f}",
+        texts=f"{mrr['0.0']:.3f}",
+        images=f"{mrr['1.0']:.3f}",
     )
 
 
-def changes_section(changed: ChangesResult) -> Section:
+def changes_section(changed: ChangesResult, words: Words = ENGLISH) -> Section:
     """Listings that changed since the run before, by kind; kinds without any are left out."""
-    since = "since the previous run" if changed.from_run else "the first run"
+    since = words("since the previous run" if changed.from_run else "the first run")
     labels = {"model": "embedded by another model"}
-    rows = [(labels.get(kind, kind), f"{n:,}") for kind, n in changed.counts.items() if n]
-    return Section("Changes", (since, "listings"), rows)
+    rows = [
+        (words(labels.get(kind, kind)), words.count(n)) for kind, n in changed.counts.items() if n
+    ]
+    return Section(words("Changes"), (since, words("listings")), rows)
 
 
-def duplicates_section(found: DuplicatesResult) -> Section:
+def duplicates_section(found: DuplicatesResult, words: Words = ENGLISH) -> Section:
     """How many duplicates there are, and how sure that is."""
-    return Section("Duplicates", ("", ""), duplicate_rows(found))
+    rows = [(label, words.number(value)) for label, value in duplicate_rows(found, words)]
+    return Section(words("Duplicates"), ("", ""), rows)
 
 
 def duplicates_paths_section(found: DuplicatesResult) -> Section:
@@ -222,12 +309,13 @@ def duplicates_paths_section(found: DuplicatesResult) -> Section:
     return Section("Paths", ("", ""), rows)
 
 
-def health_section(found: HealthResult) -> Section:
+def health_section(found: HealthResult, words: Words = ENGLISH) -> Section:
     """How many listings look wrong, by problem."""
-    rows = [(TITLES[Problem(name)], f"{count:,}") for name, count in found.counts.items()]
-    share = found.listings / max(1, found.rows)
-    rows.append(("with any problem", f"{found.listings:,} ({share:.1%})"))
-    return Section("Health of the catalogue", ("", "listings"), rows)
+    counts = found.counts.items()
+    rows = [(words(TITLES[Problem(name)]), words.count(count)) for name, count in counts]
+    share = words.share(found.listings / max(1, found.rows))
+    rows.append((words("with any problem"), f"{words.count(found.listings)} ({share})"))
+    return Section(words("Health of the catalogue"), ("", words("listings")), rows)
 
 
 def health_paths_section(found: HealthResult) -> Section:
@@ -267,29 +355,31 @@ def classification_sections(found: ClassifyResult) -> list[Section]:
     return sections
 
 
-def times_section(seconds: Mapping[str, float]) -> Section:
+def times_section(seconds: Mapping[str, float], words: Words = ENGLISH) -> Section:
     """How long each stage took."""
-    rows = [(stage, f"{time:,.1f} s") for stage, time in seconds.items()]
-    return Section("Time", ("", ""), [*rows, ("all stages", f"{sum(seconds.values()):,.1f} s")])
+    times = {**{words(name): time for name, time in seconds.items()}}
+    times[words("all stages")] = sum(seconds.values())
+    rows = [(stage, words.number(f"{time:,.1f} ") + words("s")) for stage, time in times.items()]
+    return Section(words("Time"), ("", ""), rows)
 
 
-def paths_section(result: PipelineResult) -> Section:
+def paths_section(result: PipelineResult, words: Words = ENGLISH) -> Section:
     """Where the results are."""
-    rows = [
-        ("processed table", result.resized.csv),
-        ("rejected rows", result.resized.rejected),
-        ("checkpoint", result.trained.checkpoint),
-        ("fine-tuned ruCLIP", result.trained.model.folder),
-        ("current ruCLIP", result.promoted.model.folder),
-        ("embeddings", result.embedded.npz),
-        ("index, a LanceDB table", result.indexed.table),
-        ("changes", result.changed.changes),
-        *([("duplicates", result.duplicates.gallery)] if result.duplicates else []),
-        *([("health", result.health.health)] if result.health else []),
-        ("metrics", result.evaluated.report),
-        ("this report", result.report),
-    ]
-    return Section("Paths", ("", ""), rows)
+    paths = {
+        "processed table": result.resized.csv,
+        "rejected rows": result.resized.rejected,
+        "checkpoint": result.trained.checkpoint,
+        "fine-tuned ruCLIP": result.trained.model.folder,
+        "current ruCLIP": result.promoted.model.folder,
+        "embeddings": result.embedded.npz,
+        "index, a LanceDB table": result.indexed.table,
+        "changes": result.changed.changes,
+        **({"duplicates": result.duplicates.gallery} if result.duplicates else {}),
+        **({"health": result.health.health} if result.health else {}),
+        "metrics": result.evaluated.report,
+        "this report": result.report,
+    }
+    return Section(words("Paths"), ("", ""), [(words(name), path) for name, path in paths.items()])
 
 
 def training_section(trained: TrainResult) -> Section:
@@ -336,25 +426,3 @@ def summary(result: PipelineResult, seconds: Mapping[str, float]) -> Group:
     """The verdict and all sections for ``rich.console.Console.print``."""
     tables = (terminal_table(section) for section in sections(result, seconds))
     return Group(Text(f"\n{headline(result.promoted)}", style="bold"), *tables)
-
-
-# Five parameters: what the page is of, and the images and samples that it shows.
-def page(
-    result: PipelineResult,
-    seconds: Mapping[str, float],
-    curve: bytes,
-    sheet: bytes,
-    samples: Sequence[Sample] = (),
-) -> str:
-    """The content of report.html; ``curve`` (training) and ``sheet`` (contact sheet) are PNGs.
-
-    ``samples`` are listings that look wrong.
-    """
-    images = {"Training": curve, "Held-out titles and their nearest images": sheet}
-    return html_page(
-        "Vitrina run report",
-        headline(result.promoted),
-        sections(result, seconds),
-        images,
-        samples_html(samples),
-    )

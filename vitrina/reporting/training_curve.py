@@ -1,115 +1,117 @@
-"""The training curve: loss and recall over the steps, and recall by WiSE-FT alpha."""
+"""The training curves: loss and recall over the steps, and recall by WiSE-FT alpha."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vitrina.reporting.plots import DPI, INK, PALE, to_png
+from vitrina.reporting.language import ENGLISH, Words
+from vitrina.reporting.plots import FONT, SERIES, SOFT, legend, plot, to_svg
 from vitrina.results import TrainResult
 from vitrina.store.files import read_bytes
 from vitrina.store.paths import to_path
 from vitrina.training.checkpoints import METRICS, RunFolder
 
-LINES = {"1": "#1b6ca8", "5": "#e08e0b", "10": "#7b4fa3"}  # recall at k
+LINES = {"1": SERIES[0], "5": SERIES[1], "10": SERIES[2]}  # recall at k
+HEIGHT = 270
 
 Record = Mapping[str, float]
 
 
-def draw_training(trained: TrainResult) -> bytes:
-    """The training curve as a PNG, from the files in the training's folder."""
+def draw_training(trained: TrainResult, words: Words = ENGLISH) -> dict[str, bytes]:
+    """The training curves by caption, from the files in the training's folder."""
     folder = to_path(trained.folder)
     lines = read_bytes(folder / METRICS).decode().splitlines()
     _, progress = RunFolder(folder, key="", inputs={}).read_state()
-    return training_curve([json.loads(line) for line in lines], progress.alpha_metrics)
+    return training_curves([json.loads(line) for line in lines], progress.alpha_metrics, words)
 
 
-def training_curve(
-    records: Sequence[Record], alpha_metrics: Mapping[str, Record] = MappingProxyType({})
-) -> bytes:
-    """A PNG with a panel each for the loss, for validation recall and for recall by alpha.
+def training_curves(
+    records: Sequence[Record],
+    alpha_metrics: Mapping[str, Record] = MappingProxyType({}),
+    words: Words = ENGLISH,
+) -> dict[str, bytes]:
+    """SVGs by caption, one each for the loss, for validation recall and for recall by alpha.
 
     ``records`` are the lines of metrics.jsonl: ``step`` with ``loss`` and ``lr``, or with
     ``validation/mean_recall_at_{1,5,10}``. ``alpha_metrics`` are the validation metrics by WiSE-FT
-    alpha, "0" to "1". A panel without data is left out.
+    alpha, "0" to "1". A plot without data is left out.
     """
-    validated = [one for one in records if "validation/mean_recall_at_1" in one]
-    draws: list[Callable[[Axes], None]] = [partial(_loss, records=records)]
-    if validated:
-        draws.append(partial(_recall, records=validated))
+    curves = {words("Loss"): _loss(records, words)}
+    if any("validation/mean_recall_at_1" in one for one in records):
+        curves[words("Recall on validation rows")] = _recall(records, words)
     if alpha_metrics:
-        draws.append(partial(_recall_by_alpha, alpha_metrics=alpha_metrics))
-    figure = Figure(figsize=(5 * len(draws), 3.6), dpi=DPI, facecolor="white")
-    for panel, draw in zip(figure.subplots(1, len(draws), squeeze=False)[0], draws, strict=True):
-        draw(panel)
-    figure.tight_layout()
-    return to_png(figure)
+        curves[words("Recall by WiSE-FT alpha")] = _recall_by_alpha(alpha_metrics, words)
+    return curves
 
 
-def _loss(panel: Axes, records: Sequence[Record]) -> None:
+def _loss(records: Sequence[Record], words: Words) -> bytes:
+    figure, axes = plot(HEIGHT)
     steps, loss = _series(records, "loss")
-    _style(panel, "Loss", "step")
-    panel.plot(steps, loss, color=LINES["1"], linewidth=1.6, marker="." if len(steps) < 3 else "")
-    panel.set_ylim(bottom=0)
-    rate = panel.twinx()
-    rate.plot(*_series(records, "lr"), color="#999999", linewidth=1, linestyle=(0, (4, 3)))
+    axes.set_xlabel(words("step"), fontsize=FONT, color=SOFT)
+    marker = "." if len(steps) < 3 else ""
+    axes.plot(steps, loss, color=LINES["1"], linewidth=2, marker=marker, label=words("loss"))
+    axes.set_ylim(bottom=0)
+    rate = axes.twinx()
+    (line,) = rate.plot(*_series(records, "lr"), color=SOFT, linewidth=1.4)
+    line.set(linestyle=(0, (4, 3)), label=words("learning rate"))
     rate.set_ylim(bottom=0)
-    rate.set_ylabel("learning rate (dashed)", fontsize=8, color="#777777")
-    rate.tick_params(labelsize=7, colors="#777777", length=0)
-    rate.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
-    rate.yaxis.get_offset_text().set_fontsize(7)
+    rate.tick_params(labelsize=FONT, colors=SOFT, length=0)
+    rate.yaxis.set_major_formatter(lambda value, _: words.number(_rate(value)))
     for spine in rate.spines.values():
         spine.set_visible(False)
+    handles = [*axes.get_legend_handles_labels()[0], *rate.get_legend_handles_labels()[0]]
+    legend(axes, 2, handles)
+    _format_numbers(axes, words)
+    figure.tight_layout(pad=0.6)
+    return to_svg(figure)
 
 
-def _recall(panel: Axes, records: Sequence[Record]) -> None:
-    _style(panel, "Recall on validation rows", "step")
+def _recall(records: Sequence[Record], words: Words) -> bytes:
+    figure, axes = plot(HEIGHT)
+    axes.set_xlabel(words("step"), fontsize=FONT, color=SOFT)
     for depth in LINES:
-        _recall_line(panel, depth, *_series(records, f"validation/mean_recall_at_{depth}"))
-    _recall_legend(panel)
+        points = _series(records, f"validation/mean_recall_at_{depth}")
+        _recall_line(axes, depth, *points, words)
+    return _finished_recall(figure, axes, words)
 
 
-def _recall_by_alpha(panel: Axes, alpha_metrics: Mapping[str, Record]) -> None:
-    _style(panel, "Recall by WiSE-FT alpha", "alpha: 0 is the base model, 1 the fine-tuned one")
+def _recall_by_alpha(alpha_metrics: Mapping[str, Record], words: Words) -> bytes:
+    figure, axes = plot(HEIGHT)
+    label = words("alpha: 0 is the base model, 1 the fine-tuned one")
+    axes.set_xlabel(label, fontsize=FONT, color=SOFT)
     points = sorted((float(alpha), metrics) for alpha, metrics in alpha_metrics.items())
     for depth in LINES:
         recall = [metrics[f"mean_recall_at_{depth}"] for _, metrics in points]
-        _recall_line(panel, depth, [alpha for alpha, _ in points], recall)
-    _recall_legend(panel)
+        _recall_line(axes, depth, [alpha for alpha, _ in points], recall, words)
+    return _finished_recall(figure, axes, words)
 
 
-def _recall_line(panel: Axes, depth: str, x: list[float], recall: list[float]) -> None:
+def _recall_line(axes: Axes, depth: str, x: list[float], recall: list[float], words: Words) -> None:
     """The line of recall at ``depth``; its label gives the last value."""
-    label = f"@{depth} {recall[-1]:.3f}" if recall else None
-    panel.plot(x, recall, color=LINES[depth], lw=1.6, marker="o", markersize=3, label=label)
+    if recall:
+        label = f"@{depth}: {words.number(f'{recall[-1]:.3f}')}"
+        axes.plot(x, recall, color=LINES[depth], lw=2, marker="o", markersize=3.5, label=label)
 
 
-def _recall_legend(panel: Axes) -> None:
-    panel.legend(
-        loc="lower right",
-        bbox_to_anchor=(1.02, 0.98),
-        ncols=len(LINES),
-        fontsize=8,
-        frameon=False,
-        labelcolor="linecolor",
-        handlelength=1.2,
-        columnspacing=1,
-    )
-    panel.set_ylim(0, 1.02)
+def _finished_recall(figure: Figure, axes: Axes, words: Words) -> bytes:
+    legend(axes, len(LINES))
+    axes.set_ylim(0, 1.02)
+    _format_numbers(axes, words)
+    figure.tight_layout(pad=0.6)
+    return to_svg(figure)
 
 
-def _style(panel: Axes, title: str, x_label: str) -> None:
-    panel.set_title(title, fontsize=10, color=INK, loc="left")
-    panel.set_xlabel(x_label, fontsize=8, color=INK)
-    panel.tick_params(labelsize=8, colors=INK, length=0)
-    panel.grid(axis="y", color="#eeeeee", linewidth=0.8)
-    panel.set_axisbelow(True)
-    for side in ("top", "right", "left"):
-        panel.spines[side].set_visible(False)
-    panel.spines["bottom"].set_color(PALE)
+def _rate(value: float) -> str:
+    """A learning rate in few characters, such as 2.5e-4."""
+    return f"{value:.1e}".replace(".0e", "e").replace("e-0", "e-") if value else "0"
+
+
+def _format_numbers(axes: Axes, words: Words) -> None:
+    axes.yaxis.set_major_formatter(lambda value, _: words.number(f"{value:g}"))
+    axes.xaxis.set_major_formatter(lambda value, _: words.number(f"{value:,g}"))
 
 
 def _series(records: Sequence[Record], name: str) -> tuple[list[float], list[float]]:

@@ -195,6 +195,14 @@ def read_bytes(path: UPath) -> bytes:
         return content
 
 
+def read_start(path: UPath, size: int) -> bytes:
+    """The first ``size`` bytes of a file, or all of a smaller one. UserError as of read_bytes."""
+    name = str(regular_file(path)) if is_local(path) else path.path
+    with as_user_error(path):
+        content: bytes = path.fs.cat_file(name, start=0, end=size)
+        return content
+
+
 def write_bytes(path: UPath, content: bytes) -> None:
     """Write a small file atomically, replacing an existing one."""
     if is_local(path):

@@ -186,6 +186,7 @@ def index_section(indexed: IndexResult) -> Section:
         ("listings", f"{indexed.rows:,}"),
         ("written", f"{indexed.rows_written:,}"),
         ("removed", f"{indexed.rows_removed:,}"),
+        ("vectors in the table", f"{indexed.dim} × {indexed.storage}"),
         ("search", "approximate" if recalls else "exact: each listing is compared"),
         ("recall@10", ", ".join(recalls) or "1"),
         ("image's share in both", _image_weight(indexed)),

@@ -54,8 +54,9 @@ HELD_OUT_KIND = "typo"
 SPLIT_SEED = 0
 UNSEEN, TYPOS = "unseen queries", "unseen kind (typos)"
 FORMS: tuple[ListingKind, ...] = ("mix", "text", "image")  # of query_listing
-VARIANTS: Mapping[str, Mapping[str, Any]] = {
-    "queries (the default)": {},
+DEFAULT: Mapping[str, Mapping[str, Any]] = {"queries (the default)": {}}
+OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    **DEFAULT,
     "query_share 0.25": {"query_share": 0.25},
     "query_share 0.75": {"query_share": 0.75},
     "query_share 1": {"query_share": 1},
@@ -82,7 +83,19 @@ class Asked:
 
 
 def queries(table: pd.DataFrame, folder: Path, seeds: range) -> str:
-    """Titles alone and with queries: nDCG@10 of unseen queries, recall of titles and images.
+    """Titles alone, and with queries as the defaults have them."""
+    return _compared(table, folder, seeds, DEFAULT)
+
+
+def query_options(table: pd.DataFrame, folder: Path, seeds: range) -> str:
+    """The same with one option of queries changed at a time."""
+    return _compared(table, folder, seeds, OPTIONS)
+
+
+def _compared(
+    table: pd.DataFrame, folder: Path, seeds: range, variants: Mapping[str, Mapping[str, Any]]
+) -> str:
+    """nDCG@10 of unseen queries, and recall of titles and images.
 
     All queries are ranked on the whole table. Intervals are of the gain over the best of titles
     alone, by bootstrap over queries, over products for recall.
@@ -101,7 +114,7 @@ def queries(table: pd.DataFrame, folder: Path, seeds: range) -> str:
             (f"titles only, listing: {form}", titles, QueryUseConfig(query_listing=form))
             for form in FORMS
         ]
-        for name, changes in VARIANTS.items():
+        for name, changes in variants.items():
             use = QueryUseConfig(**changes)
             learned = learn_from(folder, table, split, use)
             trials.append((name, trained(table, split, base, config, queries=learned), use))

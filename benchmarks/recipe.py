@@ -10,6 +10,7 @@ python -m benchmarks.recipe optimizer    AdamW and Muon, on the demo and on real
 python -m benchmarks.recipe fields       fields left out of the text while training
 python -m benchmarks.recipe images       the first image of a listing, or all of them
 python -m benchmarks.recipe queries      queries with clicks, on queries that were never seen
+python -m benchmarks.recipe query_options  one option of queries changed at a time
 python -m benchmarks.recipe compact      vectors cut to their first numbers (Matryoshka)
 
 Each prints a Markdown table of mean ± standard deviation over the seeds. The data is a demo
@@ -33,7 +34,7 @@ from benchmarks.compact import compact
 from benchmarks.demo_table import processed_demo
 from benchmarks.listing_ablation import field_dropout, several_images
 from benchmarks.optimizers import optimizers
-from benchmarks.query_recipe import queries
+from benchmarks.query_recipe import queries, query_options
 from benchmarks.trial import (
     FROM_SCRATCH,
     VISIBLE,
@@ -161,6 +162,7 @@ COMPARISONS = {
     "fields": field_dropout,
     "images": several_images,
     "queries": queries,
+    "query_options": query_options,
 }
 
 
@@ -176,6 +178,7 @@ What = Literal[
     "fields",
     "images",
     "queries",
+    "query_options",
 ]
 
 

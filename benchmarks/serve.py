@@ -92,7 +92,7 @@ def lance_alone(shop: VectorShop, rows: RunRows) -> float:
     ready = pa.Table.from_batches(rows.batches(keys), rows.schema)
     begin = time.perf_counter()
     table = connect(shop.store.path / "alone").create_table("alone", ready)
-    make_indexes(table, len(ready))
+    make_indexes(table, len(ready), IndexConfig().code_bits)
     return time.perf_counter() - begin
 
 

@@ -39,6 +39,8 @@ from vitrina.config.queries import QueryTableConfig
 from vitrina.config.report import ReportingConfig
 from vitrina.config.run_options import RunOptions, TrackedRunOptions
 from vitrina.config.text import ListingConfig
+from vitrina.index.stored_vectors import vector_form
+from vitrina.model.folder import stored_embed_dim
 from vitrina.reporting.render import terminal
 from vitrina.reporting.run_facts import run_facts
 from vitrina.reporting.sections import summary
@@ -81,6 +83,8 @@ def pipeline(config: PipelineConfig) -> PipelineResult:
         evaluate=config.evaluate, split=config.train.split(), listing=listing, queries=used
     )
     base = clock.run(prepare_model, config.model, table, store, options, listing)
+    if embed_dim := stored_embed_dim(to_path(base.folder)):
+        vector_form(config.index, embed_dim)  # refused now rather than after the training
     trained = clock.run(train_stage, table, base, store, config.train, tracked, listing, used)
     evaluated = clock.run(evaluate, table, base, trained.model, store, measuring, tracked)
     promoted = clock.run(promote, table, base, trained.model, store, measuring, config.gate)

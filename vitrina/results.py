@@ -215,6 +215,12 @@ class IndexResult(Parameters):
     rows_removed: int
     changed_since_build: int = Field(description="Rows written since all of them were.")
     columns: tuple[str, ...] = Field(description="Columns that can be filtered by.")
+    dim: int = Field(description="Numbers of each vector in the table.")
+    storage: Literal["float32", "float16"] = Field(description="Their type.")
+    is_whole: bool = Field(
+        description="Whether the table has the whole vectors; if not, search compares candidates "
+        "by those of the run."
+    )
     image_weight: float = Field(description="Share of the image in the product vector.")
     weight_mrr: dict[str, float] = Field(
         description="MRR of finding held-out listings by a sentence of their description, by image "

@@ -9,8 +9,10 @@ from upath import UPath
 
 from tests.support.vector_run import VectorRun, vector_run
 from vitrina.config.index import IndexConfig
+from vitrina.errors import UserError
 from vitrina.index.build import IndexRequest, build_index
 from vitrina.index.lance import has_version, open_table
+from vitrina.index.stored_vectors import cut
 from vitrina.index.weight import WeightChoice
 from vitrina.results import IndexResult
 from vitrina.store.paths import to_path
@@ -199,6 +201,41 @@ def test_a_large_table_is_searched_approximately(shop: Shop) -> None:
     assert third.approximate.keys() == first.approximate.keys()
     exact = shop.index(run.select(np.arange(90)), APPROXIMATE)
     assert (exact.partitions, exact.approximate) == (0, {})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"dim": 8}, {"storage": "float16"}, {"dim": 8, "storage": "float16"}, {"code_bits": 1}],
+    ids=str,
+)
+def test_shortened_vectors_are_stored_and_found_by_the_whole_ones(
+    tmp_path: Path, changes: dict[str, object]
+) -> None:
+    """Unit vectors of the length and type asked for; recall is by the whole vectors of the run."""
+    config = IndexConfig.model_validate({**APPROXIMATE.model_dump(), **changes})
+    shop, run = Shop(to_path(tmp_path)), vector_run(300)
+    result = shop.index(run, config)
+    assert result.approximate.keys() == {"text", "img", "product"}
+    assert all(one.recall_at_10 >= 0.99 for one in result.approximate.values())
+    assert (result.dim, result.storage) == (config.dim or 16, config.storage)
+    assert result.is_whole == (changes == {"code_bits": 1})
+    table = open_table(shop.path, result.version)
+    assert table is not None
+    stored = table.to_arrow()["img"].combine_chunks()
+    assert stored.type.value_type == ("halffloat" if config.storage == "float16" else "float")
+    values = stored.flatten().to_numpy().reshape(300, -1).astype(np.float32)
+    np.testing.assert_allclose(values, cut(run.img, result.dim), atol=1e-3)
+    later = run.select(np.arange(5, 300))
+    second = shop.index(later, config)
+    assert (second.rows_written, second.rows_removed) == (0, 5)
+
+
+def test_more_numbers_than_the_vectors_have_are_refused(tmp_path: Path) -> None:
+    """Before anything is written."""
+    shop = Shop(to_path(tmp_path))
+    with pytest.raises(UserError, match=r"index.dim is 17, but the model's vectors have 16"):
+        shop.index(vector_run(20), CONFIG.model_copy(update={"dim": 17}))
+    assert open_table(shop.path) is None
 
 
 def test_search_that_finds_too_little_stays_exact(

@@ -17,9 +17,11 @@ from vitrina.model.folder import (
     missing_files,
     model_files,
     opened_files,
+    stored_embed_dim,
 )
 from vitrina.store.files import copy, write_bytes, write_json
 from vitrina.store.fingerprint import file_fingerprint, fingerprint
+from vitrina.store.paths import to_path
 
 
 def test_the_fingerprint_is_of_the_content(place: UPath, folder: Path) -> None:
@@ -82,3 +84,20 @@ def test_a_listings_text_is_the_models_own_unless_another_is_given(
     assert "trained with" not in caplog.text
     assert listing_text("{title}", place) == "{title}"
     assert "'{title}' as given; the model was trained with '{title}. {brend}'" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (b'{"embed_dim": 64}', 64),
+        (b'{"embed_dim": "64"}', None),
+        (b"{}", None),
+        (b"not JSON", None),
+    ],
+)
+def test_the_size_of_vectors_is_read_from_the_config(
+    tmp_path: Path, config: bytes, expected: int | None
+) -> None:
+    """None where it is not there; whoever loads the model says what is wrong with it."""
+    (tmp_path / "config.json").write_bytes(config)
+    assert stored_embed_dim(to_path(tmp_path)) == expected

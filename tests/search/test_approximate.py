@@ -52,6 +52,23 @@ def run(shop: SearchedRun) -> Run:
 
 
 @pytest.fixture(scope="module")
+def compact(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run whose index holds half of each vector in half precision, with binary codes."""
+    folder = tmp_path_factory.mktemp("compact")
+    rows = draw_shop(folder / "images", 150)
+    shop = embedded_run(to_path(folder / "output"), folder, rows)
+    half = shop.result.embed_dim // 2
+    make_index(
+        shop,
+        IndexConfig(image_weight=0.3, exact_below=100, dim=half, storage="float16", code_bits=1),
+    )
+    run = open_run(shop.store.root, "cpu")
+    assert run.searcher.approximate is not None
+    assert not run.searcher.approximate.result.is_whole
+    return run
+
+
+@pytest.fixture(scope="module")
 def exact(shop: SearchedRun) -> Run:
     """The run without its index."""
     run = open_run(shop.store.root, "cpu", exact=True)
@@ -109,6 +126,24 @@ def test_the_index_of_another_run_is_not_used(tmp_path: Path) -> None:
     assert later.searcher.exact.image_weight == 0.5
     make_index(other, IndexConfig(image_weight=0.3, exact_below=100))
     assert open_run(shop.store.root, "cpu").searcher.approximate is not None
+
+
+@pytest.mark.parametrize("by", ["text", "image", "both"])
+def test_shortened_vectors_give_the_scores_of_the_whole_ones(compact: Run, by: By) -> None:
+    """Candidates are compared by the run's own vectors, filtered or not; similar ones too."""
+    exact = open_run(compact.stored.store.root, "cpu", exact=True)
+    for where in (None, {"category": "Посуда"}):
+        for found, expected in (
+            (
+                compact.search("кружка", by=by, where=where),
+                exact.search("кружка", by=by, where=where),
+            ),
+            (compact.similar(9, by=by, where=where), exact.similar(9, by=by, where=where)),
+        ):
+            scores = [[hit.score for hit in hits] for hits in (found, expected)]
+            np.testing.assert_allclose(scores[0], scores[1], atol=1e-5)
+            assert len(found) == 10
+        assert 9 not in {hit.nm for hit in compact.similar(9, by=by, where=where)}
 
 
 def test_an_index_that_is_removed_leaves_the_run_searchable(

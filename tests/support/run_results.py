@@ -97,6 +97,9 @@ def run_results(folder: Path) -> StageResults:
             rows_embedded=1_030,
         ),
         indexed=IndexResult(
+            dim=8,
+            storage="float32",
+            is_whole=True,
             table="a.lance",
             version=3,
             rows=1_040,

@@ -8,11 +8,20 @@ from upath import UPath
 
 from vitrina.config.index import IndexConfig
 from vitrina.execution.progress import OnProgress, no_progress
-from vitrina.index.approximate import ApproximateSearch, exact_neighbours, make_indexes, tune
+from vitrina.index.approximate import (
+    ApproximateSearch,
+    exact_neighbours,
+    found_by_run,
+    found_by_table,
+    make_indexes,
+    tune,
+)
 from vitrina.index.columns import VECTORS
 from vitrina.index.differences import RowKeys
+from vitrina.index.full_vectors import FullVectors
 from vitrina.index.lance import lance_errors
 from vitrina.index.rows import RunRows
+from vitrina.index.stored_vectors import VectorForm, vector_form
 from vitrina.index.update import Update, table_keys, update_table
 from vitrina.index.vectors import RunVectors
 from vitrina.index.weight import WeightChoice
@@ -39,6 +48,16 @@ class IndexRequest:
     previous: IndexResult | None = None
     refresh: bool = False
 
+    @property
+    def form(self) -> VectorForm:
+        """What the table holds of each vector."""
+        return vector_form(self.config, self.vectors.size)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it holds all of it."""
+        return self.form.is_whole(self.vectors.size)
+
 
 def build_index(
     request: IndexRequest,
@@ -49,11 +68,14 @@ def build_index(
 
     ``choose`` is called for the image's weight unless it is given, or the table has one already.
     Another run may write to the same table at the same time: then the rows are compared again.
-    Raises RuntimeError if they never come out as wanted.
+    Raises UserError if ``index.dim`` is above what the vectors have, and RuntimeError if the rows
+    never come out as wanted.
     """
+    form = request.form
     weight = _weight(request, choose)
     with local_read(request.table) as local, lance_errors(request.path):
-        rows = RunRows(local, request.vectors, request.config.columns, weight.image_weight)
+        columns = request.config.columns
+        rows = RunRows(local, request.vectors, columns, weight.image_weight, form)
         wanted = RowKeys.of(rows.row_keys())
         for attempt in range(ATTEMPTS):
             anew = _is_worn(request) or attempt == ATTEMPTS - 1
@@ -93,10 +115,15 @@ def _searched(
         recalls = [one.recall_at_10 for one in before.approximate.values()]
         if min(recalls) >= request.config.min_recall:
             return ApproximateSearch(before.partitions, before.approximate)
-    partitions = make_indexes(done.table, rows)
+    partitions = make_indexes(done.table, rows, request.config.code_bits)
     truth = exact_neighbours(request.vectors, image_weight)
+    if request.is_whole:
+        find = found_by_table(done.table, truth.queries)
+    else:
+        full = FullVectors(request.vectors, image_weight)
+        find = found_by_run(done.table, truth.queries, full)
     found = {
-        column: tune(done.table, column, truth, partitions, request.config.min_recall)
+        column: tune(find, column, truth, partitions, request.config.min_recall)
         for column in VECTORS
     }
     return ApproximateSearch(partitions, {name: one for name, one in found.items() if one})
@@ -118,6 +145,9 @@ def _result(
         rows_removed=done.removed,
         changed_since_build=0 if done.is_new else before + done.written + done.removed,
         columns=rows.filter_columns,
+        dim=request.form.dim,
+        storage=request.form.storage,
+        is_whole=request.is_whole,
         image_weight=weight.image_weight,
         weight_mrr={f"{one:.1f}": mrr for one, mrr in weight.mrr.items()},
         partitions=search.partitions,

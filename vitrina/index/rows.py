@@ -19,6 +19,7 @@ from vitrina.catalog.processed_table import CATEGORY, IMAGE_PATH, NM, TITLE
 from vitrina.embedding.shard_file import Vectors
 from vitrina.index.columns import ROW_KEY, VECTORS, is_kept
 from vitrina.index.differences import text_hashes
+from vitrina.index.stored_vectors import VectorForm
 from vitrina.index.vectors import RunVectors
 from vitrina.store.paths import to_path
 
@@ -31,25 +32,25 @@ class RunRows:
     """The rows of a run. ``table`` is a local Parquet file in the order of the vectors.
 
     ``columns`` are kept beside nm, title and category; ``image_weight`` is that of the product
-    vectors.
+    vectors, ``form`` what is stored of each vector: the whole of it unless it is given.
     """
 
     table: Path
     vectors: RunVectors
     columns: tuple[str, ...]
     image_weight: float
+    form: VectorForm | None = None
 
     @cached_property
     def schema(self) -> pa.Schema:
         """nm, title, category if there is one, the chosen columns, image_path, vectors, row_key."""
         kinds = self._reader.schema
         shown = [pa.field(name, _plain(kinds.field(name).type)) for name in self._shown]
-        size = pa.list_(pa.float32(), self.vectors.size)
         return pa.schema(
             [
                 pa.field(NM, self.vectors.nm_type),
                 *shown,
-                *(pa.field(name, size) for name in VECTORS),
+                *(pa.field(name, self._form.arrow_type) for name in VECTORS),
                 pa.field(ROW_KEY, pa.int64()),
             ]
         )
@@ -81,7 +82,7 @@ class RunRows:
                 columns = [
                     keys[NM].take(rows),
                     *(shown[name].take(rows) for name in self._shown),
-                    *map(_fixed_lists, (text, img, product)),
+                    *(_fixed_lists(self._form.of(one)) for one in (text, img, product)),
                     pa.array(row_keys[own][rows]),
                 ]
                 yield from pa.Table.from_arrays(columns, schema=self.schema).to_batches()
@@ -108,6 +109,10 @@ class RunRows:
             *texts, weight, SEPARATOR, null_handling="replace", null_replacement=NULL
         )
         return text_hashes(joined)
+
+    @property
+    def _form(self) -> VectorForm:
+        return self.form or VectorForm(self.vectors.size)
 
     @cached_property
     def _reader(self) -> ParquetReader:
@@ -145,6 +150,6 @@ def _decoded(table: pa.Table) -> pa.Table:
     )
 
 
-def _fixed_lists(vectors: Vectors) -> pa.FixedSizeListArray:
+def _fixed_lists(vectors: npt.NDArray[np.floating]) -> pa.FixedSizeListArray:
     flat = pa.array(np.ascontiguousarray(vectors).reshape(-1))
     return pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])

@@ -9,6 +9,7 @@ from upath import UPath
 from vitrina.config.evaluation import MeasureConfig
 from vitrina.config.index import IndexConfig
 from vitrina.index.lance import SUFFIX
+from vitrina.index.stored_vectors import vector_form
 from vitrina.results import EmbedResult, IndexResult, TableRef
 from vitrina.store.artifacts import Store
 from vitrina.store.code_version import code_version
@@ -44,10 +45,16 @@ def index_inputs(
 
 
 def table_path(store: Store, embedded: EmbedResult, config: IndexConfig) -> UPath:
-    """The LanceDB table for vectors of this origin: those of another model are in another table."""
+    """The LanceDB table for vectors of this origin, stored in this way.
+
+    Those of another model, or of another length, precision or code, are in another table.
+    """
     origin = embedded.origin.model_dump(mode="json", exclude={"model_folder"})
     version = code_version(ROWS_CODE)
-    name = fingerprint(origin, embedded.embed_dim, config.columns, version)
+    form = vector_form(config, embedded.embed_dim)
+    name = fingerprint(
+        origin, embedded.embed_dim, config.columns, version, [*form, config.code_bits]
+    )
     return store.path / STAGE / f"{name}{SUFFIX}"
 
 

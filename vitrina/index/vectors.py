@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,16 @@ class RunVectors:
             start, stop = self.starts[shard : shard + 2]
             # Copies, aligned in memory as arithmetic needs them.
             text, img = (np.array(self._mapped[name][start:stop][rows]) for name in COLUMNS)
+        return text, img
+
+    def of_rows(self, rows: npt.NDArray[np.int64]) -> tuple[Vectors, Vectors]:
+        """Text and image vectors of these rows of the run, ascending, at least one."""
+        parts = []
+        for shard, (start, stop) in enumerate(pairwise(self.starts.tolist())):
+            own = rows[(rows >= start) & (rows < stop)] - start
+            if len(own):
+                parts.append(self.read(shard, own))
+        text, img = (np.concatenate(column) for column in zip(*parts, strict=True))
         return text, img
 
     @cached_property

@@ -6,7 +6,6 @@ names the product in other words, as a person who searches does.
 
 import logging
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -73,7 +72,7 @@ def choose_weight(
         logger.info("index: too few descriptions to choose the image weight by, so it is %s", EVEN)
         return WeightChoice(EVEN, {})
     group = product_groups(rows)[held_out]
-    text, img = vectors_of_rows(vectors, held_out)
+    text, img = vectors.of_rows(held_out)
     encoded = encode(queries.texts)
     reciprocal = {
         weight: reciprocal_ranks(
@@ -112,17 +111,6 @@ def _telling_sentence(description: object, title: str) -> str:
     text = description if isinstance(description, str) else ""
     known = normalize_title(title)
     return next((one for one in sentences(text) if known not in normalize_title(one)), "")
-
-
-def vectors_of_rows(vectors: RunVectors, rows: npt.NDArray[np.int64]) -> tuple[Vectors, Vectors]:
-    """Text and image vectors of these rows, ascending."""
-    parts = []
-    for shard, (start, stop) in enumerate(pairwise(vectors.starts.tolist())):
-        own = rows[(rows >= start) & (rows < stop)] - start
-        if len(own):
-            parts.append(vectors.read(shard, own))
-    text, img = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return text, img
 
 
 def reciprocal_ranks(

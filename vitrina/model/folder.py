@@ -53,11 +53,21 @@ def trained_text(folder: UPath) -> str | None:
 
     Only config.json is read. Raises UserError if that is missing.
     """
+    text = _stored(folder, "text")
+    return text if isinstance(text, str) else None
+
+
+def stored_embed_dim(folder: UPath) -> int | None:
+    """The number of values in the vectors of the folder's model, if config.json says it."""
+    embed_dim = _stored(folder, "embed_dim")
+    return embed_dim if isinstance(embed_dim, int) else None
+
+
+def _stored(folder: UPath, name: str) -> object:
     try:
-        text = json.loads(read_bytes(folder / "config.json")).get("text")
+        return json.loads(read_bytes(folder / "config.json")).get(name)
     except (ValueError, AttributeError):  # whoever loads the model says what is wrong with it
         return None
-    return text if isinstance(text, str) else None
 
 
 def listing_text(given: str, folder: UPath) -> str:

@@ -205,6 +205,7 @@ _INDEX = {
     "exact: each listing is compared": "точный: сравнивается каждый товар",
     "texts": "тексты",
     "both": "вместе",
+    "vectors in the table": "векторы в таблице",
     "image's share in both": "доля фото в общем векторе",
     "{weight}: MRR {mrr} (texts alone {texts}, images {images})": (
         "{weight}: MRR {mrr} (одни тексты {texts}, одни фото {images})"

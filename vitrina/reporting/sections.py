@@ -266,6 +266,7 @@ def index_section(indexed: IndexResult, words: Words = ENGLISH) -> Section:
         (words("listings"), words.count(indexed.rows)),
         (words("written"), words.count(indexed.rows_written)),
         (words("removed"), words.count(indexed.rows_removed)),
+        (words("vectors in the table"), f"{indexed.dim} × {indexed.storage}"),
         (words("search"), words(search)),
         ("recall@10", ", ".join(recalls) or "1"),
         (words("image's share in both"), words.number(_image_weight(indexed, words))),

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vitrina.embedding.reuse import Column
+from vitrina.index.rows import product_vectors
 from vitrina.search.index import Kind, Mask, Neighbours, Query, Vectors
 
 CHUNK_ROWS = 1_024  # 2 MB of vectors of 512: they stay in the cache
@@ -45,6 +46,15 @@ class ExactIndex:
                 np.concatenate([best.rows, rows]), np.concatenate([best.scores, scores]), k
             )
         return best
+
+    def nearest_of(self, query: Query, k: int, rows: npt.NDArray[np.int64]) -> Neighbours:
+        """The ``k`` nearest of a few rows, ascending."""
+        text, img = (self.vectors[column][rows] for column in ("text", "img"))
+        if query.kind == "product":
+            stored = product_vectors(text, img, self.image_weight)
+        else:
+            stored = text if query.kind == "text" else img
+        return highest(rows, np.einsum("ij,j->i", stored, query.vector), k)
 
     def vector(self, kind: Kind, row: int) -> Vectors:
         """A stored vector, or the product vector of a row, of unit length."""

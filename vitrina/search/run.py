@@ -100,8 +100,10 @@ class Run:
         }
         index = indexed_run(stored.store, stored.result)
         weight = index.result.image_weight if index else EVEN
-        approximate = None if exact or not index else open_approximate(index, self.listings.nm)
-        self.searcher = Searcher(self.listings, ExactIndex(self._vectors, weight), approximate)
+        everything, approximate = ExactIndex(self._vectors, weight), None
+        if index and not exact:
+            approximate = open_approximate(index, self.listings.nm, everything)
+        self.searcher = Searcher(self.listings, everything, approximate)
 
     def __len__(self) -> int:
         return self.stored.result.rows

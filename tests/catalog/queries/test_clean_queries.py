@@ -137,7 +137,7 @@ def test_a_table_that_cannot_be_used_is_refused(table: UPath, tmp_path: Path) ->
     """A missing column is named, also one of weights that was asked for; so is what is wrong."""
     path = tmp_path / "typed.parquet"
     pd.DataFrame({"text": ["ваза"], "nm": [1]}).to_parquet(path)
-    with pytest.raises(UserError, match=r"no column 'query'; it has: 'text', 'nm'"):
+    with pytest.raises(UserError, match=r"no column 'query'; it has: 'text', 'nm'\. Set query_col"):
         open_queries(to_path(path), CONFIG)
     config = QueryTableConfig(query_column="text", query_weight_column="clicks")
     with pytest.raises(UserError, match="no column 'clicks'"):
@@ -145,3 +145,6 @@ def test_a_table_that_cannot_be_used_is_refused(table: UPath, tmp_path: Path) ->
     pd.DataFrame({"query": ["ваза", "ваза"], "nm": [77, 78]}).to_parquet(path)
     with pytest.raises(UserError, match=r"its 2 rows were rejected: 2 unknown listing"):
         clean_queries(to_path(path), table, Artifact(to_path(tmp_path / "out")), CONFIG)
+    (tmp_path / "typed.csv").write_text("query,nm,weight\n")
+    with pytest.raises(UserError, match=r"typed\.csv has no rows"):
+        clean_queries(to_path(tmp_path / "typed.csv"), table, Artifact(to_path(tmp_path)), CONFIG)

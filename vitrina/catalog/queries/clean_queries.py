@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 from upath import UPath
 
-from vitrina.catalog.column_names import check_named
+from vitrina.catalog.column_names import missing_column
 from vitrina.catalog.column_types import max_exact_integer, parse_id
 from vitrina.catalog.normalize import is_missing, normalize_text
 from vitrina.catalog.processed_table import NM, read_batches
@@ -51,10 +51,14 @@ class QueryRejection(StrEnum):
 def open_queries(queries: Catalog, config: QueryTableConfig) -> CatalogSource:
     """The table of queries. Raises UserError if it is missing or lacks a column."""
     source = open_catalog(queries, CleanConfig(nm_column=config.query_nm_column), whole=True)
-    check_named(source.name, source.schema.names, [config.query_column, config.query_nm_column])
+    wanted = config.model_dump()
     default = QueryTableConfig.model_fields["query_weight_column"].default
-    if config.query_weight_column != default:
-        check_named(source.name, source.schema.names, [config.query_weight_column])
+    if config.query_weight_column == default:
+        del wanted["query_weight_column"]
+    for parameter, column in wanted.items():
+        if column not in source.schema.names:
+            missing = missing_column(source.name, column, source.schema.names)
+            raise UserError(f"{missing} Set {parameter} to the column's name.")
     return source
 
 
@@ -69,6 +73,10 @@ def clean_queries(
     source = open_queries(queries, config)
     cleaner = _Cleaner(config, _known_ids(table))
     total = _added_up(cleaner.parts(source))
+    if not cleaner.rows_in:
+        raise UserError(
+            f"{source.name} has no rows. Give queries with the listings chosen for them."
+        )
     if total.empty:
         raise UserError(
             f"{source.name} has no query for a listing of this catalogue; its {cleaner.rows_in:,} "

@@ -8,6 +8,7 @@ timed on the smaller catalogue: its time grows with the square. Each search runs
 own, whose peak memory (getrusage) includes the libraries.
 """
 
+import math
 import multiprocessing
 import resource
 import sys
@@ -212,7 +213,15 @@ def findings(
         "tell.",
         figures=figures,
         lines=(Lines(title="Peak memory", x="listings", y="MiB", lines={"duplicates": memory}),),
-        rates={"seconds": best.seconds, "rows": large},
+        rates={
+            "seconds": best.seconds,
+            "rows": large,
+            "exponent of time": math.log(best.seconds / by_rows[small].seconds, large / small),
+            "bytes of memory": best.peak,
+            "bytes of memory per row": max(
+                0.0, (best.peak - by_rows[small].peak) / (large - small)
+            ),
+        },
     )
 
 

@@ -6,11 +6,15 @@ from benchmarks.formats import formatted, table
 from benchmarks.results import Result
 
 ROWS = 10_000_000
-NEEDED = ("resize", "embed", "train", "memory")
+NEEDED = ("resize", "fetch", "embed", "train", "index", "duplicates", "memory")
+OWN_MEMORY = ("index", "duplicates")  # topics that measure the memory of their stage themselves
 DAY = 24.0  # hours
 EMBED_DIM, SIDE = 512, 384  # of ruclip-vit-base-patch32-384
 LISTED = 1_000  # names in the answer to one S3 LIST request
 BATCH_ROWS = 2_000  # rows of an embedding shard, and of a part of the index of images
+# Rows of the table of hours that stand for another one.
+INSTEAD = ("embed, one template", "fetch and resize", "index, nothing changed")
+EXPONENT = "exponent of time"
 KEYS = 2 * 20 + 8  # bytes of a row besides its vectors: two hashes and the id
 
 
@@ -24,7 +28,10 @@ def ten_million(results: Mapping[str, Result]) -> str:
     parts = [
         f"Estimated from the rates above, for machines of {machine.cores} cores like the one they "
         "were measured on; no run of this size was made. The rates are for full-size weights and "
-        "images of 900 × 1,200, that of clean for short texts.",
+        "images of 900 × 1,200, that of clean for short texts, that of fetching for a server that "
+        "answers after 20 ms. Fetching is resizing too, where images are at URLs. Duplicates "
+        f"grow with the number of listings to the power {rates['duplicates'][EXPONENT]:.2f}, as "
+        "between the two catalogues that were measured.",
         _hours(rates),
         _storage(rates),
         _requests(),
@@ -42,11 +49,17 @@ def hours(rates: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     per_second = {
         "clean": rates["memory"]["clean: rows per second"],
         "resize": rates["resize"]["images per second"],
+        "fetch and resize": rates["fetch"]["fetched images per second"],
         "train, one epoch": rates["train"]["pairs per second"],
         "embed, six templates": rates["embed"]["rows per second"],
         "embed, one template": 1 / (1 / images + 1 / one_text),
+        "index": rates["index"]["rows per second"],
+        "index, nothing changed": rates["index"]["rows per second, nothing changed"],
     }
-    return {name: ROWS / rate / 3_600 for name, rate in per_second.items()}
+    found = {name: ROWS / rate / 3_600 for name, rate in per_second.items()}
+    pairs = rates["duplicates"]
+    found["duplicates"] = pairs["seconds"] * (ROWS / pairs["rows"]) ** pairs[EXPONENT] / 3_600
+    return found
 
 
 def memory(rates: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
@@ -54,11 +67,17 @@ def memory(rates: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     found, measured = rates["memory"], rates["memory"]["rows of the largest table"]
     ending = ": bytes of memory per row"
     stages = [name.removesuffix(ending) for name in found if name.endswith(ending)]
-    return {
+    in_common = {
         stage: found[f"{stage}: bytes of memory at the largest table"]
         + (ROWS - measured) * found[f"{stage}{ending}"]
         for stage in stages
     }
+    own = {
+        stage: rates[stage]["bytes of memory"]
+        + (ROWS - rates[stage]["rows"]) * rates[stage]["bytes of memory per row"]
+        for stage in OWN_MEMORY
+    }
+    return in_common | own
 
 
 def _hours(rates: Mapping[str, Mapping[str, float]]) -> str:
@@ -77,6 +96,7 @@ def _storage(rates: Mapping[str, Mapping[str, float]]) -> str:
         f"images resized to {SIDE} × {SIDE}": rates["resize"]["bytes of a resized image"],
         "embeddings, Parquet": vectors + KEYS,
         "embeddings, NPZ": vectors + 8,
+        "index, with the product vectors": rates["index"]["bytes of a row"],
         "pixel cache while training, if cache_gb allows it": 3 * SIDE**2,
     }
     rows = [(name, formatted(size), formatted(ROWS * size / 1e9)) for name, size in kinds.items()]
@@ -108,29 +128,34 @@ def _memory(rates: Mapping[str, Mapping[str, float]], memory_gb: int) -> str:
     rows = [
         (
             stage,
-            formatted(rates["memory"][f"{stage}: bytes of memory per row"]),
+            formatted(
+                rates[stage]["bytes of memory per row"]
+                if stage in OWN_MEMORY
+                else rates["memory"][f"{stage}: bytes of memory per row"]
+            ),
             formatted(size / 1e9),
         )
         for stage, size in memory(rates).items()
     ]
     text = (
         "Peak memory of one process that holds the whole table, extrapolated linearly from "
-        f"{measured:,.0f} rows; the machine has {memory_gb} GB."
+        f"{measured:,.0f} rows, of index and duplicates from {rates['index']['rows']:,.0f}; the "
+        f"machine has {memory_gb} GB."
     )
     return f"{text}\n\n" + table(("memory", "bytes per row", "GB at 10 million"), rows)
 
 
 def _bottleneck(rates: Mapping[str, Mapping[str, float]], memory_gb: int) -> str:
     times = hours(rates)
-    run = {name: times[name] for name in times if name != "embed, one template"}
+    run = {name: times[name] for name in times if name not in INSTEAD}
     slowest = max(run, key=lambda name: run[name])
     share = run[slowest] / sum(run.values())
     over = {stage: size for stage, size in memory(rates).items() if size > memory_gb * 1e9}
     parts = [
         f"The bottleneck is {slowest}: {formatted(100 * share)}% of the hours. It is limited by "
         "arithmetic, so it needs GPUs or more machines, not another design. By default a stage "
-        "runs in one process on one machine; on [a Ray cluster](how-to/scale.md), resize, train and embed "
-        "use several. Without Ray, split the table by rows and give each part its own output."
+        "runs in one process on one machine; on [a Ray cluster](how-to/scale.md), resize, train "
+        "and embed use several. Without Ray, split the table by rows and give each part its own output."
     ]
     if over:
         stages = ", ".join(f"{stage} ({formatted(size / 1e9)} GB)" for stage, size in over.items())

@@ -30,6 +30,7 @@ TOPICS = (
         ("--listings", "3000", "--queries", "4", "--plain_queries", "2"),
     ),
     Topic("recall", "Exact recall", ("--rows", "2000", "--repeats", "1")),
+    Topic("index", "Index", ("--rows", "3000", "6000")),
     Topic("duplicates", "Duplicates", ("--rows", "2000", "4000", "--no-with-demo")),
     Topic(
         "again",

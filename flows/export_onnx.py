@@ -3,7 +3,7 @@
     python flows/export_onnx.py --output output --onnx_path onnx
 
 The export is compared with the model on listings of the run, and refused unless every vector has a
-cosine above 0.9999 to the model's and the recall is the same. docs/how-to/onnx.md says how it is used.
+cosine above 0.9999 to the model's and the recall is the same. How to use it: docs/how-to/onnx.md.
 """
 
 from importlib.util import find_spec

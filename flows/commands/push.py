@@ -4,7 +4,7 @@
     python flows/push.py --database service=shop --columns brend price --index text product
 
 The password comes from PGPASSWORD, ~/.pgpass or a service file. A view, listings by default, shows
-the run; until the push is complete, it shows the one before. docs/how-to/feed.md has queries for it.
+the run; until the push is complete, it shows the one before. docs/how-to/feed.md has queries.
 """
 
 from types import ModuleType

@@ -83,6 +83,22 @@ RATES = {
         "rows per second": 4.0,
     },
     "train": {"pairs per second": 1.0},
+    "fetch": {"fetched images per second": 100.0},
+    "index": {
+        "rows per second": 5_000.0,
+        "rows per second, nothing changed": 50_000.0,
+        "bytes of a row": 6_500.0,
+        "rows": 100_000.0,
+        "bytes of memory": 5e8,
+        "bytes of memory per row": 20.0,
+    },
+    "duplicates": {
+        "seconds": 100.0,
+        "rows": 100_000.0,
+        "exponent of time": 1.5,
+        "bytes of memory": 4e8,
+        "bytes of memory per row": 50.0,
+    },
     "memory": {
         "rows of the largest table": 200_000.0,
         "clean: rows per second": 20_000.0,
@@ -215,7 +231,12 @@ def test_ten_million_listings_are_estimated_from_the_rates() -> None:
     hours = scale.hours(rates)
     assert hours["resize"] == pytest.approx(10_000_000 / 230 / 3600)
     assert hours["embed, one template"] == pytest.approx(10_000_000 * (1 / 5 + 1 / 300) / 3600)
-    assert scale.memory(rates) == {"clean": pytest.approx(2e8 + 9_800_000 * 100)}
+    assert hours["duplicates"] == pytest.approx(100 * 100**1.5 / 3600)
+    assert scale.memory(rates) == {
+        "clean": pytest.approx(2e8 + 9_800_000 * 100),
+        "index": pytest.approx(5e8 + 9_900_000 * 20),
+        "duplicates": pytest.approx(4e8 + 9_900_000 * 50),
+    }
     text = markdown(results)
     assert "The bottleneck is train, one epoch" in text
     assert "Memory is no bottleneck: clean needs the most, 1.18 GB." in text
@@ -223,7 +244,8 @@ def test_ten_million_listings_are_estimated_from_the_rates() -> None:
 
 def test_ten_million_listings_need_all_rates() -> None:
     """Without a result nothing is estimated, and the page says what is missing."""
-    assert "not measured yet: embed, train, memory." in scale.ten_million({"resize": RESIZE})
+    missing = "fetch, embed, train, index, duplicates, memory"
+    assert f"not measured yet: {missing}." in scale.ten_million({"resize": RESIZE})
 
 
 def test_benchmarks_are_selected_by_name() -> None:

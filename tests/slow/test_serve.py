@@ -4,6 +4,7 @@ import signal
 import socket
 import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -48,6 +49,38 @@ def test_killed_it_leaves_nothing_behind(shop: SearchedRun, tmp_path: Path) -> N
             served.process.kill()
             served.process.wait()
     assert not [path for path in Path(shop.store.root).rglob("*") if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.2])
+def test_killed_while_it_takes_up_a_run_it_answers_from_one_run_or_the_other(
+    tmp_path: Path, seconds: float
+) -> None:
+    """Before and after kill -9 each answer is of 40 listings or of 33, under its run's key."""
+    shop = embedded_run(to_path(tmp_path / "output"), tmp_path)
+    before = shop.store.latest_key("embed")
+    answers: list[dict[str, Any]] = []
+    options = ("--poll_seconds", "0.05", "--max_top", "40")
+    with serving(shop.store.root, tmp_path / "log", *options) as served:
+        ask(served.url, answers)
+        after = embed_again(shop.store, shop.rows[:33], shop.model).store.latest_key("embed")
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            ask(served.url, answers)
+        served.process.kill()
+        served.process.wait()
+    with serving(shop.store.root, tmp_path / "log", *options) as served:
+        ask(served.url, answers)
+    listings = {before: set(range(40)), after: set(range(33))}
+    assert len(listings) == 2
+    for answer in answers:
+        assert {hit["nm"] for hit in answer["listings"]} == listings[answer["run"]]
+    assert (answers[0]["run"], answers[-1]["run"]) == (before, after)
+
+
+def ask(url: str, answers: list[dict[str, Any]]) -> None:
+    """Add the answers to a search and to a look at the catalogue, both for all listings."""
+    questions = ("/search?q=кружка&top=40", "/listings?top=40")
+    answers.extend(httpx.get(url + question).json() for question in questions)
 
 
 def test_an_upload_of_two_gigabytes_is_refused_early(shop: SearchedRun, tmp_path: Path) -> None:

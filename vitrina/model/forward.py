@@ -1,7 +1,8 @@
 """The forward pass of training: ruCLIP's two towers as functions, through which gradients flow.
 
-The values are those of ``ruclip.CLIP`` for less work (measured in docs/explanation/training.md): batch-first
-layout without copies, QuickGELU as one SiLU, and the last block only for the token that is read.
+The values are those of ``ruclip.CLIP`` for less work (measured in docs/explanation/training.md):
+batch-first layout without copies, QuickGELU as one SiLU, and the last block only for the token that
+is read.
 
 Inference has an implementation of its own, :mod:`vitrina.model.inference_towers`: it overwrites
 activations and packs or quantizes weights, which autograd does not allow. These functions use the

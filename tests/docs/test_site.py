@@ -1,6 +1,7 @@
 """The site, and the links of the pages that only a Git host shows."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,17 +14,40 @@ LINK = re.compile(r"\]\(([^)#\s]+\.\w+|[^)#\s]*/)(#[^)\s]+)?\)")
 ON_THE_HOST = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/README.md"]
 
 
+def build(folder: Path, site: Path) -> "subprocess.CompletedProcess[str]":
+    """Build as `make docs` does, from nothing."""
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-E"]
+    command += ["-d", f"{site}-doctrees", str(folder), str(site)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
 def test_it_builds_without_a_warning(tmp_path: Path) -> None:
     """A link, heading or image that is missing, or a page that no other lists, fails it."""
     pytest.importorskip("myst_parser", reason="the extra 'docs' is not installed")
     pytest.importorskip("furo", reason="the extra 'docs' is not installed")
-    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-E"]
-    command += ["-d", str(tmp_path / "doctrees"), "docs", str(tmp_path / "site")]
-    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    built = build(ROOT / "docs", tmp_path / "site")
     assert built.returncode == 0, built.stderr
     front = (tmp_path / "site" / "index.html").read_text("utf-8")
     assert "tutorial.html" in front
     assert not re.search(r'(?:src|href)="https?://[^"]+\.(?:js|css|woff2?)"', front)  # offline too
+
+
+def test_what_is_broken_fails_the_build(tmp_path: Path) -> None:
+    """A page, heading or image that is missing, and a page that is in no list."""
+    pytest.importorskip("myst_parser", reason="the extra 'docs' is not installed")
+    folder = tmp_path / "docs"
+    (folder / "static").mkdir(parents=True)
+    shutil.copy(ROOT / "docs" / "conf.py", folder)
+    (folder / "static" / "vitrina.css").touch()
+    (folder / "index.rst").write_text("Title\n=====\n\n.. toctree::\n\n   page\n")
+    (folder / "page.md").write_text(
+        "# Page\n\n[a](other.md) [b](#nowhere) [c](page.md#nothing) ![d](no.png)\n"
+    )
+    (folder / "alone.md").write_text("# Alone\n")
+    built = build(folder, tmp_path / "site")
+    assert built.returncode != 0
+    for name in ("other.md", "nowhere", "nothing", "no.png", "alone.md"):
+        assert name in built.stderr
 
 
 @pytest.mark.parametrize("name", ON_THE_HOST)

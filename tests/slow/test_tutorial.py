@@ -36,7 +36,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
             "WANDB_MODE": "disabled",
         }
         replaced = {
-            "vitrina serve": f"vitrina serve --port {search}",
+            "vitrina serve ": f"vitrina serve --port {search} ",
             "vitrina server start": f"vitrina server start --port {server}",
             ":8100": f":{search}",
             ":4200": f":{server}",

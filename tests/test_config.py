@@ -67,3 +67,24 @@ def test_metrics_of_queries_need_queries(changes: dict[str, object], said: str) 
     with_queries = {"queries": "q.csv"} | changes
     if "demo" not in changes.values():
         assert PipelineConfig.model_validate(shop | with_queries).queries == ("q.csv",)
+
+
+def test_a_form_shows_first_what_everybody_fills_in() -> None:
+    """Catalogue, images, model, output; then the groups by what they are for; the rest last."""
+    schema = PipelineConfig.model_json_schema()
+    properties = schema["properties"]
+    order = sorted(properties, key=lambda name: int(properties[name]["position"]))
+    assert order[:7] == ["catalog", "images", "model", "output", "text", "queries", "clean"]
+    assert order.index("report") < order.index("fetch") < order.index("refresh")
+    assert order[-1] == "refresh"
+    assert sorted(one["position"] for one in properties.values()) == list(range(len(order)))
+    assert schema["$defs"]["TrainConfig"]["title"] == "Training"
+    assert not [one for one in schema["$defs"].values() if one["title"].endswith("Config")]
+
+
+@pytest.mark.parametrize(
+    "config", [PipelineConfig, DataPreprocessingConfig, TrainModelConfig, CleanConfig]
+)
+def test_what_a_form_shows_last_are_fields(config: type[Parameters]) -> None:
+    """A name that is no field any more is found."""
+    assert set(config.FORM_LAST) <= set(config.model_fields)

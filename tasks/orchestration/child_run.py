@@ -96,7 +96,7 @@ def _start(deployment: str, config: Parameters) -> FlowRun:
 def _final_state(child: FlowRun, deployment: str, poll_seconds: float) -> State:
     """Wait for the child's final state; log each state and show its progress until then."""
     own = UUID(runtime.flow_run.id) if runtime.flow_run.id else None
-    view = ChildView(child)
+    view = ChildView(child, deployment)
     with get_client(sync_client=True) as client:
         try:
             seen: str | None = None

@@ -41,6 +41,7 @@ class ChildView:
     """Follows a child: its bars become bars of this run, its lines lines of this run's log."""
 
     child: FlowRun
+    deployment: str
     bars: dict[str, UUID | None] = field(default_factory=dict)
     shown: set[UUID] = field(default_factory=set)  # lines
     since: datetime | None = None
@@ -66,7 +67,7 @@ class ChildView:
         for artifact in client.read_artifacts(artifact_filter=of_child):
             key, percent = str(artifact.key), float(str(artifact.data))
             if key not in self.bars:
-                text = f"{artifact.description or key}, in run {self.child.name}"
+                text = f"{artifact.description or key}, in {self.deployment}"
                 create = partial(create_progress_artifact, percent, key=key, description=text)
                 self.bars[key] = create_quietly(create)
             elif bar := self.bars[key]:
@@ -90,4 +91,4 @@ class ChildView:
         if line.id:
             self.shown.add(line.id)
         if line.name.split(".")[0] in OURS:
-            logger.log(line.level, "%s: %s", self.child.name, line.message)
+            logger.log(line.level, "%s: %s", self.deployment, line.message)

@@ -49,7 +49,7 @@ def test_both_runs_and_their_difference(results: StageResults) -> None:
         ("rejected: empty image", "2", "0", "-2"),
     ]
     assert ("groups of duplicates", "60", "60", "0") in rows
-    assert ("new model: recall@1, text → image", "0.500", "0.750", "+0.250") in rows
+    assert ("recall@1, text → image", "0.500", "0.750", "+0.250") in rows
 
 
 def test_parameters_that_differ(results: StageResults) -> None:
@@ -68,7 +68,7 @@ def test_metrics_of_other_rows_are_said_to_be(results: StageResults) -> None:
     """Of another table they are of other held-out products."""
     result = pipeline_result(results)
     assert compared_note(before(results), result, ENGLISH) == (
-        "The run before is of 2026-11-26 02:00 UTC."
+        "The run before is of 2026-11-26 02:00 UTC. Metrics are those of the new model of each run."
     )
     assert "other held-out products" in compared_note(before(results, "other"), result, ENGLISH)
 

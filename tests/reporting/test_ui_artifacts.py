@@ -30,7 +30,7 @@ def test_everything_on_the_page_is_an_artifact_too(results: StageResults) -> Non
     found = made(results)
     assert found.keys() == {
         *("run", "rows", "compared", "metrics", "training", "contact-sheet", "details", "map"),
-        *("rejected", "health"),
+        *("rejected", "health-samples"),
     }
     assert "it embeds from now on" in found["run"].body
     assert {"Rows": "kept", "rows": "1,040"} in json.loads(found["rows"].body)
@@ -43,13 +43,13 @@ def test_everything_on_the_page_is_an_artifact_too(results: StageResults) -> Non
 
 def test_markdown_holds_no_markup_of_titles(results: StageResults) -> None:
     """Neither HTML nor links, images or table cells."""
-    for key in ("rejected", "health"):
+    for key in ("rejected", "health-samples"):
         text = made(results)[key].body
         assert "<script" not in text
         assert "[x]" not in text
         hostile = next(line for line in text.splitlines() if "alert" in line)
         assert hostile.replace("\\|", "").count("|") == 4
-    assert "| no image | 2 Кружка | a similar image |" in made(results)["health"].body
+    assert "| no image | 2 Кружка | a similar image |" in made(results)["health-samples"].body
 
 
 def test_artifacts_load_nothing_from_elsewhere(results: StageResults) -> None:

@@ -1,11 +1,13 @@
 """A child run on another pool as its parent sees it; the API sets the child's states."""
 
 import itertools
+import logging
 import math
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
@@ -14,6 +16,8 @@ import httpx
 import pytest
 from prefect import flow, runtime
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import ArtifactCreate, LogCreate
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.exceptions import Abort, CancelledRun, CrashedRun, FailedRun
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
@@ -84,6 +88,45 @@ def test_waits_for_the_child_and_passes_the_parameters(connected: Server, wish: 
         child = client.read_flow_run(seen[0])
     assert child.parameters == {"config": wish.model_dump()}
     assert child.parent_task_run_id is not None
+
+
+def test_shows_the_progress_and_the_log_of_the_child(
+    connected: Server, wish: Wish, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The parent has the child's bar, where it ended, and each line of our modules once."""
+
+    def finished() -> State[Any]:
+        child = max(connected.runs(CHILD), key=lambda run: str(run.created)).id
+        with connected.client() as client:
+            client.create_artifact(
+                ArtifactCreate(key="train", type="progress", data=75.0, flow_run_id=child)
+            )
+            client.create_logs(
+                [
+                    LogCreate(name=name, level=20, message=text, timestamp=time_, flow_run_id=child)
+                    for name, text, time_ in (
+                        ("vitrina.training.loop", "train: epoch 1", datetime.now(UTC)),
+                        ("prefect.flow_runs", "Finished", datetime.now(UTC)),
+                    )
+                ]
+            )
+        return Completed()
+
+    parents: list[UUID] = []
+
+    @flow
+    def parent() -> None:
+        parents.append(UUID(str(runtime.flow_run.id)))
+        run_in_deployment(CHILD, wish, poll_seconds=0.1)
+
+    with set_states(connected, finished), caplog.at_level(logging.INFO):
+        parent()
+    of_parent = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=parents))
+    with connected.client() as client:
+        (bar,) = client.read_artifacts(artifact_filter=of_parent)
+    assert (bar.key, bar.type, bar.data) == ("train", "progress", 75.0)
+    assert caplog.text.count("child/nobody: train: epoch 1") == 1
+    assert "child/nobody: Finished" not in caplog.text
 
 
 def test_tells_why_the_child_failed(connected: Server, wish: Wish) -> None:

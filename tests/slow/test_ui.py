@@ -91,7 +91,7 @@ def test_the_form_explains_the_parameters_and_refuses_a_wrong_value(
     open_form(page, applied)
     keep(page, "2-form", whole=True)
     assert page.get_by_text("Passes over the training rows.").is_visible()
-    rate = page.get_by_label("Lr (")
+    rate = page.get_by_label("Learning Rate")
     assert rate.input_value() == "0.001"
     before = len(applied.runs("pipeline/cpu"))
     rate.fill("5")

@@ -90,7 +90,15 @@ class TextTableConfig(Parameters):
 class CleanConfig(TextTableConfig, title="Cleaning: which rows are kept"):
     """Which rows of the catalogue are kept, and the names of its columns."""
 
-    nm_column: str = Field("nm", description="Column with the unique id of a listing.")
+    FORM_LAST: ClassVar[tuple[str, ...]] = (
+        "catalog_encoding",
+        "catalog_delimiter",
+        "batch_rows",
+    )
+
+    nm_column: str = Field(
+        "nm", title="Id Column (nm_column)", description="Column with the unique id of a listing."
+    )
     title_column: str = Field("title", description="Column with the title.")
     description_column: str = Field("description", description="Column with the description.")
     required: tuple[Literal["title", "description"], ...] = Field(

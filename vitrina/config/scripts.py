@@ -1,5 +1,7 @@
 """Parameters of the three scripts: a stage's group and the paths that it reads and writes."""
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from vitrina.config.catalog import CATALOG_FORMS, CatalogPaths, CleanConfig, OptionalCatalogPaths
@@ -31,6 +33,12 @@ class DataPreprocessingConfig(
     CleanConfig, ResizeConfig, RunOptions, PreprocessingPaths, title="Preprocessing"
 ):
     """Clean a catalogue and resize its images."""
+
+    FORM_LAST: ClassVar[tuple[str, ...]] = (
+        *CleanConfig.FORM_LAST,
+        "fetch",
+        *RunOptions.FORM_LAST,
+    )
 
     fetch: FetchConfig = FetchConfig()
 

@@ -20,7 +20,9 @@ class TrainConfig(Parameters, title="Training"):
 
     num_epochs: int = Field(2, ge=1, description="Passes over the training rows.")
     batch_size: int = Field(32, ge=2, description="Pairs contrasted with each other in one step.")
-    lr: float = Field(1e-6, gt=0, le=1, description="Peak learning rate.")
+    lr: float = Field(
+        1e-6, gt=0, le=1, title="Learning Rate (lr)", description="Peak learning rate."
+    )
     seed: int = Field(0, ge=0, description="Seed of split, order, texts and augmentation.")
     validation_fraction: Fraction = Field(
         0.05, description="Fraction of the products held out to choose the best epoch."

@@ -86,7 +86,7 @@ def _metrics(before: PipelineResult, now: PipelineResult, words: Words) -> Itera
     for name in SHOWN:
         if name in old and name in new:
             form = ",.1f" if "rank" in name else ".3f"
-            label = words("new model: {metric}", metric=words(METRICS[name]))
+            label = words(METRICS[name])
             difference = words.number(f"{new[name] - old[name]:+{form}}")
             first, second = (words.number(f"{one[name]:{form}}") for one in (old, new))
             yield (label, first, second, difference)

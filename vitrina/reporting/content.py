@@ -184,7 +184,10 @@ def compared_note(previous: PreviousRun | None, result: PipelineResult, words: W
     """Which run it is, and whether the metrics of both are of the same rows."""
     if previous is None:
         return words("This is the first run of this output.")
-    note = words("The run before is of {date}.", date=f"{previous.created:{DATE}}")
+    date = f"{previous.created:{DATE}}"
+    note = words(
+        "The run before is of {date}. Metrics are those of the new model of each run.", date=date
+    )
     if same_held_out(previous, result):
         return note
     return (

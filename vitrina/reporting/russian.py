@@ -12,7 +12,7 @@ _VERDICT = {
     "promoted": "принята",
     "declined": "отклонена",
     "{metric} {before} → {after}, better by a factor of {gain}": (
-        "{metric} {before} → {after}, лучше в {gain} раза"
+        "{metric} {before} → {after}, отношение {gain} (больше 1 — лучше)"
     ),
     "{metric} {before} → {after}, {gain}": "{metric} {before} → {after}, {gain}",
     " ({confidence} interval {low} to {high})": " ({confidence}-й интервал от {low} до {high})",
@@ -23,7 +23,7 @@ _VERDICT = {
     "; gate.margin is {margin}": "; gate.margin равен {margin}",
     ": the two models rank them alike": ": обе модели ранжируют их одинаково",
     ": the two models are too alike to tell": ": модели слишком похожи, чтобы сказать",
-    ": about {more} more would tell": ": понадобится ещё примерно {more}",
+    ": about {more} more would tell": ": чтобы сказать, нужно ещё примерно {more}",
     "the new model was rolled back before, so it is not promoted automatically; "
     "flows/roll_back.py --to makes it the current one": (
         "новую модель уже откатывали, поэтому сама она не принимается; текущей её делает "
@@ -301,11 +301,12 @@ _PAGE = {
     "run before": "прошлый запуск",
     "this run": "этот запуск",
     "listings in the catalogue": "товаров в каталоге",
-    "new model: {metric}": "новая модель: {metric}",
     "Parameters that differ": "Различия параметров",
     "default": "по умолчанию",
     "This is the first run of this output.": "Это первый запуск с этими результатами.",
-    "The run before is of {date}.": "Прошлый запуск: {date}.",
+    "The run before is of {date}. Metrics are those of the new model of each run.": (
+        "Прошлый запуск: {date}. Метрики — новой модели каждого запуска."
+    ),
     "The catalogue has changed since, so the metrics are of other held-out products.": (
         "Каталог с тех пор изменился, поэтому метрики относятся к другим отложенным товарам."
     ),

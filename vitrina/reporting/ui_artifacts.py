@@ -41,7 +41,7 @@ def ui_artifacts(report: Report, sheet: bytes) -> list[UiArtifact]:
         found.append(("rejected", "markdown", cards_markdown(pictures.rejected), "Rejected images"))
     if pictures.health:
         text = cards_markdown(pictures.health)
-        found.append(("health", "markdown", text, "Listings that look wrong"))
+        found.append(("health-samples", "markdown", text, "Listings that look wrong"))
     return [
         UiArtifact.model_validate(
             {"key": key, "kind": kind, "body": content, "description": words(description)}

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 # IVF_HNSW_SQ: 280 s) and find more than those; docs/how-to/search.md.
 PARTITION_ROWS = 4_096
 # From fast to thorough: share of the partitions, and candidates per wanted listing.
-EFFORTS = ((0.05, 5), (0.1, 5), (0.25, 5), (0.5, 5), (1.0, 5), (1.0, 20))
+EFFORTS = ((0.05, 5), (0.1, 5), (0.25, 5), (0.5, 5), (1.0, 5), (1.0, 20), (1.0, 100))
 MIN_PROBES = 20
 
 
@@ -76,12 +76,21 @@ def found_by_run(table: "Table", queries: Vectors, full: FullVectors) -> Find:
     return find
 
 
+def efforts(partitions: int) -> list[tuple[int, int]]:
+    """Partitions to search and candidates per wanted listing, each once, from fast to thorough."""
+    return list(
+        dict.fromkeys(
+            (min(partitions, max(MIN_PROBES, round(share * partitions))), refine_factor)
+            for share, refine_factor in EFFORTS
+        )
+    )
+
+
 def tune(
     find: Find, column: str, truth: NearestSoFar, partitions: int, min_recall: float
 ) -> ColumnSearch | None:
     """The fastest search of a column that reaches this recall; None if none does."""
-    for share, refine_factor in EFFORTS:
-        probes = min(partitions, max(MIN_PROBES, round(share * partitions)))
+    for probes, refine_factor in efforts(partitions):
         search = ColumnSearch(probes=probes, refine_factor=refine_factor, recall_at_10=0)
         recall = truth.recall(column, find(column, search))
         if recall >= min_recall:

@@ -20,7 +20,7 @@ from vitrina.demo.catalog import draw_catalog
 from vitrina.model.tiny import make_tiny
 
 pytest.importorskip("ray")
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900, func_only=True)]
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def losing(
             files.invalidate_cache()
             return node.computes(task) and len(files.glob(sign)) > 0
 
-        eventually(at_work, 300, f"{sign} and {task} on the second node", pause=0.01)
+        eventually(at_work, 600, f"{sign} and {task} on the second node", pause=0.05)
         node.kill()
         yield
         assert process.wait(400) == 0, log.read_text()

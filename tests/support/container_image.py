@@ -72,7 +72,8 @@ def pip_settings() -> tuple[str, list[str]]:
         name, value = line.split("=", 1)
         settings[name.rpartition(".")[2]] = ast.literal_eval(value).replace("\n", " ")
     paths = [urlsplit(one).path for value in settings.values() for one in value.split()]
-    folders = [path for path in paths if path.startswith("/opt/")]
+    # An index in <folder>/simple has its files beside it.
+    folders = [path.removesuffix("/simple") for path in paths if Path(path).is_dir()]
     settings.pop("constraint", None)  # the image has its own
     lines = [f"{name} = {value}" for name, value in settings.items()]
     return "\n".join(["[global]", *lines, ""]), folders

@@ -61,7 +61,7 @@ def test_what_torch_cannot_be_imported_without_stays_in_the_image() -> None:
     """Of its programs only the one that it looks for at import."""
     (run,) = (run for run in of_kind("RUN") if "strip" in run)
     assert "torch/bin -type f ! -name torch_shm_manager -delete" in run
-    assert "rm -rf \"$packages\"/torch/bin" not in run
+    assert 'rm -rf "$packages"/torch/bin' not in run
 
 
 def test_the_image_installs_the_tested_versions() -> None:

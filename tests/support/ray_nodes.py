@@ -1,4 +1,4 @@
-"""A Ray cluster of several nodes on this machine, started as docs/scale.md has it.
+"""A Ray cluster of several nodes on this machine, started as docs/how-to/scale.md has it.
 
 Each node has an address of its own (127.0.0.2, 127.0.0.3, …), its own ports, object store and
 workers and cache, and is a process group, so that a node can be killed as a machine that loses its

@@ -39,5 +39,6 @@ class RejectedExamples:
                 self.examples.append(example)
 
     def _place(self, source: str) -> str:
-        is_whole = not source or is_address(source)
-        return source if is_whole else str(self.planner.originals / source)
+        # As text: a path that is refused may be none.
+        is_whole = not source or is_address(source) or source.startswith("/") or "://" in source
+        return source if is_whole else f"{self.planner.originals}/{source}"

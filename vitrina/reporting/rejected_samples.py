@@ -21,7 +21,13 @@ from vitrina.store.paths import to_path
 
 MAX_BYTES = 20_000_000  # of a file are read
 FIRST_BYTES = 16  # shown of a file that is no image
-NO_FILE = (RejectionReason.MISSING_IMAGE, RejectionReason.UNSAFE_PATH)
+# Of all others there is no file, or one that must not be read.
+HAVE_FILE = (
+    RejectionReason.EMPTY_IMAGE,
+    RejectionReason.UNREADABLE_IMAGE,
+    RejectionReason.TRUNCATED_IMAGE,
+    RejectionReason.TOO_LARGE_IMAGE,
+)
 
 
 def rejected_cards(resized: ResizeResult, count: int, words: Words = ENGLISH) -> list[CardGroup]:
@@ -44,12 +50,14 @@ def _seen(example: RejectedExample, words: Words) -> tuple[str, str]:
     """The image as a ``data:`` URI, or else what is known of the file."""
     if not example.source or is_address(example.source):
         return "", words("no image")
+    if example.reason not in HAVE_FILE:
+        return "", words("no file")
     try:
-        data = b"" if example.reason in NO_FILE else read_start(to_path(example.source), MAX_BYTES)
+        data = read_start(to_path(example.source), MAX_BYTES)
     except UserError:
         return "", words("no file")
     if not data:
-        return "", words("no file" if example.reason in NO_FILE else "empty file")
+        return "", words("empty file")
     if example.reason != RejectionReason.TOO_LARGE_IMAGE and (small := _thumbnail(data)):
         return data_uri(small, "jpeg"), ""
     return "", _description(data, words)

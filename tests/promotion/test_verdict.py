@@ -31,7 +31,7 @@ def test_a_rank_is_better_by_a_factor() -> None:
     verdict, reason = decide(ranks, GateConfig())
     assert verdict == "promoted"
     assert reason == (
-        "mean geometric rank 226 → 101, better by a factor of 2.24 (95% interval 2 to 2.5) "
+        "mean geometric rank 226 → 101, 2.24 times as good (95% interval 2 to 2.5) "
         "on 100 held-out products"
     )
 

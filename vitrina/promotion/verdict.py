@@ -69,7 +69,7 @@ def _numbers(comparison: Comparison, gate: GateConfig, words: Translate) -> str:
     low, high = comparison.interval
     if comparison.metric.endswith("geometric_rank"):
         change = words(
-            "{metric} {before} → {after}, better by a factor of {gain}",
+            "{metric} {before} → {after}, {gain} times as good",
             metric=words(comparison.metric.replace("_", " ")),
             before=f"{comparison.current:,.3g}",
             after=f"{comparison.candidate:,.3g}",

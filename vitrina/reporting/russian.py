@@ -11,8 +11,8 @@ _VERDICT = {
     "the model before goes on embedding.": "векторы, как и раньше, считает прежняя модель.",
     "promoted": "принята",
     "declined": "отклонена",
-    "{metric} {before} → {after}, better by a factor of {gain}": (
-        "{metric} {before} → {after}, отношение {gain} (больше 1 — лучше)"
+    "{metric} {before} → {after}, {gain} times as good": (
+        "{metric} {before} → {after}, лучше в {gain} раза"
     ),
     "{metric} {before} → {after}, {gain}": "{metric} {before} → {after}, {gain}",
     " ({confidence} interval {low} to {high})": " ({confidence}-й интервал от {low} до {high})",

@@ -12,7 +12,7 @@ _VERDICT = {
     "promoted": "принята",
     "declined": "отклонена",
     "{metric} {before} → {after}, {gain} times as good": (
-        "{metric} {before} → {after}, лучше в {gain} раза"
+        "{metric} {before} → {after}, отношение {gain} (больше 1 — лучше)"
     ),
     "{metric} {before} → {after}, {gain}": "{metric} {before} → {after}, {gain}",
     " ({confidence} interval {low} to {high})": " ({confidence}-й интервал от {low} до {high})",

@@ -63,8 +63,8 @@ def test_every_command_works(reader: Reader, tmp_path: Path) -> None:
         trained = [one for one in (clone / "store" / "train").iterdir() if one.name != "latest"]
         assert len(trained) == 1  # the deployed run found everything in the store
         listed = reader.run("prefect deployment schedule ls pipeline/cpu --output json")
-        nightly = [one for one in json.loads(listed) if one["active"]]
-        assert [one["schedule"]["cron"] for one in nightly] == ["0 2 * * *"]
+        nightly = [one["schedule"] for one in json.loads(listed) if one["active"]]
+        assert nightly == ["cron: 0 2 * * *"]
 
 
 def start(reader: Reader, block: Block, log: Path, background: ExitStack) -> None:

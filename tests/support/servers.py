@@ -158,7 +158,7 @@ def running_server(home: Path, port: int | None = None, **variables: str) -> Ite
         [*command, "--host", "127.0.0.1", "--port", str(port)], connected, home / "server.log"
     ) as process:
         server = Server(url, connected, connected.get("PREFECT_API_AUTH_STRING"))
-        eventually(lambda: _healthy(url, process), 600, f"{url} answers, see {home}/server.log")
+        eventually(lambda: _healthy(url, process), 120, f"{url} answers, see {home}/server.log")
         yield server
 
 

@@ -137,4 +137,4 @@ def test_a_run_started_from_the_form_completes_and_shows_its_artifacts(
     (child,) = applied.children(run)
     bars = [*found.values(), *artifacts(applied, child.id).values()]
     full = {bar.key for bar in bars if bar.type == "progress" and bar.data == 100}
-    assert full == {"resize", "train", "embed"}
+    assert full >= {"resize", "train", "embed"}

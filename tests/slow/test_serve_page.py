@@ -196,6 +196,6 @@ def test_a_person_logs_in_with_the_token(browser: Browser, output: str, tmp_path
         page.get_by_label("Токен доступа").fill(TOKEN)
         page.get_by_role("button", name="Войти").click()
         expect(page.locator(".card").first).to_be_visible()
-        page.wait_for_function("document.querySelector('.card img').naturalWidth > 0")
+        expect(page.locator(".card img").first).not_to_have_js_property("naturalWidth", 0)
         assert TOKEN not in page.url
         page.context.close()

@@ -44,7 +44,7 @@ WRITTEN: dict[str, tuple[str, ...]] = {
     "classify": ("predictions.", "classification.json"),
     "duplicates": ("pairs.parquet", "groups.parquet", "duplicates.html"),
     "health": ("health.parquet", "samples.json", "images/part-"),
-    "report": ("report.html", "training.png", "contact_sheet.png"),
+    "report": ("report.html", "contact_sheet.png", "ui_artifacts.json"),
     MODELS: MODEL_FILES,
     IMAGES: ("",),  # named as the catalogue's ids are
 }

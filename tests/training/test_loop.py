@@ -90,11 +90,12 @@ def validated_epochs(folder: Path) -> list[int]:
 
 def test_early_stop_keeps_the_best_epoch_and_not_the_last(train: Train, tmp_path: Path) -> None:
     """A rate that destroys the model stops it after the patience; the best epoch is kept."""
+    epochs = 40  # a destroyed model's rank wobbles, so a new best may come late
     progress = train(
-        tmp_path, small_config(num_epochs=9, lr=1.0, patience=2, max_grad_norm=0, warmup=0)
+        tmp_path, small_config(num_epochs=epochs, lr=1.0, patience=2, max_grad_norm=0, warmup=0)
     )
     assert progress.stopped
-    assert progress.epoch == progress.best_epoch + 2 < 9
+    assert progress.epoch == progress.best_epoch + 2 < epochs
     best = weights_of(tmp_path, f"ruCLIP_model_epoch{progress.best_epoch}.pth")
     last = weights_of(tmp_path, f"ruCLIP_model_epoch{progress.epoch}.pth")
     final = load_folder(tmp_path / "ruclip").clip.state_dict()

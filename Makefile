@@ -19,8 +19,9 @@ help:
 run: $(VENV)/.installed
 	$(BIN)/python flows/pipeline.py $(ARGS)
 
+# Slow tests wait for servers and workers more than they compute.
 test: test-fast
-	$(PYTEST) -m slow $(ARGS)
+	$(PYTEST) --numprocesses 3 -m slow $(ARGS)
 
 test-fast: $(VENV)/.installed-test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

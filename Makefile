@@ -19,9 +19,8 @@ help:
 run: $(VENV)/.installed
 	$(BIN)/python flows/pipeline.py $(ARGS)
 
-# Slow tests wait for servers and workers more than they compute.
 test: test-fast
-	$(PYTEST) --numprocesses 3 -m slow $(ARGS)
+	$(PYTEST) -m slow $(ARGS)
 
 test-fast: $(VENV)/.installed-test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -19,33 +19,30 @@ from upath import UPath
 
 from benchmarks.demo_table import processed_demo
 from benchmarks.trial import FROM_SCRATCH, base_model, split_of, trained
+from benchmarks.vector_shards import write_shards
 from vitrina.config.index import IndexConfig
 from vitrina.config.training import TrainConfig
 from vitrina.embedding.embedder import Embedder
-from vitrina.embedding.rows import Rows, TableStats
-from vitrina.embedding.shard_file import Vectors, write_shard
+from vitrina.embedding.rows import TableStats
+from vitrina.embedding.shard_file import Vectors
 from vitrina.embedding.table import write_embeddings
 from vitrina.index.build import IndexRequest, build_index
 from vitrina.index.recall import TOP
 from vitrina.index.vectors import RunVectors
 from vitrina.index.weight import EVEN, WeightChoice
 from vitrina.model.device import choose
-from vitrina.results import IndexResult, VectorOrigin
+from vitrina.results import IndexResult
 from vitrina.store.files import write_bytes
 from vitrina.store.paths import to_path
 from vitrina.store.usage import Usage
 
 EMBED_DIM = 512
 AROUND_A_CENTRE = 200  # listings: more than the candidates that search begins with
-SHARD_ROWS = 2_000
 Stored = tuple[Literal["float32", "float16"], Literal[1, 4, 8]]
 WHOLE: tuple[Stored, ...] = (("float32", 4), ("float32", 8), ("float32", 1), ("float16", 4))
 CUT: tuple[Stored, ...] = (("float16", 4), ("float16", 1))
 TRAINED_ON = 1_200  # listings of the demo
 MATRYOSHKA = (32, 16)
-ORIGIN = VectorOrigin(
-    model="m", model_folder="", templates=("{}",), text="{title}", arithmetic="cpu float32"
-)
 
 
 def main(
@@ -117,15 +114,11 @@ def demo_vectors(folder: Path, listings: int) -> tuple[Vectors, Vectors]:
 
 def written_run(folder: UPath, text: Vectors, img: Vectors) -> tuple[UPath, RunVectors]:
     """The table, shards and NPZ that an embedding leaves."""
-    count, shards = len(text), []
+    count = len(text)
     names = [str(row) for row in range(count)]
     frame = pd.DataFrame({"title": names, "image_path": names, "nm": np.arange(count)})
     write_bytes(folder / "table.parquet", frame.to_parquet(index=False))
-    for start in range(0, count, SHARD_ROWS):
-        own = slice(start, start + SHARD_ROWS)
-        rows = Rows(list(range(count))[own], names[own], [], names[own], names[own])
-        shards.append(folder / "embeddings.parquet" / f"part-{start // SHARD_ROWS:05}.parquet")
-        write_shard(shards[-1], rows, text[own], img[own], ORIGIN)
+    shards = write_shards(folder / "embeddings.parquet", text, img, names, names)
     npz = folder / "embeddings.npz"
     write_embeddings(npz, shards, TableStats(count, np.dtype(np.int64)), text.shape[1])
     return folder / "table.parquet", RunVectors(shards, npz)

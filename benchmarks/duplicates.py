@@ -9,21 +9,17 @@ own, whose peak memory (getrusage) includes the libraries.
 """
 
 import math
-import multiprocessing
-import resource
-import sys
 import tempfile
 import time
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow.parquet as pq
 import tyro
 
 from benchmarks.constructed import LABELLED, TRUTH, construct
+from benchmarks.new_process import MIB, in_new_process, peak_memory
 from benchmarks.results import Figure, Findings, Lines, print_figures, write_findings
 from benchmarks.stopwatch import run_pipeline
 from vitrina.config.duplicates import DuplicatesConfig
@@ -44,9 +40,6 @@ BY_DEFAULT = DuplicatesConfig(exact_rows=0)
 PRECISION = BY_LABELS.precision
 PRODUCTS, FLAWS = 900, 0.05  # of the demo
 BLOCK = 2_048
-MIB = 2**20
-
-Returned = TypeVar("Returned")
 
 
 class Quality(NamedTuple):
@@ -61,12 +54,6 @@ class Quality(NamedTuple):
     said_recall: float
 
 
-def in_new_process(work: Callable[..., Returned], *arguments: object) -> Returned:
-    """Call a function in a new process; returns its result."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(work, *arguments).result()
-
-
 def search(folder: Path, config: DuplicatesConfig) -> Quality:
     """Find the duplicates of constructed listings, and judge them by the truth."""
     table = to_path(folder / "table.parquet")
@@ -78,7 +65,7 @@ def search(folder: Path, config: DuplicatesConfig) -> Quality:
     right = product[pairs.first] == product[pairs.second]
     return Quality(
         seconds,
-        _peak(),
+        peak_memory(),
         float(right.mean()),
         float(right[pairs.kind == Kind.SIMILAR].mean()),
         float(right.sum() / _true_pairs(product)),
@@ -90,11 +77,6 @@ def search(folder: Path, config: DuplicatesConfig) -> Quality:
 def _true_pairs(product: np.ndarray) -> int:
     _, count = np.unique(product, return_counts=True)
     return int((count * (count - 1) // 2).sum())
-
-
-def _peak() -> float:
-    unit = 1 if sys.platform == "darwin" else 1024
-    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
 
 
 class Compared(NamedTuple):

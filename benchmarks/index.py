@@ -8,38 +8,26 @@ then brought to the same run again, where only the keys of the rows are compared
 image is given: choosing it needs a model.
 """
 
-import multiprocessing
-import resource
-import sys
 import tempfile
 import time
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import tyro
 
 from benchmarks.constructed import construct
+from benchmarks.new_process import MIB, in_new_process, peak_memory
 from benchmarks.results import Figure, Findings, Lines, print_figures, write_findings
+from benchmarks.vector_shards import write_shards
 from vitrina.config.index import IndexConfig
 from vitrina.embedding.npz_reader import memory_map
-from vitrina.embedding.rows import Rows
-from vitrina.embedding.shard_file import write_shard
 from vitrina.index.build import IndexRequest, build_index
 from vitrina.index.vectors import RunVectors
 from vitrina.index.weight import WeightChoice
-from vitrina.results import IndexResult, VectorOrigin
+from vitrina.results import IndexResult
 from vitrina.store.paths import to_path
 
-SHARD_ROWS = 2_000
 CONFIG = IndexConfig(image_weight=0.5, exact_below=1_000)
-ORIGIN = VectorOrigin(
-    model="m", model_folder="", templates=("{}",), text="{title}", arithmetic="cpu float32"
-)
-MIB = 2**20
-
-Returned = TypeVar("Returned")
 
 
 class Built(NamedTuple):
@@ -52,22 +40,12 @@ class Built(NamedTuple):
     recall: float  # at 10, of approximate search in product vectors
 
 
-def in_new_process(work: Callable[..., Returned], *arguments: object) -> Returned:
-    """Call a function in a new process; returns its result."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(work, *arguments).result()
-
-
 def make_run(folder: Path, rows: int) -> None:
     """Write the table, the NPZ and the shards of constructed listings."""
     made = construct(folder, rows)
-    arrays = {name: memory_map(made.npz, name) for name in ("text", "img")}
-    for start in range(0, rows, SHARD_ROWS):
-        nm = list(range(start, min(start + SHARD_ROWS, rows)))
-        keys = [f"{one:040}" for one in nm]
-        own = Rows(nm, keys, keys, keys, keys)
-        text, img = (array[start : start + len(nm)] for array in arrays.values())
-        write_shard(to_path(folder / "shards" / f"{start:09}.parquet"), own, text, img, ORIGIN)
+    text, img = (memory_map(made.npz, name) for name in ("text", "img"))
+    keys = [f"{row:040}" for row in range(rows)]
+    write_shards(to_path(folder / "shards"), text, img, keys, keys)
 
 
 def build(folder: Path) -> Built:
@@ -86,12 +64,7 @@ def build(folder: Path) -> Built:
     second, again = run(first)
     assert second.rows_written == 0
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    return Built(seconds, again, _peak(), size, first.approximate["product"].recall_at_10)
-
-
-def _peak() -> float:
-    unit = 1 if sys.platform == "darwin" else 1024
-    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
+    return Built(seconds, again, peak_memory(), size, first.approximate["product"].recall_at_10)
 
 
 def findings(by_rows: dict[int, Built]) -> Findings:

@@ -16,18 +16,14 @@ writes them; "clean" one file with a single row group.
 """
 
 import functools
-import multiprocessing
 import os
-import resource
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from statistics import mean
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -35,6 +31,7 @@ import pyarrow.parquet as pq
 import simplejpeg
 import tyro
 
+from benchmarks.new_process import MIB, in_new_process, peak_memory
 from benchmarks.results import Figure, Findings, Lines, print_figures, write_findings
 from vitrina.catalog.cleaning import clean_catalog
 from vitrina.catalog.parquet_batches import read_schema
@@ -55,9 +52,6 @@ DISTINCT = 50
 PARTS = 20
 WARM_ROWS = 40  # enough products for a split
 MIN_ROWS, MAX_ROUNDS = 20_000, 10  # smaller tables are run until MIN_ROWS rows are done
-MIB = 2**20
-
-Returned = TypeVar("Returned")
 
 
 def titles(rows: range) -> list[str]:
@@ -210,12 +204,6 @@ class Cost(NamedTuple):
         return Cost(self.series + later.series, min(self.peak, later.peak))
 
 
-def in_new_process(work: Callable[..., Returned], *arguments: object) -> Returned:
-    """Call a function in a new process; returns its result."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(work, *arguments).result()
-
-
 def measure_stage(name: str, warm: Path, folder: Path, rounds: int) -> Cost:
     """Measure one stage after a small run; the next stage reads the outputs of the first round."""
     stage, seconds, peak = STAGES[name], [], 0.0
@@ -225,14 +213,9 @@ def measure_stage(name: str, warm: Path, folder: Path, rounds: int) -> Cost:
         begin = time.perf_counter()
         stage(folder, out)
         seconds.append(time.perf_counter() - begin)
-        peak = peak or _peak()
+        peak = peak or peak_memory()
         shutil.rmtree(folder / "again", ignore_errors=True)
     return Cost([seconds], peak)
-
-
-def _peak() -> float:
-    unit = 1 if sys.platform == "darwin" else 1024
-    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
 
 
 def measure(rows: int, stages: Sequence[str]) -> Iterator[tuple[str, Cost]]:

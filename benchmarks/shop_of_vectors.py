@@ -10,9 +10,9 @@ import pandas as pd
 from upath import UPath
 
 from benchmarks import workload
+from benchmarks.vector_shards import write_shards
 from vitrina.embedding.npz_reader import checksums
-from vitrina.embedding.rows import Rows, TableStats
-from vitrina.embedding.shard_file import write_shard
+from vitrina.embedding.rows import TableStats
 from vitrina.embedding.table import write_embeddings
 from vitrina.index.vectors import RunVectors
 from vitrina.model.folder import folder_fingerprint
@@ -25,7 +25,6 @@ from vitrina.store.files import write_bytes
 from vitrina.store.paths import to_path
 
 CENTRES = 500
-SHARD_ROWS = 2_000
 EMBED_DIM = workload.ARCHITECTURE["embed_dim"]
 
 
@@ -63,8 +62,10 @@ class VectorShop:
         text[rows] = self._vectors(3)[rows]
         is_changed = np.zeros(len(text), np.bool_)
         is_changed[rows] = True
+        keys = [f"text {row} {is_new}" for row, is_new in enumerate(is_changed)]
         table = self._write_table(key)
-        shards = self._write_shards(folder, text, img, is_changed)
+        given = text, img, self.titles, keys, self.origin
+        shards = write_shards(folder / "embeddings.parquet", *given)
         npz = folder / "embeddings.npz"
         write_embeddings(npz, shards, TableStats(len(text), np.dtype(np.int64)), EMBED_DIM)
         result = EmbedResult(
@@ -107,24 +108,6 @@ class VectorShop:
         )
         write_bytes(path, frame.to_parquet(index=False))
         return path
-
-    def _write_shards(
-        self,
-        folder: UPath,
-        text: npt.NDArray[np.float32],
-        img: npt.NDArray[np.float32],
-        changed: npt.NDArray[np.bool_],
-    ) -> list[UPath]:
-        shards = []
-        for start in range(0, len(text), SHARD_ROWS):
-            own = range(start, min(start + SHARD_ROWS, len(text)))
-            keys = [f"text {row} {changed[row]}" for row in own]
-            rows = Rows(
-                list(own), self.titles[start : own.stop], [], keys, [f"i{row}" for row in own]
-            )
-            shards.append(folder / "embeddings.parquet" / f"part-{start // SHARD_ROWS:05}.parquet")
-            write_shard(shards[-1], rows, text[own], img[own], self.origin)
-        return shards
 
 
 def _title(rng: np.random.Generator, row: int) -> str:

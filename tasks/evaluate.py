@@ -51,7 +51,7 @@ def evaluate(
         warn_if_few(second.counts["ranked_products"])
         intervals: dict[str, MetricIntervals] = {}
         ranks = {}
-        for name in first.figures.keys() & second.figures.keys():
+        for name in [one for one in second.figures if one in first.figures]:
             figures = [read_figures(to_path(one.figures[name])) for one in (first, second)]
             intervals |= metric_intervals(*figures)
             ranks[name] = side_by_side(*figures)

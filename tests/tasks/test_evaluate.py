@@ -9,6 +9,8 @@ import pytest
 
 from tasks.evaluate import evaluate
 from tests.support.measured_shop import CONFIG, MeasuredShop, measured_shop
+from tests.support.typed_queries import cleaned_queries
+from vitrina.config.queries import QueryUseConfig, SearchQueries
 from vitrina.config.run_options import TrackedRunOptions
 from vitrina.evaluation import measure as measuring
 from vitrina.evaluation.measurement import Measured
@@ -36,11 +38,12 @@ def run(shop: MeasuredShop, tmp_path: Path) -> Run:
         models: tuple[ModelResult, ModelResult] = shop.models,
         store: Store | None = None,
         refresh: bool = False,
+        queries: SearchQueries | None = None,
         **changes: object,
     ) -> StageOutcome[EvaluateResult]:
         store = store or Store(root=str(tmp_path))
         parameters = CONFIG.evaluate.model_copy(update={"probe_rows": 0, **changes})
-        config = CONFIG.model_copy(update={"evaluate": parameters})
+        config = CONFIG.model_copy(update={"evaluate": parameters, "queries": queries})
         options = TrackedRunOptions(project_name="fine-tuning-ruclip", refresh=refresh)
         return evaluate.fn(shop.table, *models, store, config, options)
 
@@ -62,6 +65,21 @@ def test_the_stage_writes_the_report_and_the_ranks(run: Run) -> None:
     for side, metrics in (("before", result.before), ("after", result.after)):
         ranks = listings[f"text_to_image_rank_{side}"]
         assert (1 / ranks).mean() == pytest.approx(metrics["text_to_image_mrr"])
+
+
+def test_tables_and_intervals_stand_in_the_order_of_the_measurement(
+    run: Run, shop: MeasuredShop, tmp_path: Path
+) -> None:
+    """Listings, then each kind of query: in another order a rerun would not be the same bytes."""
+    path = tmp_path / "queries.parquet"
+    cleaned_queries(shop.rows).to_parquet(path)
+    use = QueryUseConfig(query_test_fraction=0.5)  # of few queries, so that both kinds are there
+    queries = SearchQueries(path=str(path), fingerprint="fp", use=use)
+    result = run(queries=queries).result
+    assert list(result.ranks) == ["listings", "unseen_queries", "unseen_products"]
+    names = [name for name in result.after if name in result.intervals]
+    assert list(result.intervals) == names
+    assert {"unseen_queries_mrr", "unseen_products_mrr"} <= set(names)
 
 
 def test_every_metric_has_intervals(run: Run) -> None:

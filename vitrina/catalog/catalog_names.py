@@ -31,7 +31,7 @@ def cleaned_names(
     by_form = {_form(name): column for name, column in known.items()}
     found = {name: known.get(name, by_form.get(_form(name))) for name in names}
     resolved = {name: column for name, column in found.items() if column is not None}
-    for name in found.keys() - resolved.keys():
+    for name in [one for one in found if one not in resolved]:
         shown = [_catalog_name(field) for field in cleaned]
         raise UserError(f"{missing_column(table, name, shown)} Set {parameter}.")
     return resolved

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.predictor import TITLES, predictor, reference_images, reference_texts
+from tests.support.tiny_model import LONG_TITLE
 from vitrina.embedding.embedder import Embedder
 from vitrina.embedding.precision import Precision
 from vitrina.errors import UserError
@@ -27,6 +28,13 @@ def test_texts_equal_predictor(model: RuCLIP) -> None:
     assert vectors.dtype == np.float32
     np.testing.assert_allclose(vectors, reference_texts(model, TITLES), atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("texts", [TITLES[:1], [TITLES[0], LONG_TITLE]])
+def test_queries_equal_predictor(model: RuCLIP, texts: list[str]) -> None:
+    """One text or two go through the model in all templates at once."""
+    vectors = Embedder(model, CPU, 32).texts(texts)
+    np.testing.assert_allclose(vectors, reference_texts(model, texts), atol=1e-5)
 
 
 @settings(max_examples=25, deadline=None)

@@ -5,7 +5,7 @@ import torch
 
 from tests.support.tiny_model import LONG_TITLE, TITLES
 from vitrina.embedding.precision import make_inference_towers
-from vitrina.model.inference_towers import ComputeTarget, ImageTower, TextTower
+from vitrina.model.inference_towers import ComputeTarget, ImageTower, Prefix, TextTower
 from vitrina.model.linear_layers import TorchLinear
 from vitrina.model.model import RuCLIP
 from vitrina.model.text_input import pad
@@ -57,3 +57,27 @@ def test_a_prefix_computed_once_changes_no_embedding(model: RuCLIP, text_tower: 
     rest = pad([row[3:] for row in rows])
     for _ in range(2):
         torch.testing.assert_close(text_tower(rest, prefix), expected, rtol=0, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_each_text_may_have_a_prefix_of_its_own(model: RuCLIP, text_tower: TextTower) -> None:
+    """Prefixes of several lengths in one batch, before the shortest text and the longest."""
+    rows = tokenize(model.tokenizer, ["", "фото", TITLES[0], LONG_TITLE])
+    lengths = [1, 2, 4, 30]
+    prefixes = [
+        text_tower.prefix(tuple(row[:length])) for row, length in zip(rows, lengths, strict=True)
+    ]
+    rest = pad([row[length:] for row, length in zip(rows, lengths, strict=True)])
+    for _ in range(2):
+        found = text_tower(rest, Prefix.of_rows(prefixes))
+        torch.testing.assert_close(found, text_tower(pad(rows)), rtol=0, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_padding_may_pass_the_last_position(model: RuCLIP, text_tower: TextTower) -> None:
+    """As where a long text after a short prefix stands beside a long prefix."""
+    rows = tokenize(model.tokenizer, [LONG_TITLE, LONG_TITLE])
+    prefixes = [text_tower.prefix(tuple(rows[0][:length])) for length in (1, 60)]
+    rest = pad([rows[0][1:], rows[1][60:]])
+    found = text_tower(rest, Prefix.of_rows(prefixes))
+    torch.testing.assert_close(found, text_tower(pad(rows)), rtol=0, atol=1e-5)

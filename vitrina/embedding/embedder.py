@@ -153,19 +153,20 @@ class Embedder:
             )
 
     def _embed_texts(self, texts: Sequence[str]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches of one template each: indices of texts, and their vectors, not normalized."""
+        """Batches: indices of texts, and their vectors, not normalized."""
         towers = self.towers
         budget = self.batch_size * self.model.context_length
         if self._uses_streams:
             budget = min(budget, CPU_TOKENS)
         batches = list(text_batches(self.model, texts, self.templates, budget))
         with torch.inference_mode():
-            for prefix in {batch.prefix for batch in batches} - {(), *self._prefixes}:
-                self._prefixes[prefix] = towers.prefix(prefix)
+            for ids in {ids for batch in batches for ids in batch.prefixes} - {*self._prefixes}:
+                self._prefixes[ids] = towers.prefix(ids)
 
         def embed(batch: TextBatch) -> tuple[Tensor, Tensor]:
-            ids = batch.ids.to(self.device, non_blocking=True)
-            vectors = towers.text(ids, self._prefixes.get(batch.prefix))
+            prefixes = [self._prefixes[ids] for ids in batch.prefixes]
+            prefix = Prefix.of_rows(prefixes) if prefixes else None
+            vectors = towers.text(batch.ids.to(self.device, non_blocking=True), prefix)
             return torch.tensor(batch.texts, device=self.device), vectors.float()
 
         return in_streams(embed, batches) if self._uses_streams else one_by_one(embed, batches)

@@ -10,17 +10,26 @@ from vitrina.model.model import RuCLIP
 from vitrina.model.text_input import pad
 from vitrina.model.tokenize import tokenize
 
-# Of so few texts, all templates go through the model together: a pass costs more than the prefixes.
-FEW_TEXTS = 2
+# Of so few texts, all templates go through the model together: a pass reads all weights.
+FEW_TEXTS = 8
+
+Ids = tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class TextBatch:
-    """Texts in one template that go through the model together."""
+    """Texts in templates that go through the model together."""
 
-    prefix: tuple[int, ...]  # ids that all texts begin with, bos first; may be empty
+    prefixes: tuple[Ids, ...]  # ids, bos first, that all rows begin with, or each row; may be none
     texts: tuple[int, ...]  # indices of the texts
     ids: Tensor  # int64 (batch, length): the ids after the prefix, eos last, padded
+
+
+@dataclass(frozen=True)
+class _Row:
+    text: int
+    prefix: Ids
+    ids: list[int]  # after the prefix
 
 
 def text_batches(
@@ -32,28 +41,29 @@ def text_batches(
     text give the same ids in every row, because ruCLIP's BPE never merges across words; a row that
     does differ is put into a batch without a prefix.
     """
-    if len(texts) <= FEW_TEXTS:
-        yield from _across_templates(model, texts, templates, token_budget)
-        return
-    for template in templates:
-        prefix = tuple(tokenize(model.tokenizer, [template.format("")])[0][:-1])
-        rows = tokenize(model.tokenizer, [template.format(text) for text in texts])
-        has_prefix = [tuple(row[: len(prefix)]) == prefix for row in rows]
-        for shared in (prefix, ()):
-            chosen = [index for index in range(len(rows)) if has_prefix[index] == bool(shared)]
-            chosen.sort(key=lambda index: len(rows[index]))
-            ids = [rows[index][len(shared) :] for index in chosen]
-            for batch in batch_slices([len(row) for row in ids], token_budget):
-                yield TextBatch(shared, tuple(chosen[batch]), pad(ids[batch]))
+    passes = [templates] if len(texts) <= FEW_TEXTS else [[template] for template in templates]
+    for together in passes:
+        rows = [row for template in together for row in _rows(model, texts, template)]
+        for has_prefix in (True, False):
+            chosen = [row for row in rows if bool(row.prefix) == has_prefix]
+            chosen.sort(key=lambda row: len(row.ids))
+            for batch in batch_slices([len(row.ids) for row in chosen], token_budget):
+                yield _batch(chosen[batch])
 
 
-def _across_templates(
-    model: RuCLIP, texts: Sequence[str], templates: Sequence[str], token_budget: int
-) -> Iterator[TextBatch]:
-    """Batches without a prefix, of several templates each."""
-    sentences = [template.format(text) for template in templates for text in texts]
-    rows = tokenize(model.tokenizer, sentences)
-    order = sorted(range(len(rows)), key=lambda row: len(rows[row]))
-    ids = [rows[row] for row in order]
-    for batch in batch_slices([len(row) for row in ids], token_budget):
-        yield TextBatch((), tuple(row % len(texts) for row in order[batch]), pad(ids[batch]))
+def _rows(model: RuCLIP, texts: Sequence[str], template: str) -> Iterator[_Row]:
+    prefix = tuple(tokenize(model.tokenizer, [template.format("")])[0][:-1])
+    rows = tokenize(model.tokenizer, [template.format(text) for text in texts])
+    for index, ids in enumerate(rows):
+        shared = prefix if tuple(ids[: len(prefix)]) == prefix else ()
+        yield _Row(index, shared, ids[len(shared) :])
+
+
+def _batch(rows: Sequence[_Row]) -> TextBatch:
+    prefixes = tuple(row.prefix for row in rows)
+    distinct = set(prefixes) - {()}
+    return TextBatch(
+        prefixes if len(distinct) > 1 else tuple(distinct),
+        tuple(row.text for row in rows),
+        pad([row.ids for row in rows]),
+    )

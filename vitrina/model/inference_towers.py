@@ -9,6 +9,7 @@ Training has an implementation of its own, :mod:`vitrina.model.forward`: autogra
 in-place updates, and gradients need the model's own parameters instead of packed copies.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -124,10 +125,29 @@ class ImageTower:
 
 @dataclass(frozen=True)
 class Prefix:
-    """Tokens that several texts begin with: their number, and their keys and values per layer."""
+    """Tokens that texts begin with: one prefix that all share, or one for each text.
 
-    length: int
+    ``lengths`` is int64 (1 or batch,). The keys and values per layer are padded on the right to the
+    longest prefix.
+    """
+
+    lengths: Tensor
     layers: tuple[KeysValues, ...]
+
+    @property
+    def longest(self) -> int:
+        """The length that keys and values are padded to."""
+        return self.layers[0][0].shape[2]
+
+    @classmethod
+    def of_rows(cls, prefixes: Sequence["Prefix"]) -> "Prefix":
+        """One prefix for each text from as many that all would share."""
+        longest = max(one.longest for one in prefixes)
+        layers = [
+            _stacked([one.layers[layer] for one in prefixes], longest)
+            for layer in range(len(prefixes[0].layers))
+        ]
+        return cls(torch.cat([one.lengths for one in prefixes]), tuple(layers))
 
 
 class TextTower:
@@ -143,23 +163,23 @@ class TextTower:
 
     def prefix(self, ids: tuple[int, ...]) -> Prefix:
         """Compute the token ids that texts begin with, bos first; attention is causal."""
-        x = self._embed(torch.tensor([ids], device=self.positions.device), 0)
-        mask = self._causal(len(ids), 0)
+        device = self.positions.device
+        x = self._embed(torch.tensor([ids], device=device), None)
+        mask = _visible(len(ids), None, device)
         layers = []
         for block in self.blocks:
             normed = block.ln_1(x)
             layers.append(block.keys_values(normed))
             x = block.add_mlp(x.add_(block.attend(normed, layers[-1], mask)))
-        return Prefix(len(ids), tuple(layers))
+        return Prefix(torch.tensor([len(ids)], device=device), tuple(layers))
 
     def __call__(self, ids: Tensor, prefix: Prefix | None = None) -> Tensor:
         """Embeddings (batch, embed_dim), not normalized, of int64 ids (batch, length).
 
-        A row holds the ids after ``prefix``, ends with eos and is padded on the right.
+        A row holds the ids after its prefix, ends with eos and is padded on the right.
         """
-        before = prefix.length if prefix else 0
-        x = self._embed(ids, before)
-        mask = self._causal(ids.shape[1], before)
+        x = self._embed(ids, prefix)
+        mask = _visible(ids.shape[1], prefix, ids.device)
         rows = torch.arange(len(ids), device=ids.device)
         eos = (ids == self.eos_id).int().argmax(dim=1)
         for layer, block in enumerate(self.blocks):
@@ -170,17 +190,41 @@ class TextTower:
             if layer < len(self.blocks) - 1:
                 x = block.add_mlp(x.add_(block.attend(normed, keys_values, mask)))
         token = normed[rows, eos].unsqueeze(1)
-        attended = block.attend(token, keys_values, mask[eos].view(len(ids), 1, 1, -1))
+        seen = mask.expand(len(ids), -1, -1, -1)[rows, :, eos].unsqueeze(2)
+        attended = block.attend(token, keys_values, seen)
         x = block.add_mlp(x[rows, eos].unsqueeze(1).add_(attended))
         return self.ln_final(x[:, 0]) @ self.projection
 
-    def _embed(self, ids: Tensor, start: int) -> Tensor:
-        return F.embedding(ids, self.tokens).add_(self.positions[start : start + ids.shape[1]])
+    def _embed(self, ids: Tensor, prefix: Prefix | None) -> Tensor:
+        """The embeddings of the ids, at the positions after their prefix."""
+        places = torch.arange(ids.shape[1], device=ids.device)
+        if prefix:
+            # padding after a longer text's end may lie past the last position
+            places = (places + prefix.lengths[:, None]).clamp_max(len(self.positions) - 1)
+        return F.embedding(ids, self.tokens).add_(self.positions[places])
 
-    def _causal(self, length: int, before: int) -> Tensor:
-        """bool (length, before + length): which of all tokens each of the last ``length`` sees."""
-        shape = (length, before + length)
-        return torch.ones(shape, dtype=torch.bool, device=self.positions.device).tril_(before)
+
+def _visible(length: int, prefix: Prefix | None, device: torch.device) -> Tensor:
+    """Which tokens each of the last ``length`` sees: those of its prefix, itself and those between.
+
+    bool (1 or batch, 1, length, longest prefix + length).
+    """
+    causal = torch.ones(1, 1, length, length, dtype=torch.bool, device=device).tril_()
+    if not prefix:
+        return causal
+    own = torch.arange(prefix.longest, device=device) < prefix.lengths[:, None]
+    batch = len(own)
+    before = own[:, None, None].expand(batch, 1, length, -1)
+    return torch.cat([before, causal.expand(batch, -1, -1, -1)], dim=3)
+
+
+def _stacked(prefixes: Sequence[KeysValues], length: int) -> KeysValues:
+    """The keys and values of several prefixes, each padded on the right to ``length``."""
+    key, value = (
+        torch.cat([F.pad(one, (0, 0, 0, length - one.shape[2])) for one in same])
+        for same in zip(*prefixes, strict=True)
+    )
+    return key, value
 
 
 def _concatenated(prefix: KeysValues, rest: KeysValues) -> KeysValues:

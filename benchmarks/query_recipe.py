@@ -29,15 +29,14 @@ from vitrina.catalog.queries.query_pairs import (
     no_pairs,
     read_query_pairs,
 )
-from vitrina.config.queries import QueryTableConfig, QueryUseConfig
+from vitrina.config.queries import ListingKind, QueryTableConfig, QueryUseConfig
 from vitrina.config.training import TrainConfig
 from vitrina.demo.catalog import Shop
 from vitrina.demo.flaws import plan_flaws
-from vitrina.demo.queries import QUERIES, Offers, Query, grades, typed_queries
+from vitrina.demo.queries import QUERIES, Query, grades, typed_queries
 from vitrina.evaluation.bootstrap import REPLICATES, percentile_interval, product_weights
 from vitrina.evaluation.metrics import retrieval_figures
 from vitrina.evaluation.query_ranks import (
-    ListingKind,
     RankedQueries,
     listing_vectors,
     query_figures,
@@ -211,10 +210,7 @@ def asked(folder: Path, table: pd.DataFrame, seed: int = 0) -> Asked:
     """What the demo's shop is asked for, with the truth that clicks only hint at."""
     products = pq.read_metadata(drawn_file(folder, CATALOG)).num_rows
     shop = Shop(seed, plan_flaws(products, FLAW_SHARE, seed))
-    rows = [row for row in range(products) if shop.flaws.get(row) not in ("repeated_id", "null_id")]
-    offers = Offers()
-    for row in rows:
-        offers.add(shop.nm(row), shop.listing(row).goods)
+    rows, offers = shop.offers(products)
     place = {nm: index for index, nm in enumerate(offers.nm)}
     order = [place[int(nm)] for nm in table[NM]]
     columns = {name: values[order] for name, values in offers.columns().items()}

@@ -5,7 +5,7 @@ import io
 from PIL import Image
 
 from tasks.orchestration.prefect_ui import progress, show_image, show_markdown, show_table
-from vitrina.reporting.render import data_uri
+from vitrina.images.data_uri import data_uri
 
 
 def png() -> bytes:

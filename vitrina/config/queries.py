@@ -20,6 +20,9 @@ class QueryTableConfig(Parameters):
     )
 
 
+ListingKind = Literal["mix", "text", "image"]
+
+
 class QueryUseConfig(Parameters):
     """How queries are learned from and measured."""
 
@@ -28,7 +31,7 @@ class QueryUseConfig(Parameters):
         description="What a weight counts for, in the loss and as a grade: its logarithm "
         "(log2(1 + weight)), itself, or one.",
     )
-    query_listing: Literal["mix", "text", "image"] = Field(
+    query_listing: ListingKind = Field(
         "mix", description="What of a listing a query is compared with: its text, image or both."
     )
     query_share: Annotated[float, Field(ge=0, le=1)] = Field(

@@ -83,6 +83,15 @@ class Shop:
             source = max(source - rng.randint(1, 50), 0)
         return draw_listing(Random(f"{self.seed}/{source}/listing"))
 
+    def offers(self, products: int) -> tuple[list[int], Offers]:
+        """The rows that have an id of their own, and what they offer."""
+        without_id = ("repeated_id", "null_id")
+        rows = [row for row in range(products) if self.flaws.get(row) not in without_id]
+        offers = Offers()
+        for row in rows:
+            offers.add(self.nm(row), self.listing(row).goods)
+        return rows, offers
+
     def record(self, row: int) -> dict[str, object]:
         """The row of the table."""
         listing, flaw = self.listing(row), self.flaws.get(row)
@@ -166,10 +175,7 @@ def draw_catalog(
 
 def _draw_queries(shop: Shop, products: int, path: Path) -> None:
     """Write the table of queries, whose listings are those with an id of their own."""
-    rows = [row for row in range(products) if shop.flaws.get(row) not in ("repeated_id", "null_id")]
-    offers = Offers()
-    for row in rows:
-        offers.add(shop.nm(row), shop.listing(row).goods)
+    rows, offers = shop.offers(products)
     clicks = draw_queries(offers, lambda place: shop.listing(rows[place]).goods, shop.seed)
     with pq.ParquetWriter(path, QUERIES_SCHEMA) as writer:
         while records := list(itertools.islice(clicks, BATCH)):

@@ -18,6 +18,7 @@ from vitrina.duplicates.files import Members, write_groups, write_pairs
 from vitrina.duplicates.find import Duplicates, find_duplicates
 from vitrina.duplicates.gallery import gallery, least_sure_groups
 from vitrina.duplicates.known import Kind
+from vitrina.duplicates.stored import GALLERY, GROUPS, PAIRS
 from vitrina.duplicates.summary import duplicate_rows
 from vitrina.execution.progress import OnProgress, no_progress
 from vitrina.results import DuplicatesResult
@@ -25,8 +26,6 @@ from vitrina.store.artifacts import Artifact
 from vitrina.store.files import write_bytes
 
 logger = logging.getLogger(__name__)
-
-PAIRS, GROUPS, GALLERY = "pairs.parquet", "groups.parquet", "duplicates.html"
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from vitrina.results import DuplicatesResult
 from vitrina.store.artifacts import Store
 
 STAGE = "duplicates"
+PAIRS, GROUPS, GALLERY = "pairs.parquet", "groups.parquet", "duplicates.html"
 
 
 def latest_duplicates(store: Store, run: Embedding) -> DuplicatesResult | None:
@@ -19,7 +20,7 @@ def latest_duplicates(store: Store, run: Embedding) -> DuplicatesResult | None:
     if found["vectors"] != run.manifest.result["checksums"]:
         return None
     result = DuplicatesResult.model_validate(manifest.result)
-    names = {"pairs": "pairs.parquet", "groups": "groups.parquet", "gallery": "duplicates.html"}
+    names = {"pairs": PAIRS, "groups": GROUPS, "gallery": GALLERY}
     # The store may have been moved.
     return result.model_copy(
         update={field: str(latest.path / name) for field, name in names.items()}

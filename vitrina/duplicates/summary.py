@@ -1,13 +1,10 @@
 """What was found, in words: how many duplicates, from which cosine on, and how sure that is."""
 
-from collections.abc import Callable
-
 from vitrina.duplicates.threshold import MIN_PRODUCTS
 from vitrina.results import DuplicatesResult, Threshold
+from vitrina.translate import Translate
 
 SHARING, SIMILAR = "same title or same image", "another title and another image"
-
-Translate = Callable[..., str]  # called with a text and the values of its {names}
 
 
 def duplicate_rows(

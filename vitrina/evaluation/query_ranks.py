@@ -2,17 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from vitrina.catalog.queries.query_pairs import Integers, QueryPairs
+from vitrina.config.queries import ListingKind
 from vitrina.evaluation.measurement import DEPTHS, QUERY
 from vitrina.evaluation.metrics import CUMULATIVE, expected_discount, hit_chance
 from vitrina.evaluation.ranks import TIE, TOP
 
-ListingKind = Literal["mix", "text", "image"]  # as QueryUseConfig.query_listing
 BLOCK = 256  # queries whose scores are in memory at a time
 
 

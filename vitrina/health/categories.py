@@ -12,19 +12,16 @@ from vitrina.config.classification import ClassifierConfig
 from vitrina.config.health import CATEGORY_COLUMN, HealthConfig
 from vitrina.config.training import SplitConfig
 from vitrina.errors import UserError
-from vitrina.execution.progress import OnProgress, no_progress
 from vitrina.health.problems import Findings, Problem, alone
 
 logger = logging.getLogger(__name__)
 
 
-# Five parameters: the listings, their vectors, what is held out, what is wanted, and who watches.
 def train_on_categories(
     table: UPath,
     npz: Path,
     split: SplitConfig,
     config: HealthConfig,
-    progress: OnProgress = no_progress,
 ) -> Classifier | None:
     """A classifier of the categories; None, which is logged, where there is nothing to tell apart.
 
@@ -36,7 +33,7 @@ def train_on_categories(
         return None
     wanted = ClassifierConfig(column=column, max_rows=config.probe_rows)
     try:
-        return train_classifier(table, npz, split, wanted, progress)
+        return train_classifier(table, npz, split, wanted)
     except UserError as error:
         if column not in read_schema(table).names:
             raise

@@ -4,6 +4,7 @@ A killed run goes on with the next file. Images that an earlier run has measured
 their content, are not opened again.
 """
 
+import functools
 import io
 import logging
 from collections.abc import Callable, Iterable
@@ -21,9 +22,9 @@ from upath import UPath
 
 from vitrina.catalog.processed_table import IMAGE_HASH, IMAGE_PATH, read_batches
 from vitrina.catalog.products import column_texts, text_key
-from vitrina.errors import UserError
 from vitrina.execution.cpu_count import cpu_count
 from vitrina.execution.progress import OnProgress, no_progress
+from vitrina.images.load import UNREADABLE
 from vitrina.store.files import atomic_write, is_temp_file, listing, local_read, read_bytes
 from vitrina.store.fingerprint import fingerprint
 from vitrina.store.paths import is_local, to_path
@@ -34,7 +35,6 @@ FOLDER = "images"
 BATCH_ROWS = 5_000
 S3_THREADS = 32
 COLUMNS = ("key", "width", "height", "sharpness")
-UNREADABLE = (UserError, OSError, EOFError, ValueError, SyntaxError, Image.DecompressionBombError)
 
 
 class ImageMeasures(NamedTuple):
@@ -124,6 +124,10 @@ class ImageMeter:
             logger.warning("health: %d of %d images cannot be read", unread, len(measures.width))
         return measures, names
 
+    @functools.cached_property
+    def _known_order(self) -> npt.NDArray[np.int64]:
+        return np.argsort(self.known.key)
+
     def _is_local(self) -> bool:
         frame = next(read_batches(self.table, 1, (IMAGE_PATH,)), None)
         return frame is None or is_local(to_path(self.locate(str(frame[IMAGE_PATH].iloc[0]))))
@@ -133,11 +137,11 @@ class ImageMeter:
     ) -> ImageMeasures:
         width, height = np.zeros((2, len(keys)), np.int32)
         sharpness = np.full(len(keys), np.nan, np.float32)
-        order = np.argsort(self.known.key)
-        position = np.searchsorted(self.known.key, keys, sorter=order)
-        position = order[position.clip(max=len(order) - 1)] if len(order) else position
+        order = self._known_order
         is_known = np.zeros(len(keys), np.bool_)
         if len(order):
+            position = np.searchsorted(self.known.key, keys, sorter=order)
+            position = order[position.clip(max=len(order) - 1)]
             is_known = (self.known.key[position] == keys) & (keys != 0)
             for target, source in zip((width, height, sharpness), self.known[1:], strict=True):
                 target[is_known] = source[position[is_known]]

@@ -13,7 +13,6 @@ import numpy.typing as npt
 from vitrina.catalog.row_keys import RowKeys
 from vitrina.catalog.split import sampled
 from vitrina.embedding.vector_file import VectorFile
-from vitrina.execution.progress import OnProgress, no_progress
 from vitrina.health.problems import Findings, Problem, Rows, robust_z
 
 NEIGHBOURS = 8  # images whose titles say what a title should be about
@@ -26,14 +25,13 @@ def find_mismatches(
     keys: RowKeys,
     groups: tuple[Rows, ...],
     least_z: float,
-    progress: OnProgress = no_progress,
 ) -> Findings:
     """The listings whose title and image fit ``least_z`` deviations worse than usual.
 
     ``groups`` label rows of which the same is usual, the narrowest first. ``other`` is the listing
     with the most similar image.
     """
-    own, expected, nearest = title_fit(vectors, keys.groups(), progress)
+    own, expected, nearest = title_fit(vectors, keys.groups())
     z = (robust_z(own, *groups) + robust_z(expected, *groups)) / 2
     rows = np.flatnonzero(z <= -least_z)
     reasons = [
@@ -45,7 +43,7 @@ def find_mismatches(
 
 
 def title_fit(
-    vectors: VectorFile, product: Rows, progress: OnProgress = no_progress
+    vectors: VectorFile, product: Rows
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], Rows]:
     """The cosine of each title with its own image, and with the titles of similar images.
 
@@ -69,5 +67,4 @@ def title_fit(
         length = np.maximum(np.linalg.norm(usual, axis=1), 1e-9)
         expected[rows] = np.einsum("ij,ij->i", text, usual) / length
         nearest[rows] = sample[cosines.argmax(axis=1)]
-        progress(int(rows[-1]) + 1, count)
     return own, expected, nearest

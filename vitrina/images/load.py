@@ -21,6 +21,8 @@ from vitrina.store.paths import to_path
 ResizeMode = Literal["shortest", "longest", "squash"]
 # Pillow raises these for damaged files, next to DecompressionBombError.
 DECODE_ERRORS = (OSError, EOFError, ValueError, SyntaxError, struct.error)
+# All that reading an image raises, UserError if there is none.
+UNREADABLE = (UserError, *DECODE_ERRORS, Image.DecompressionBombError)
 # A box larger than any ruCLIP's input: only orientation, transparency and colours are corrected.
 FULL_SIZE = ResizeConfig(default_image_size=(2_000, 2_000), quality=98)
 

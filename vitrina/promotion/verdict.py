@@ -1,17 +1,15 @@
 """The verdict on a new model, from how much better it ranks what is held out."""
 
 import math
-from collections.abc import Callable
 from statistics import NormalDist
 
 from vitrina.config.evaluation import GateConfig
 from vitrina.results import Comparison, Verdict
+from vitrina.translate import Translate
 
 POWER = 0.8  # the chance that the estimated number tells
 MANY = 1_000_000  # more than anybody will hold out
 ANY_MODEL = -1  # the margin that promotes any model
-
-Translate = Callable[..., str]  # called with a text and the values of its {names}
 
 
 def decide(comparison: Comparison, gate: GateConfig) -> tuple[Verdict, str]:
@@ -67,29 +65,23 @@ def more_held_out(comparison: Comparison, gate: GateConfig) -> float:
 
 def _numbers(comparison: Comparison, gate: GateConfig, words: Translate) -> str:
     low, high = comparison.interval
-    if comparison.metric.endswith("geometric_rank"):
-        change = words(
-            "{metric} {before} → {after}, {gain} times as good",
-            metric=words(comparison.metric.replace("_", " ")),
-            before=f"{comparison.current:,.3g}",
-            after=f"{comparison.candidate:,.3g}",
-            gain=f"{math.exp(comparison.gain):.3g}",
-        )
-        ends = f"{math.exp(low):.3g}", f"{math.exp(high):.3g}"
+    figures = (comparison.current, comparison.candidate)
+    changes = (comparison.gain, low, high)
+    if comparison.metric.endswith("geometric_rank"):  # whose gain is a logarithm
+        text = "{metric} {before} → {after}, {gain} times as good"
+        before, after = (f"{figure:,.3g}" for figure in figures)
+        gain, least, most = (f"{math.exp(change):.3g}" for change in changes)
     else:
-        change = words(
-            "{metric} {before} → {after}, {gain}",
-            metric=words(comparison.metric.replace("_", " ")),
-            before=f"{comparison.current:.4f}",
-            after=f"{comparison.candidate:.4f}",
-            gain=f"{comparison.gain:+.4f}",
-        )
-        ends = f"{low:+.4f}", f"{high:+.4f}"
+        text = "{metric} {before} → {after}, {gain}"
+        before, after = (f"{figure:.4f}" for figure in figures)
+        gain, least, most = (f"{change:+.4f}" for change in changes)
+    metric = words(comparison.metric.replace("_", " "))
+    change = words(text, metric=metric, before=before, after=after, gain=gain)
     interval = words(
         " ({confidence} interval {low} to {high})",
         confidence=f"{gate.confidence:.0%}",
-        low=ends[0],
-        high=ends[1],
+        low=least,
+        high=most,
     )
     held_out = words(_HELD_OUT[_kind(comparison)], n=f"{comparison.held_out:,}")
     return f"{change}{interval if comparison.held_out > 1 else ''} {held_out}"

@@ -1,17 +1,15 @@
 """The report as one HTML file, which loads nothing from elsewhere."""
 
-import base64
-import io
 import re
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from PIL import Image, ImageOps
 
+from vitrina.images.data_uri import data_uri, jpeg_uri
 from vitrina.reporting.contact_sheet import rank_in_words
 from vitrina.reporting.content import Report
 from vitrina.reporting.page_sources import STYLE, TEMPLATE, page_source
-from vitrina.reporting.render import data_uri
 
 THUMBNAIL = 132  # pixels
 WITH_INTERVAL = re.compile(r"^(\S+) \((.+)\)$")
@@ -42,15 +40,12 @@ def html_page(report: Report) -> str:
 
 def svg_uri(svg: bytes) -> str:
     """A ``data:`` URI of an SVG."""
-    return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
+    return data_uri(svg, "svg+xml")
 
 
 def thumbnail_uri(image: Image.Image) -> str:
     """A small JPEG of an image as a ``data:`` URI."""
-    small = ImageOps.contain(image.convert("RGB"), (THUMBNAIL, THUMBNAIL))
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=82)
-    return data_uri(buffer.getvalue(), "jpeg")
+    return jpeg_uri(ImageOps.contain(image.convert("RGB"), (THUMBNAIL, THUMBNAIL)))
 
 
 def breakable(text: str) -> Markup:

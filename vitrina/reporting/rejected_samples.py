@@ -8,14 +8,15 @@ from PIL import Image
 
 from vitrina.catalog.rejection import RejectionReason
 from vitrina.errors import UserError
+from vitrina.images.data_uri import jpeg_uri
 from vitrina.images.decode_image import FORMATS, JPEG_SIGNATURE
+from vitrina.images.load import UNREADABLE
 from vitrina.images.places.cell import is_address
 from vitrina.reporting.cards import Card, CardGroup
 from vitrina.reporting.language import ENGLISH, Words
-from vitrina.reporting.render import data_uri
 from vitrina.reporting.sections import reason_name
 from vitrina.results import RejectedExample, ResizeResult
-from vitrina.search.gallery import THUMBNAIL, UNREADABLE
+from vitrina.search.gallery import THUMBNAIL
 from vitrina.store.files import read_start
 from vitrina.store.paths import to_path
 
@@ -59,12 +60,12 @@ def _seen(example: RejectedExample, words: Words) -> tuple[str, str]:
     if not data:
         return "", words("empty file")
     if example.reason != RejectionReason.TOO_LARGE_IMAGE and (small := _thumbnail(data)):
-        return data_uri(small, "jpeg"), ""
+        return jpeg_uri(small), ""
     return "", _description(data, words)
 
 
-def _thumbnail(data: bytes) -> bytes | None:
-    """A small JPEG of an image, of which a part may be missing; None if nothing can be seen."""
+def _thumbnail(data: bytes) -> Image.Image | None:
+    """A small copy of an image, of which a part may be missing; None if nothing can be seen."""
     width, height = THUMBNAIL
     try:
         if data.startswith(JPEG_SIGNATURE):
@@ -76,9 +77,7 @@ def _thumbnail(data: bytes) -> bytes | None:
     except UNREADABLE:
         return None
     image.thumbnail(THUMBNAIL)
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=85)
-    return buffer.getvalue()
+    return image
 
 
 def _description(data: bytes, words: Words) -> str:

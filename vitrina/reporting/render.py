@@ -1,6 +1,5 @@
 """Render tables on a terminal and in Markdown."""
 
-import base64
 import html
 import re
 from collections.abc import Sequence
@@ -12,11 +11,6 @@ from rich.text import Text
 
 NO_WRAP = 10_000  # characters per line, more than any path has
 MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~$-])")
-
-
-def data_uri(image: bytes, kind: str = "png") -> str:
-    """A ``data:`` URI that contains the image."""
-    return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"
 
 
 @dataclass(frozen=True)

@@ -358,9 +358,10 @@ def classification_sections(found: ClassifyResult) -> list[Section]:
 
 def times_section(seconds: Mapping[str, float], words: Words = ENGLISH) -> Section:
     """How long each stage took."""
-    times = {**{words(name): time for name, time in seconds.items()}}
-    times[words("all stages")] = sum(seconds.values())
-    rows = [(stage, words.number(f"{time:,.1f} ") + words("s")) for stage, time in times.items()]
+    times = {**seconds, "all stages": sum(seconds.values())}
+    rows = [
+        (words(name), words.number(f"{time:,.1f} ") + words("s")) for name, time in times.items()
+    ]
     return Section(words("Time"), ("", ""), rows)
 
 

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Sequence
 
+from vitrina.images.data_uri import data_uri
 from vitrina.reporting.cards import CardGroup
 from vitrina.reporting.content import Report
 from vitrina.reporting.html_page import svg_uri
-from vitrina.reporting.render import data_uri, markdown, markdown_table, plain_markdown
+from vitrina.reporting.render import markdown, markdown_table, plain_markdown
 from vitrina.reporting.ui_artifact import UiArtifact
 
 

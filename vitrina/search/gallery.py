@@ -1,15 +1,14 @@
 """The results of a search as one HTML file, with thumbnails, that loads nothing from elsewhere."""
 
-import base64
 import html
-import io
 import logging
 from collections.abc import Sequence
 from string import Template
 
 from PIL import Image
 
-from vitrina.errors import UserError
+from vitrina.images.data_uri import jpeg_uri
+from vitrina.images.load import UNREADABLE
 from vitrina.search.run import Hit
 from vitrina.store.files import local_read
 from vitrina.store.paths import to_path
@@ -17,8 +16,6 @@ from vitrina.store.paths import to_path
 logger = logging.getLogger(__name__)
 
 THUMBNAIL = (240, 240)  # pixels
-# What Pillow raises for a damaged image, next to UserError for a missing one.
-UNREADABLE = (UserError, OSError, EOFError, ValueError, SyntaxError, Image.DecompressionBombError)
 
 PAGE = Template("""<!doctype html>
 <html lang="ru">
@@ -71,11 +68,9 @@ def thumbnail(path: str) -> str | None:
             image.draft("RGB", THUMBNAIL)
             small = image.convert("RGB")
         small.thumbnail(THUMBNAIL)
-        buffer = io.BytesIO()
-        small.save(buffer, "JPEG", quality=85)
     except UNREADABLE:
         return None
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return jpeg_uri(small)
 
 
 def _figure(hit: Hit, source: str | None) -> str:

@@ -42,9 +42,9 @@ def run_job(request: TrainingRequest, on_step: OnProgress) -> None:
     run_folder = RunFolder(to_path(request.folder), request.key, request.inputs)
     with joined(request.config.device) as world:
         model = load_folder(local_model(request.model))
+        parts = rows["train"], rows["validation"]
         if not world.is_main:
             run = TrainingRun(run_folder, world=world)
-            parts = rows["train"], rows["validation"]
             fine_tune(*parts, model, request.config, run, listing, queries)
             return
         logger.info("train: rows of each split: %s", counts)
@@ -53,7 +53,6 @@ def run_job(request: TrainingRequest, on_step: OnProgress) -> None:
         )
         try:
             run = TrainingRun(run_folder, tracker, on_step, world)
-            parts = rows["train"], rows["validation"]
             progress = fine_tune(*parts, model, request.config, run, listing, queries)
         finally:
             tracker.finish()

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the conventional name
 from torch import Tensor
+
+from vitrina.config.queries import ListingKind
 
 Loss = Callable[..., Tensor]
 
@@ -63,9 +64,7 @@ def query_loss(
     return (weights * (losses[0] + losses[1])).sum() / (2 * weights.sum().clamp(min=1e-12))
 
 
-def listing_features(
-    image_features: Tensor, text_features: Tensor, kind: Literal["mix", "text", "image"]
-) -> Tensor:
+def listing_features(image_features: Tensor, text_features: Tensor, kind: ListingKind) -> Tensor:
     """What queries are compared with: unit vectors of the text, the image, or their mean."""
     if kind == "mix":
         return F.normalize(image_features + text_features, dim=-1)

@@ -12,6 +12,7 @@ from vitrina.catalog.products import product_groups
 from vitrina.catalog.queries.query_pairs import no_pairs
 from vitrina.catalog.split import sampled
 from vitrina.config.parameters import RankingMetric
+from vitrina.config.queries import ListingKind
 from vitrina.config.text import BY_TITLE, ListingConfig
 from vitrina.config.training import TrainConfig
 from vitrina.embedding.mean_vectors import mean_vectors
@@ -21,7 +22,6 @@ from vitrina.evaluation.comparison import score
 from vitrina.evaluation.measurement import DEPTHS, UNSEEN_PRODUCTS, Metrics
 from vitrina.evaluation.metrics import retrieval_figures
 from vitrina.evaluation.query_ranks import (
-    ListingKind,
     RankedQueries,
     listing_vectors,
     query_figures,

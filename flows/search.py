@@ -32,8 +32,8 @@ def search(config: SearchConfig) -> list[Hit]:
 
     A plain function, not a flow: no Prefect server starts for a question.
     """
-    # Importing LanceDB takes longer than to answer a single question without it.
     encoder = open_encoder(config.onnx) if config.onnx and not config.like else None
+    # Exact: importing LanceDB takes longer than to answer a single question without it.
     run = open_run(config.output, config.device, exact=True, encoder=encoder)
     hits = find(run, config)
     show(run, hits, config)

@@ -48,25 +48,20 @@ def check(config: PipelineConfig) -> None:
         check_processes(config.train)
     template = TextTemplate.parse(config.text)
     if config.is_demo:
-        template.check("The demo catalogue", SCHEMA.names, SCHEMA)
-        check_named(
-            "The demo catalogue",
-            SCHEMA.names,
-            (*config.duplicates.columns(), *config.health.columns()),
-        )
-        check_columns(config.index.columns, SCHEMA)
+        name, schema = "The demo catalogue", SCHEMA
     else:
         catalog = catalog_paths(config.catalog)
+        name = name_of(catalog)
         schema = check_catalog(catalog, config.clean, config.resize.bytes_column).cleaned_schema
         check_not_read_from(to_path(config.output) / "resize" / TABLE, catalog, "--output")
         check_labels(schema.names, config.evaluate)
-        template.check(name_of(catalog), schema.names, schema)
-        folders = image_folders(config, config.catalog, config.images)
-        check_place(folders, config.resize, schema, name_of(catalog))
-        check_named(
-            name_of(catalog), schema.names, (*config.duplicates.columns(), *config.health.columns())
+        check_place(
+            image_folders(config, config.catalog, config.images), config.resize, schema, name
         )
-        check_columns(config.index.columns, schema)
+    template.check(name, schema.names, schema)
+    columns = (*config.duplicates.columns(), *config.health.columns())
+    check_named(name, schema.names, columns)
+    check_columns(config.index.columns, schema)
     if config.queries and not config.is_demo:
         open_queries(catalog_paths(config.queries), config.part(QueryTableConfig))
     check_model(config.model)

@@ -19,6 +19,7 @@ from vitrina.errors import UserError
 from vitrina.images.image_folders import ImageFolders
 from vitrina.images.resize_catalog import resize_catalog
 from vitrina.images.resize_plan import ResizePlanner
+from vitrina.results import ResizeResult
 from vitrina.store.artifacts import Artifact
 from vitrina.store.fingerprint import fingerprint
 from vitrina.store.paths import to_path
@@ -36,6 +37,17 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, DemoFacts]:
 def table(folder: Path) -> pd.DataFrame:
     """The catalogue's rows."""
     return pd.read_parquet(folder / "catalog.parquet")
+
+
+def cleaned_and_resized(shop: Path, target: Path, **options: str) -> ResizeResult:
+    """What the first two stages make of a drawn shop."""
+    cleaned, _ = clean_catalog(
+        to_path(shop / "catalog.parquet"), Artifact(to_path(target / "c")), CleanConfig()
+    )
+    folders = ImageFolders(originals=str(shop / "images"), resized=str(target / "images"))
+    config = ResizeConfig.model_validate({"default_image_size": (32, 32), **options})
+    planner = ResizePlanner.make(folders, config, read_schema(to_path(cleaned.table)))
+    return resize_catalog(cleaned, planner, Artifact(to_path(target / "r")))[0]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -90,13 +102,7 @@ def test_cleaning_and_resizing_reject_what_was_planted(
 ) -> None:
     """The stages find the announced reasons and counts, and keep every other row."""
     folder, facts = shop
-    cleaned, _ = clean_catalog(
-        to_path(folder / "catalog.parquet"), Artifact(to_path(tmp_path / "c")), CleanConfig()
-    )
-    folders = ImageFolders(originals=str(folder / "images"), resized=str(tmp_path / "images"))
-    config = ResizeConfig(default_image_size=(32, 32))
-    planner = ResizePlanner.make(folders, config, read_schema(to_path(cleaned.table)))
-    result, _ = resize_catalog(cleaned, planner, Artifact(to_path(tmp_path / "r")))
+    result = cleaned_and_resized(folder, tmp_path)
     assert result.reasons == facts.rejected
     assert (result.rows_in, result.rows_kept) == (facts.rows, facts.rows_kept)
     rejected = pd.read_csv(result.rejected, dtype=str, keep_default_na=False)
@@ -109,13 +115,7 @@ def test_a_third_of_the_rows_has_a_second_image(
 ) -> None:
     """Of the same goods in another scene; the first images are those that they are alone."""
     folder, facts = shop
-    cleaned, _ = clean_catalog(
-        to_path(folder / "catalog.parquet"), Artifact(to_path(tmp_path / "c")), CleanConfig()
-    )
-    folders = ImageFolders(originals=str(folder / "images"), resized=str(tmp_path / "images"))
-    config = ResizeConfig(default_image_size=(32, 32), image_pattern="{nm}*.jpg")
-    planner = ResizePlanner.make(folders, config, read_schema(to_path(cleaned.table)))
-    result, _ = resize_catalog(cleaned, planner, Artifact(to_path(tmp_path / "r")))
+    result = cleaned_and_resized(folder, tmp_path, image_pattern="{nm}*.jpg")
     assert result.reasons == facts.rejected
     kept = pd.read_parquet(tmp_path / "r" / "processed_data.parquet")
     counts = kept["image_paths"].map(len).value_counts().to_dict()

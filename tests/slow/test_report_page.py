@@ -1,33 +1,18 @@
 """The report in a real browser: at three widths, in light and dark, without anything else."""
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
-from tests.slow.test_ui import OPTIONS
+from tests.support.chromium import needs_chromium
 from tests.support.report import report_of
 from tests.support.run_results import run_results
 from vitrina.reporting.html_page import html_page
 
-CHROMIUM = shutil.which("chromium")
 LEAST_FONT = 9.5  # pixels, of a chart on a phone
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A headless Chromium."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
-        yield browser
-        browser.close()
+pytestmark = [pytest.mark.slow, needs_chromium]
 
 
 @pytest.fixture(scope="module")

@@ -7,15 +7,14 @@ VITRINA_SCREENSHOTS=docs/images keeps what it looks like, of the run in VITRINA_
 """
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.serving.conftest import HOSTILE
-from tests.slow.test_ui import OPTIONS
+from tests.support.chromium import needs_chromium
 from tests.support.processes import ROOT
 from tests.support.searched_run import embedded_run
 from tests.support.served import serving
@@ -23,15 +22,11 @@ from tests.support.shop import draw_shop
 from vitrina.search.run import open_run
 from vitrina.store.paths import to_path
 
-CHROMIUM = shutil.which("chromium")
 GIVEN = os.environ.get("VITRINA_OUTPUT", "")
 SCREENSHOTS = os.environ.get("VITRINA_SCREENSHOTS", "")
 TOKEN = "a-token-of-the-tests"
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed"),
-]
+pytestmark = [pytest.mark.slow, needs_chromium]
 
 
 @pytest.fixture(scope="module")
@@ -50,15 +45,6 @@ def url(output: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where it is served."""
     with serving(output, tmp_path_factory.mktemp("log") / "serve.log") as served:
         yield served.url
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A headless Chromium."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
-        yield browser
-        browser.close()
 
 
 def opened(browser: Browser, url: str, width: int = 1200, locale: str = "ru-RU") -> Page:

@@ -1,5 +1,6 @@
 """Samples of listings that look wrong, as cards."""
 
+from vitrina.health.reasons import Reason, Sentence
 from vitrina.health.samples import Sample, SampleListing
 from vitrina.reporting.cards import Card
 from vitrina.reporting.health_samples import health_cards
@@ -24,13 +25,14 @@ def test_each_problem_has_its_listings_beside_what_they_are_compared_with() -> N
     assert groups[1].cards == [Card("Кружка", "2", "30 × 40 pixels", missing="no image")]
 
 
-def test_problems_have_russian_names() -> None:
-    """The reasons stay as health has stored them."""
+def test_problems_and_reasons_are_translated() -> None:
+    """With the values that health has stored."""
     listing = SampleListing(nm="1", title="Ваза", image=IMAGE)
-    (group,) = health_cards(
-        [Sample(problem="small_image", reason="30 × 40 pixels", listing=listing)], Words("ru")
-    )
-    assert group.title == "маленькое фото"
+    reason, values = Reason.of(Sentence.BLURRED, z="4.5")
+    sample = Sample(problem="blurred_image", reason=reason, values=values, listing=listing)
+    (group,) = health_cards([sample], Words("ru"))
+    assert group.title == "размытое или пустое фото"
+    assert group.cards[0].note == "менее резкое, чем обычно, на 4,5 стандартных отклонений"
 
 
 def test_no_samples_are_nothing() -> None:

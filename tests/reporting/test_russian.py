@@ -11,7 +11,9 @@ from vitrina.catalog.queries.clean_queries import QueryRejection
 from vitrina.catalog.rejection import RejectionReason
 from vitrina.config.parameters import RankingMetric
 from vitrina.duplicates.summary import CHOSEN
+from vitrina.health.reasons import Sentence
 from vitrina.promotion.gate import ROLLED_BACK
+from vitrina.promotion.verdict import DIFFERENCE, TIMES_AS_GOOD
 from vitrina.reporting.content import EMBEDS
 from vitrina.reporting.health_titles import COMPARED, TITLES
 from vitrina.reporting.russian import RUSSIAN
@@ -46,7 +48,8 @@ def named() -> set[str]:
     metrics = (name.replace("_", " ") for name in get_args(RankingMetric))
     reasons = (reason_name(reason) for reason in [*RejectionReason, *QueryRejection])
     tables = (METRICS, VERDICTS, EMBEDS, TITLES, COMPARED, CHOSEN)
-    return {ROLLED_BACK, *metrics, *reasons, *(text for one in tables for text in one.values())}
+    texts = (text for one in tables for text in one.values())
+    return {ROLLED_BACK, TIMES_AS_GOOD, DIFFERENCE, *metrics, *reasons, *Sentence, *texts}
 
 
 def test_every_text_has_a_translation() -> None:

@@ -134,7 +134,7 @@ def write_findings(path: UPath, findings: Sequence[Findings], ids: pa.Array) -> 
                     ids.take(pa.array(found.row[part])),
                     pa.array([found.problem.value] * len(other)),
                     pa.array(found.score[part].astype(np.float32)),
-                    pa.array(found.reason[part], pa.string()),
+                    pa.array([reason.told() for reason in found.reason[part]], pa.string()),
                     ids.take(pa.array(other, mask=other < 0)),
                 ]
                 writer.write_batch(pa.record_batch(columns, schema=schema))

@@ -13,6 +13,7 @@ from vitrina.config.health import CATEGORY_COLUMN, HealthConfig
 from vitrina.config.training import SplitConfig
 from vitrina.errors import UserError
 from vitrina.health.problems import Findings, Problem, alone
+from vitrina.health.reasons import Reason, Sentence
 
 logger = logging.getLogger(__name__)
 
@@ -44,15 +45,19 @@ def train_on_categories(
 def find_contradictions(classifier: Classifier, least_probability: float) -> Findings:
     """The listings that look like another category with at least this probability."""
     labels, names = classifier.labels, classifier.labels.names
-    rows, scores, reasons = [np.zeros(0, np.int64)], [np.zeros(0, np.float32)], list[str]()
+    rows, scores, reasons = [np.zeros(0, np.int64)], [np.zeros(0, np.float32)], list[Reason]()
     for part in classifier.predict(None, labels.labelled):
         given = labels.codes[part.rows]
         wrong = np.flatnonzero((part.first != given) & (part.probability >= least_probability))
         rows.append(part.rows[wrong])
         scores.append(part.probability[wrong])
         reasons += [
-            f"in {names[given[one]]}, looks like {names[part.first[one]]} "
-            f"({part.probability[one]:.2f})"
+            Reason.of(
+                Sentence.CATEGORY,
+                given=names[given[one]],
+                likely=names[part.first[one]],
+                probability=f"{part.probability[one]:.2f}",
+            )
             for one in wrong
         ]
     found = np.concatenate(rows)

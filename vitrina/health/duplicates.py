@@ -4,15 +4,16 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from vitrina.health.problems import Findings, Problem
+from vitrina.health.reasons import Reason, Sentence
 from vitrina.results import DuplicatesResult
 from vitrina.store.files import local_read
 from vitrina.store.paths import to_path
 
-REASONS = {
-    "copy": "a copy of another listing",
-    "title": "another listing with the same title",
-    "image": "another listing with the same image",
-    "similar": "the same product as another listing",
+SENTENCES = {
+    "copy": Sentence.COPY,
+    "title": Sentence.SAME_TITLE,
+    "image": Sentence.SAME_IMAGE,
+    "similar": Sentence.SAME_PRODUCT,
 }
 
 
@@ -24,7 +25,7 @@ def find_duplicates(duplicates: DuplicatesResult) -> Findings:
     representative = groups.loc[groups["is_representative"]].set_index("group")["row"]
     found = groups.loc[~groups["is_representative"]]
     reasons = [
-        f"{REASONS[kind]}, cosine {cosine:.2f}"
+        Reason.of(SENTENCES[kind], cosine=f"{cosine:.2f}")
         for kind, cosine in zip(found["kind"], found["cosine"], strict=True)
     ]
     return Findings.of(

@@ -4,6 +4,7 @@ import numpy as np
 
 from vitrina.health.image_measures import ImageMeasures
 from vitrina.health.problems import Findings, Problem, alone, robust_z
+from vitrina.health.reasons import Reason, Sentence
 
 
 def find_small_images(measures: ImageMeasures, min_side: int) -> Findings:
@@ -16,7 +17,12 @@ def find_small_images(measures: ImageMeasures, min_side: int) -> Findings:
     least = min(min_side, int(longer.max(initial=0)))
     rows = np.flatnonzero((longer > 0) & (longer < least))
     reasons = [
-        f"{measures.width[row]} × {measures.height[row]} pixels, wanted are {min_side}"
+        Reason.of(
+            Sentence.SMALL,
+            width=str(measures.width[row]),
+            height=str(measures.height[row]),
+            wanted=str(min_side),
+        )
         for row in rows
     ]
     return Findings.of(Problem.SMALL_IMAGE, rows, 1 - longer[rows] / min_side, reasons, alone(rows))
@@ -32,7 +38,9 @@ def find_blurred_images(measures: ImageMeasures, least_z: float) -> Findings:
     z[is_blank] = np.maximum(least_z, z.max(initial=0)) + 1
     rows = np.flatnonzero(z >= least_z)
     reasons = [
-        "one colour only" if is_blank[row] else f"{z[row]:.1f} deviations less sharp than usual"
+        Reason.of(Sentence.BLANK)
+        if is_blank[row]
+        else Reason.of(Sentence.BLURRED, z=f"{z[row]:.1f}")
         for row in rows
     ]
     return Findings.of(Problem.BLURRED_IMAGE, rows, z[rows], reasons, alone(rows))

@@ -14,6 +14,7 @@ from vitrina.catalog.row_keys import RowKeys
 from vitrina.catalog.split import sampled
 from vitrina.embedding.vector_file import VectorFile
 from vitrina.health.problems import Findings, Problem, Rows, robust_z
+from vitrina.health.reasons import Reason, Sentence
 
 NEIGHBOURS = 8  # images whose titles say what a title should be about
 SAMPLE = 20_000  # listings among which they are looked for
@@ -35,8 +36,12 @@ def find_mismatches(
     z = (robust_z(own, *groups) + robust_z(expected, *groups)) / 2
     rows = np.flatnonzero(z <= -least_z)
     reasons = [
-        f"title and image fit {-z[row]:.1f} deviations worse than usual: cosine {own[row]:.2f}, "
-        f"and {expected[row]:.2f} with the titles of similar images"
+        Reason.of(
+            Sentence.MISMATCH,
+            z=f"{-z[row]:.1f}",
+            own=f"{own[row]:.2f}",
+            expected=f"{expected[row]:.2f}",
+        )
         for row in rows
     ]
     return Findings.of(Problem.MISMATCH, rows, -z[rows], reasons, nearest[rows])

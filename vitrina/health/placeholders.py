@@ -9,6 +9,7 @@ from vitrina.catalog.row_keys import RowKeys
 from vitrina.catalog.split import sampled
 from vitrina.embedding.vector_file import VectorFile
 from vitrina.health.problems import Findings, Problem
+from vitrina.health.reasons import Reason, Sentence
 
 MOST_TITLES = 1_000  # of an image whose likeness is measured
 SAMPLE = 2_000  # titles whose likeness is the usual one
@@ -23,7 +24,7 @@ def find_placeholders(vectors: VectorFile, keys: RowKeys, least_titles: int) -> 
     _, code, count = np.unique(image, return_inverse=True, return_counts=True)
     many = np.flatnonzero((count >= least_titles)[code] & (image != 0))
     limit = (1 + mean_cosine(vectors, sampled(np.arange(len(keys)), SAMPLE, 0))) / 2
-    rows, scores, reasons, others = [many[:0]], [np.zeros(0)], [], [many[:0]]
+    rows, scores, reasons, others = [many[:0]], [np.zeros(0)], list[Reason](), [many[:0]]
     order = many[np.argsort(code[many], kind="stable")]
     for inside in np.split(order, np.flatnonzero(np.diff(code[order])) + 1):
         _, first = np.unique(title[inside], return_index=True)
@@ -34,7 +35,7 @@ def find_placeholders(vectors: VectorFile, keys: RowKeys, least_titles: int) -> 
             rows.append(inside)
             scores.append(np.full(len(inside), float(len(first))))
             others.append(np.where(inside == inside[0], inside[-1], inside[0]))
-            reasons += [f"one image under {len(first):,} different titles"] * len(inside)
+            reasons += [Reason.of(Sentence.PLACEHOLDER, titles=f"{len(first):,}")] * len(inside)
     found = np.concatenate(rows)
     return Findings.of(
         Problem.PLACEHOLDER, found, np.concatenate(scores), reasons, np.concatenate(others)

@@ -7,6 +7,8 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
+from vitrina.health.reasons import Reason
+
 Floats = npt.NDArray[np.floating]
 Rows = npt.NDArray[np.int64]
 
@@ -36,7 +38,7 @@ class Findings:
     problem: Problem
     row: Rows
     score: Floats
-    reason: Sequence[str]
+    reason: Sequence[Reason]
     other: Rows
 
     def __len__(self) -> int:
@@ -44,7 +46,7 @@ class Findings:
 
     @classmethod
     def of(
-        cls, problem: Problem, row: Rows, score: Floats, reason: Sequence[str], other: Rows
+        cls, problem: Problem, row: Rows, score: Floats, reason: Sequence[Reason], other: Rows
     ) -> "Findings":
         """The findings, sorted by score."""
         order = np.lexsort((row, -score))

@@ -1,7 +1,7 @@
 """The listings of each problem that a report shows, with their images."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
@@ -29,7 +29,8 @@ class Sample(Parameters):
     """A listing with a problem, and the one it is compared with, if it is."""
 
     problem: str
-    reason: str
+    reason: str = Field(description="An English sentence, with {names} of its values.")
+    values: Mapping[str, str] = {}
     listing: SampleListing
     other: SampleListing | None = None
 
@@ -59,7 +60,8 @@ def make_samples(
     return [
         Sample(
             problem=found.problem,
-            reason=found.reason[one],
+            reason=found.reason[one].sentence,
+            values=found.reason[one].values,
             listing=shown(int(found.row[one])),
             other=shown(int(found.other[one])) if found.other[one] >= 0 else None,
         )

@@ -11,6 +11,9 @@ POWER = 0.8  # the chance that the estimated number tells
 MANY = 1_000_000  # more than anybody will hold out
 ANY_MODEL = -1  # the margin that promotes any model
 
+TIMES_AS_GOOD = "{metric} {before} → {after}, {gain} times as good"  # of a geometric mean rank
+DIFFERENCE = "{metric} {before} → {after}, {gain}"  # of any other metric
+
 
 def decide(comparison: Comparison, gate: GateConfig) -> tuple[Verdict, str]:
     """Whether the new model is better by more than the margin, and the reason with the numbers."""
@@ -67,12 +70,12 @@ def _numbers(comparison: Comparison, gate: GateConfig, words: Translate) -> str:
     low, high = comparison.interval
     figures = (comparison.current, comparison.candidate)
     changes = (comparison.gain, low, high)
-    if comparison.metric.endswith("geometric_rank"):  # whose gain is a logarithm
-        text = "{metric} {before} → {after}, {gain} times as good"
+    if comparison.metric.endswith("geometric_rank"):  # the gain is a logarithm
+        text = TIMES_AS_GOOD
         before, after = (f"{figure:,.3g}" for figure in figures)
         gain, least, most = (f"{math.exp(change):.3g}" for change in changes)
     else:
-        text = "{metric} {before} → {after}, {gain}"
+        text = DIFFERENCE
         before, after = (f"{figure:.4f}" for figure in figures)
         gain, least, most = (f"{change:+.4f}" for change in changes)
     metric = words(comparison.metric.replace("_", " "))

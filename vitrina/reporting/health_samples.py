@@ -19,7 +19,7 @@ def health_cards(samples: Sequence[Sample], words: Words = ENGLISH) -> list[Card
         cards = [
             _card(
                 sample.listing,
-                sample.reason,
+                words.number(words(sample.reason, **sample.values)),
                 words,
                 _card(sample.other, compared, words) if sample.other else None,
             )

@@ -144,6 +144,32 @@ _HEALTH = {
     "small image": "маленькое фото",
     "blurred or blank image": "размытое или пустое фото",
     "the same product listed again": "тот же товар ещё раз",
+    "title and image fit {z} deviations worse than usual: cosine {own}, and {expected} with the "
+    "titles of similar images": (
+        "название и фото подходят друг другу хуже обычного на {z} стандартных отклонений: косинус "
+        "{own}, а с названиями похожих фото {expected}"
+    ),
+    "one image under {titles} different titles": "одно фото, а разных названий {titles}",
+    "in {given}, looks like {likely} ({probability})": (
+        "в категории {given}, похоже на {likely} ({probability})"
+    ),
+    "{width} × {height} pixels, wanted are {wanted}": (
+        "{width} × {height} пикселей, нужно {wanted}"
+    ),
+    "one colour only": "только один цвет",
+    "{z} deviations less sharp than usual": (
+        "менее резкое, чем обычно, на {z} стандартных отклонений"
+    ),
+    "a copy of another listing, cosine {cosine}": "копия другого товара, косинус {cosine}",
+    "another listing with the same title, cosine {cosine}": (
+        "другой товар с тем же названием, косинус {cosine}"
+    ),
+    "another listing with the same image, cosine {cosine}": (
+        "другой товар с тем же фото, косинус {cosine}"
+    ),
+    "the same product as another listing, cosine {cosine}": (
+        "то же, что другой товар, косинус {cosine}"
+    ),
     "a similar image": "похожее фото",
     "the same image": "то же фото",
     "the same product": "тот же товар",

@@ -89,9 +89,11 @@ def _config_file(arguments: Sequence[str], demo: Path) -> tuple[UPath | None, li
     if named.config:
         return to_path(named.config), rest
     if not options & {"--catalog", "--help", "-h"}:
+        mistyped = difflib.get_close_matches("--catalog", options, 1)
         raise UserError(
             "no catalogue is named. Give --catalog and --images, or --config FILE.yaml, or --demo "
             "for the embedded demo."
+            + "".join(f" There is no option {one}: did you mean --catalog?" for one in mistyped)
         )
     return None, rest
 

@@ -172,6 +172,7 @@ def test_the_demo_s_file_serves_when_it_is_asked_for(tmp_path: Path) -> None:
     ("line", "told"),
     [
         ("--output o", "no catalogue is named. Give --catalog and --images, or --config"),
+        ("--catalg x", "no option --catalg: did you mean --catalog?"),
         ("--demo --catalog c --images i", "--demo draws its own catalogue"),
         ("--demo --config shop.yaml", "--demo draws its own catalogue"),
     ],

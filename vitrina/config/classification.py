@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from vitrina.config.finished_run import FinishedRun
 from vitrina.config.parameters import Parameters
 from vitrina.config.run_options import RefreshOption
 
@@ -33,10 +34,9 @@ class ClassifierConfig(Parameters):
     )
 
 
-class ClassifyConfig(ClassifierConfig, RefreshOption):
+class ClassifyConfig(RefreshOption, ClassifierConfig, FinishedRun):
     """Train a classifier on a column of a finished run, and predict the rows without a class."""
 
-    output: str = Field("output", description="Folder of the pipeline's artifacts, local or s3://.")
     csv_formulas: Literal["keep", "escape"] = Field(
         "keep",
         description="Classes and ids in predictions.csv that a spreadsheet would run as a formula: "

@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from vitrina.config.finished_run import FinishedRun
 from vitrina.config.parameters import Parameters
 from vitrina.config.run_options import RefreshOption
 
@@ -67,7 +68,5 @@ class DuplicatesConfig(Parameters, title="Duplicates"):
         return (*filter(None, [self.group_column]), *self.distinct_columns)
 
 
-class FindDuplicatesConfig(DuplicatesConfig, RefreshOption):
+class FindDuplicatesConfig(RefreshOption, DuplicatesConfig, FinishedRun):
     """Find the listings of a finished run that are the same product."""
-
-    output: str = Field("output", description="Folder of the pipeline's artifacts, local or s3://.")

@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from vitrina.config.finished_run import FinishedRun
 from vitrina.config.parameters import Parameters
 from vitrina.config.run_options import RefreshOption
 
@@ -48,7 +49,5 @@ class HealthConfig(Parameters, title="Health: listings that look wrong"):
         return () if self.category_column == CATEGORY_COLUMN else (self.category_column,)
 
 
-class CheckHealthConfig(HealthConfig, RefreshOption):
+class CheckHealthConfig(RefreshOption, HealthConfig, FinishedRun):
     """Look for listings of a finished run that look wrong."""
-
-    output: str = Field("output", description="Folder of the pipeline's artifacts, local or s3://.")

@@ -4,13 +4,14 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from vitrina.config.finished_run import OUTPUT
 from vitrina.config.parameters import Parameters
 
 
 class RollBackConfig(Parameters):
     """Make an earlier model the current one."""
 
-    output: str = Field(description="Folder of the pipeline's artifacts, local or s3://.")
+    output: str = Field(description=OUTPUT)
     to: str = Field(
         "",
         description="Model to go back to: the beginning of its fingerprint, or 'base'; "
@@ -22,7 +23,7 @@ class RollBackConfig(Parameters):
 class PruneConfig(Parameters):
     """Show what a store holds, and remove what nothing needs."""
 
-    output: str = Field(description="Folder of the pipeline's artifacts, local or s3://.")
+    output: str = Field(description=OUTPUT)
     delete: bool = Field(False, description="Remove what is not needed; without it, only list it.")
     keep_days: float = Field(
         1,

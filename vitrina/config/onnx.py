@@ -2,13 +2,12 @@
 
 from pydantic import Field
 
-from vitrina.config.parameters import Parameters
+from vitrina.config.finished_run import FinishedRun
 
 
-class ExportOnnxConfig(Parameters):
+class ExportOnnxConfig(FinishedRun):
     """Export both towers of a run's model for ONNX Runtime."""
 
-    output: str = Field("output", description="Folder of the pipeline's artifacts, local or s3://.")
     onnx_path: str = Field("onnx", description="Folder to write the export to, local or s3://.")
     check_rows: int = Field(
         200,

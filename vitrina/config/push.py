@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from vitrina.config.parameters import Parameters
+from vitrina.config.finished_run import FinishedRun
 
 Vector = Literal["text", "img", "product"]
 
@@ -14,10 +14,9 @@ NAME = r"^[a-z_][a-z0-9_]{0,29}$"  # so that the names of its tables and indexes
 PASSWORD = re.compile(r"^\w+://[^@]*:[^@]*@|\bpassword\s*=", re.IGNORECASE)
 
 
-class PushConfig(Parameters):
+class PushConfig(FinishedRun):
     """Bring a PostgreSQL database with pgvector to the state of the latest run."""
 
-    output: str = Field("output", description="Folder of the pipeline's artifacts, local or s3://.")
     database: str = Field(
         "",
         description="Database, such as postgresql://user@host:5432/shop or service=shop, without "

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 from tyro.conf import Positional, UseAppendAction, arg
 
-from vitrina.config.parameters import Parameters
+from vitrina.config.finished_run import FinishedRun
 
 
 def _condition(value: str) -> str:
@@ -27,13 +27,12 @@ def wanted_by_column(conditions: Iterable[Condition]) -> dict[str, tuple[str, ..
     return wanted
 
 
-class SearchConfig(Parameters):
+class SearchConfig(FinishedRun):
     """Find the listings nearest to a text, to an image or to another listing."""
 
     query: Annotated[Positional[str], arg(metavar="WORDS")] = Field(
         "", description="Words to search for, such as 'жёлтая кружка'."
     )
-    output: str = Field("output", description="Folder of the pipeline's artifacts, local or s3://.")
     image: str = Field("", description="Search by this image instead, local or s3://.")
     like: str = Field("", description="Search by the listing with this nm instead.")
     by: Literal["both", "image", "text"] = Field(

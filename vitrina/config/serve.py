@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from vitrina.config.finished_run import FinishedRun
 from vitrina.config.parameters import Parameters
 
 
@@ -16,10 +17,9 @@ class ServeLimits(Parameters):
     max_megapixels: float = Field(50, gt=0, description="Megapixels of a photo at most.")
 
 
-class ServeConfig(ServeLimits):
-    """Serve search over HTTP, with a page for people."""
+class ServeAddress(FinishedRun):
+    """What is served, where, and to whom."""
 
-    output: str = Field("output", description="Folder of the pipeline's artifacts, local or s3://.")
     host: str = Field(
         "127.0.0.1",
         description="Address to listen on; 0.0.0.0 lets other machines in, and needs a token.",
@@ -30,6 +30,11 @@ class ServeConfig(ServeLimits):
         description="What clients must know, by default VITRINA_TOKEN of the environment, where "
         "other users of the machine do not see it.",
     )
+
+
+class ServeConfig(ServeLimits, ServeAddress):
+    """Serve search over HTTP, with a page for people."""
+
     wait: bool = Field(
         False, description="Start without a finished run, and serve the first one when it is there."
     )

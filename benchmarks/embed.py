@@ -288,6 +288,40 @@ def compare_texts(model: RuCLIP, table: pd.DataFrame, repeats: int) -> Findings:
     )
 
 
+def compare_query(model: RuCLIP, table: pd.DataFrame) -> Findings:
+    """One text at a time, as search asks: in six templates, in one, and the plain way."""
+    exact, single = embedder(model), embedder(model, templates="single")
+    titles = table["title"].drop_duplicates().tolist()
+    ways: dict[str, Callable[[str], object]] = {
+        "baseline": lambda title: baseline.embed_texts(model, [title], 1),
+        "ours, six templates": lambda title: exact.texts([title]),
+        "ours, one template": lambda title: single.texts([title]),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for title in titles:
+        for name, ask in ways.items():
+            begin = time.perf_counter()
+            ask(title)
+            seconds[name].append(time.perf_counter() - begin)
+    medians = {name: 1e3 * median(times) for name, times in seconds.items()}
+    print(
+        "\nMilliseconds of one text, p50: " + ", ".join(f"{k} {v:.1f}" for k, v in medians.items())
+    )
+    ours, one = medians["ours, six templates"], medians["ours, one template"]
+    return Findings(
+        workload="",
+        figures=(
+            Figure(name="one query: p50 in six templates", values=(ours,), unit="ms"),
+            Figure(
+                name="one query: speed-up over the baseline",
+                values=(medians["baseline"] / ours,),
+                at_least=1,
+            ),
+            Figure(name="one query: six templates over one", values=(ours / one,), at_most=6),
+        ),
+    )
+
+
 def compare_rows(model: RuCLIP, table: pd.DataFrame, folder: Path, repeats: int) -> Findings:
     """The whole embed stage: a table in, NPZ and shards out."""
     csv, config = (
@@ -346,6 +380,7 @@ def main(rows: int = 32, repeats: int = 3, json: Path | None = None) -> None:
             compare_images(model, table, repeats),
             compare_engines(model, repeats),
             compare_texts(model, table, repeats),
+            compare_query(model, table),
             compare_rows(model, table.head(16), folder, repeats),
         ]
     description = (

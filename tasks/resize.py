@@ -1,5 +1,7 @@
 """Stage "resize": a resized image for every row, and the processed table."""
 
+import pandas  # noqa: F401 - each run needs it; imported here, without garbage collections
+
 from tasks.orchestration import prefect_ui
 from tasks.orchestration.ray_shards import shard_map
 from tasks.orchestration.stage import StageTask

@@ -7,7 +7,10 @@ import pytest
 
 from tests.support.processes import ROOT
 
-HEAVY = ("torch", "transformers", "sklearn", "matplotlib", "lancedb", "aiohttp", "ray", "wandb")
+HEAVY = (
+    *("torch", "transformers", "scipy", "sklearn", "matplotlib", "lancedb", "aiohttp", "ray"),
+    *("wandb", "pyarrow.dataset", "prefect.server", "docker"),
+)
 
 
 @pytest.mark.parametrize(

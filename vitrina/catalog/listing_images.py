@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -14,6 +13,9 @@ from vitrina.catalog.image_lists import LISTS, parse_lists
 from vitrina.catalog.processed_table import IMAGE_HASH, IMAGE_HASHES, IMAGE_PATH, IMAGE_PATHS
 from vitrina.config.text import SeveralImages
 from vitrina.errors import UserError
+
+if TYPE_CHECKING:  # help and refusals answer without it
+    import pandas as pd
 
 # What of a table tells its rows' images.
 IMAGE_COLUMNS = (IMAGE_PATH, IMAGE_HASH, IMAGE_PATHS, IMAGE_HASHES)
@@ -46,11 +48,13 @@ class ListingImages:
         return first + np.arange(starts[-1]), starts
 
 
-def listing_images(table: pd.DataFrame, several: SeveralImages = "mean") -> ListingImages:
+def listing_images(table: "pd.DataFrame", several: SeveralImages = "mean") -> ListingImages:
     """The images of a table's rows; with ``several`` "first" the main ones alone.
 
     Raises UserError if a row has another number of hashes than of images.
     """
+    import pandas as pd
+
     paths, hashes = _texts(table, IMAGE_PATH), _texts(table, IMAGE_HASH)
     if several == "first" or IMAGE_PATHS not in table.columns:
         return ListingImages(paths, hashes, np.arange(len(table) + 1))
@@ -71,16 +75,20 @@ def listing_images(table: pd.DataFrame, several: SeveralImages = "mean") -> List
     return ListingImages(_flat(lists), pd.Series(known, dtype=str), starts)
 
 
-def _texts(table: pd.DataFrame, column: str) -> "pd.Series[str]":
+def _texts(table: "pd.DataFrame", column: str) -> "pd.Series[str]":
+    import pandas as pd
+
     found = table[column] if column in table.columns else pd.Series("", table.index)
     return found.fillna("").astype(str).reset_index(drop=True)
 
 
 def _lists(column: "pd.Series[Any]", main: "pd.Series[str]") -> pa.LargeListArray:
     """A column of lists; where one is empty or missing, the main image alone."""
-    if column.dtype != LISTS:  # of a frame that no stage has read
+    import pandas as pd
+
+    if column.dtype != pd.ArrowDtype(LISTS):  # of a frame that no stage has read
         column = parse_lists(column.map(_as_list), "The table", 0)
-    lists = pa.array(column, LISTS.pyarrow_dtype)
+    lists = pa.array(column, LISTS)
     if isinstance(lists, pa.ChunkedArray):
         lists = lists.combine_chunks()
     singles = pa.LargeListArray.from_arrays(
@@ -97,4 +105,6 @@ def _as_list(value: object) -> object:
 
 
 def _flat(lists: pa.LargeListArray) -> "pd.Series[str]":
+    import pandas as pd
+
     return pd.Series(lists.flatten().to_pandas(), dtype=str)

@@ -7,9 +7,8 @@ table of another tool needs only the first two columns; its rows are numbered wh
 import csv
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import pandas as pd
 import pyarrow as pa
 from upath import UPath
 
@@ -28,6 +27,9 @@ from vitrina.catalog.parquet_batches import ParquetReader, read_schema
 from vitrina.errors import UserError
 from vitrina.store.files import local_read
 from vitrina.store.paths import as_user_error, is_file
+
+if TYPE_CHECKING:  # help and refusals answer without it
+    import pandas as pd
 
 # The columns. Cleaning and resizing give these names, whatever the catalogue calls them.
 NM = "nm"  # the listing's id: int64 or str, by the column's type; read from a CSV, str
@@ -51,7 +53,7 @@ BATCH_ROWS = 5_000  # while a table is read, memory holds it and this many rows 
 
 def read_batches(
     path: UPath, rows: int, columns: Collection[str] | None = None
-) -> Iterator[pd.DataFrame]:
+) -> Iterator["pd.DataFrame"]:
     """The table in order, in frames of at most ``rows`` rows; memory holds one frame.
 
     With ``columns`` only those of them that the table has, as texts, and those that every frame
@@ -73,7 +75,9 @@ def read_batches(
 
 def _csv_frames(
     local: Path, path: UPath, rows: int, wanted: set[str] | None
-) -> Iterator[pd.DataFrame]:
+) -> Iterator["pd.DataFrame"]:
+    import pandas as pd
+
     try:
         yield from pd.read_csv(
             local,
@@ -90,7 +94,9 @@ def _csv_frames(
 
 def _parquet_frames(
     local: Path, path: UPath, rows: int, wanted: set[str] | None
-) -> Iterator[pd.DataFrame]:
+) -> Iterator["pd.DataFrame"]:
+    import pandas as pd
+
     reader = ParquetReader(local, path)
     _check_unique(reader.schema.names, path)
     names = [
@@ -131,6 +137,8 @@ def _check_unique(names: Sequence[str], path: UPath) -> None:
 
 def _ids(column: pa.Array, path: UPath, first_row: int) -> "pd.Series[Any]":
     """Ids as int64 or str; UserError for a number that is neither a 64-bit integer nor null."""
+    import pandas as pd
+
     if holds_text(column.type) or not is_id_type(column.type):
         return _series(column)
     if pa.types.is_int64(column.type) and not column.null_count:
@@ -149,6 +157,8 @@ def _ids(column: pa.Array, path: UPath, first_row: int) -> "pd.Series[Any]":
 
 def _series(column: pa.Array) -> "pd.Series[Any]":
     """A column for pandas; what pandas or Python may not hold, such as a year 20000, is text."""
+    import pandas as pd
+
     if isinstance(column, pa.ExtensionArray):
         return _series(column.storage)
     if pa.types.is_dictionary(column.type):
@@ -166,6 +176,8 @@ def _series(column: pa.Array) -> "pd.Series[Any]":
 
 def _text_series(column: pa.Array) -> "pd.Series[Any]":
     """A column as texts, written as a CSV has them; numbers of any size keep all their digits."""
+    import pandas as pd
+
     if isinstance(column, pa.ExtensionArray):
         return _text_series(column.storage)
     if pa.types.is_dictionary(column.type):
@@ -216,12 +228,14 @@ def _parquet_id_kind(path: UPath) -> IdKind:
     return "text" if holds_text(kind) or not is_id_type(kind) else "integer"
 
 
-def read_table(path: UPath, columns: Collection[str] | None = None) -> pd.DataFrame:
+def read_table(path: UPath, columns: Collection[str] | None = None) -> "pd.DataFrame":
     """The whole table, indexed from 0.
 
     With ``columns`` only those of them that the table has. Raises UserError as ``read_batches``
     does, and if the table has no rows.
     """
+    import pandas as pd
+
     frames = [
         frame if columns is None else frame[[name for name in frame.columns if name in columns]]
         for frame in read_batches(path, BATCH_ROWS, columns)
@@ -236,7 +250,7 @@ def check_table(path: UPath) -> None:
     next(read_batches(path, 1), None)
 
 
-def _normalize_frame(frame: pd.DataFrame, path: UPath, first_row: int) -> pd.DataFrame:
+def _normalize_frame(frame: "pd.DataFrame", path: UPath, first_row: int) -> "pd.DataFrame":
     """The frame with an ``nm`` column; UserError if it cannot be used.
 
     ``first_row`` is the position in the table of the frame's first row.

@@ -10,9 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -30,6 +29,9 @@ from vitrina.catalog.processed_table import (
 )
 from vitrina.store.content_hash import ContentHash
 from vitrina.store.files import atomic_write
+
+if TYPE_CHECKING:  # help and refusals answer without it
+    import pandas as pd
 
 CSV, TABLE, REJECTED = "processed_data.csv", "processed_data.parquet", "rejected.csv"
 REJECTED_IMAGES = "rejected_images.csv"  # only where a listing may have several images
@@ -164,8 +166,10 @@ def _csv_text(text: str, csv_formulas: CsvFormulas) -> str:
     return re.sub(FORMULA_START, r"'\1", text) if csv_formulas == "escape" else text
 
 
-def _csv_frame(rows: pa.RecordBatch, csv_formulas: CsvFormulas) -> pd.DataFrame:
+def _csv_frame(rows: pa.RecordBatch, csv_formulas: CsvFormulas) -> "pd.DataFrame":
     """The CSV's columns."""
+    import pandas as pd
+
     frame = pd.DataFrame(
         {
             name: _csv_column(rows[name], csv_formulas)
@@ -181,6 +185,8 @@ def _csv_frame(rows: pa.RecordBatch, csv_formulas: CsvFormulas) -> pd.DataFrame:
 
 def _csv_column(column: pa.Array, csv_formulas: CsvFormulas) -> "pd.Series[Any]":
     """A column as CSV shows it: see ``csv_text``; integers with nulls stay integers."""
+    import pandas as pd
+
     if isinstance(column, pa.ExtensionArray):
         return _csv_column(column.storage, csv_formulas)
     if pa.types.is_nested(column.type):

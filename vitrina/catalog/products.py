@@ -5,14 +5,15 @@ import itertools
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-from scipy.sparse import coo_array  # type: ignore[import-untyped]  # ships no types
-from scipy.sparse.csgraph import connected_components  # type: ignore[import-untyped]  # the same
 
 from vitrina.catalog.listing_images import listing_images
 from vitrina.catalog.processed_table import TITLE
+
+if TYPE_CHECKING:  # help and refusals answer without it
+    import pandas as pd
 
 NO_KEY = np.iinfo(np.int64).max
 MAX_SHARING = 10  # listings; an image of more of them is no photo of one product
@@ -37,7 +38,7 @@ class ProductHashes:
     counts: np.ndarray  # (rows,): the number of images of each row
 
     @staticmethod
-    def of(table: pd.DataFrame) -> "ProductHashes":
+    def of(table: "pd.DataFrame") -> "ProductHashes":
         """Those of a table, or of a part of it."""
         titles = (normalize_title(title) for title in column_texts(table, TITLE))
         images = listing_images(table)
@@ -81,12 +82,12 @@ class ProductHashes:
         return np.where(smallest[label] == NO_KEY, 0, smallest[label])
 
 
-def product_keys(table: pd.DataFrame) -> np.ndarray:
+def product_keys(table: "pd.DataFrame") -> np.ndarray:
     """The keys of a whole table's products, int64 (rows, 2): see :meth:`ProductHashes.keys`."""
     return ProductHashes.of(table).keys()
 
 
-def product_groups(table: pd.DataFrame) -> np.ndarray:
+def product_groups(table: "pd.DataFrame") -> np.ndarray:
     """A label per row, int64 (rows,): equal if a chain of equal titles or images links the rows."""
     return connected_rows(product_keys(table))
 
@@ -103,6 +104,10 @@ def connected_rows(keys: np.ndarray) -> np.ndarray:
 
 def _connected(rows: int, kinds: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
     """A label per row; each kind of link has some rows and the key of each of these."""
+    import pandas as pd
+    from scipy.sparse import coo_array  # type: ignore[import-untyped]  # ships no types
+    from scipy.sparse.csgraph import connected_components  # type: ignore[import-untyped]  # the same
+
     # A graph with a node per row and per key and an edge from each row to its keys: the rows of a
     # connected component are linked.
     edges, offset = [], rows
@@ -116,7 +121,7 @@ def _connected(rows: int, kinds: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.
     return labels[:rows].astype(np.int64)
 
 
-def column_texts(table: pd.DataFrame, column: str) -> Iterable[str]:
+def column_texts(table: "pd.DataFrame", column: str) -> Iterable[str]:
     """A column's values as texts; empty where a value or the whole column is missing."""
     if column not in table.columns:
         return itertools.repeat("", len(table))

@@ -2,15 +2,17 @@
 
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from vitrina.catalog.column_types import is_bytes_type, is_list_type
 from vitrina.catalog.normalize import is_missing, normalize_text
 from vitrina.catalog.processed_table import DESCRIPTION, TITLE
+
+if TYPE_CHECKING:  # help and refusals answer without it
+    import pandas as pd
 
 CLEANED = (TITLE, DESCRIPTION)  # cleaning has normalized them
 CHUNK = 10_000  # values of which Python's own texts, larger than Arrow's, are in memory
@@ -30,6 +32,8 @@ def readable_texts(column: "pd.Series[Any]") -> "pd.Series[str]":
     Titles and descriptions are taken as they are. Lists, also those that a CSV has as JSON, are
     joined with commas.
     """
+    import pandas as pd
+
     if column.name in CLEANED:
         return column.fillna("").astype(str).str.strip()
     if pd.api.types.is_float_dtype(column.dtype):
@@ -42,6 +46,8 @@ def readable_texts(column: "pd.Series[Any]") -> "pd.Series[str]":
 
 def readable(value: object) -> str:
     """The text of one value, see :func:`readable_texts`."""
+    import pandas as pd
+
     if isinstance(value, str) and value.startswith("["):
         value = _list_from_json(value)
     if isinstance(value, list | tuple | np.ndarray):

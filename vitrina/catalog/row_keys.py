@@ -5,11 +5,10 @@ They take some 24 bytes a row where the texts would take hundreds.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from upath import UPath
 
 from vitrina.catalog.column_names import check_named
@@ -20,6 +19,9 @@ from vitrina.catalog.products import ProductHashes, column_texts, connected_rows
 from vitrina.catalog.split import identity_keys, split_keys
 from vitrina.config.training import SplitConfig
 from vitrina.errors import UserError
+
+if TYPE_CHECKING:  # help and refusals answer without it
+    import pandas as pd
 
 Keys = npt.NDArray[np.int64]
 
@@ -76,16 +78,18 @@ def check_columns(path: UPath, columns: Sequence[str]) -> None:
         check_named(str(path), read_schema(path).names, columns)
 
 
-def column_values(frame: pd.DataFrame, name: str) -> list[str]:
+def column_values(frame: "pd.DataFrame", name: str) -> list[str]:
     """A column's values as texts without spaces around them; empty where one is missing.
 
     Integers are written as such also where pandas, for a missing value among them, has floats.
     """
+    import pandas as pd
+
     texts = column_texts(frame, name)
     if pd.api.types.is_float_dtype(frame[name]):
         texts = (text.removesuffix(".0") for text in texts)
     return [text.strip() for text in texts]
 
 
-def _column_keys(frame: pd.DataFrame, name: str) -> Keys:
+def _column_keys(frame: "pd.DataFrame", name: str) -> Keys:
     return np.fromiter(map(text_key, column_values(frame, name)), np.int64, len(frame))

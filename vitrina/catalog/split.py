@@ -3,8 +3,9 @@
 No title and no image occurs in two of the parts.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
 
 from vitrina.catalog.processed_table import NM
 from vitrina.catalog.products import (
@@ -16,10 +17,13 @@ from vitrina.catalog.products import (
 )
 from vitrina.errors import UserError
 
+if TYPE_CHECKING:  # help and refusals answer without it
+    import pandas as pd
+
 MIN_GROUPS = 2  # per part: retrieval among fewer products measures nothing
 
 
-def split_rows(table: pd.DataFrame, validation: float, test: float, seed: int) -> np.ndarray:
+def split_rows(table: "pd.DataFrame", validation: float, test: float, seed: int) -> np.ndarray:
     """'train', 'validation' or 'test' for each row, str (rows,); product groups stay whole.
 
     ``validation`` and ``test`` are fractions of the product groups. A group's part is decided by a
@@ -34,7 +38,7 @@ def split_rows(table: pd.DataFrame, validation: float, test: float, seed: int) -
     return split_keys(keys, identity_keys(table, keys[:, 0]), validation, test, seed)
 
 
-def identity_keys(table: pd.DataFrame, titles: np.ndarray) -> np.ndarray:
+def identity_keys(table: "pd.DataFrame", titles: np.ndarray) -> np.ndarray:
     """A hash that tells each row's product from others in every table, int64 (rows,).
 
     It is that of the title, which ``titles`` are; that of ``nm`` for a row without a title.

@@ -12,8 +12,8 @@ A field is a column's name and nothing else: no attribute, no index, no format.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import pyarrow as pa
 from upath import UPath
 
@@ -23,6 +23,9 @@ from vitrina.catalog.processed_table import TITLE, column_names
 from vitrina.catalog.readable import is_readable, readable_texts
 from vitrina.config.text import check_template
 from vitrina.errors import UserError
+
+if TYPE_CHECKING:  # help and refusals answer without it
+    import pandas as pd
 
 FIELD = re.compile(r"\{([^}]*)\}")
 PART = re.compile(r"(\[[^\]]*\]|\{[^}]*\})")  # a bracket with its fields, or a field alone
@@ -83,7 +86,7 @@ class TextTemplate:
                     "read as text: name columns of texts, of numbers, or of lists of them."
                 )
 
-    def values(self, table: pd.DataFrame) -> "dict[str, pd.Series[str]]":
+    def values(self, table: "pd.DataFrame") -> "dict[str, pd.Series[str]]":
         """The texts of the named columns, normalized; empty where a value is missing.
 
         Raises UserError if the table lacks one of them.
@@ -107,7 +110,7 @@ class TextTemplate:
                 text = text.removesuffix(after) + after.rstrip(SEPARATORS)
         return text or values[TITLE]
 
-    def render(self, table: pd.DataFrame) -> list[str]:
+    def render(self, table: "pd.DataFrame") -> list[str]:
         """The text of each row. Raises UserError if the table lacks a named column."""
         values = self.values(table)
         rows = zip(*values.values(), strict=True)

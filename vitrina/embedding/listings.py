@@ -1,14 +1,15 @@
 """Embed the listings in a frame: their texts by a template, and their images, one or several."""
 
-from typing import NamedTuple
-
-import pandas as pd
+from typing import TYPE_CHECKING, NamedTuple
 
 from vitrina.catalog.listing_images import listing_images
 from vitrina.catalog.text_template import TextTemplate
 from vitrina.config.text import ListingConfig
 from vitrina.embedding.encoder import Encoder, Vectors
 from vitrina.embedding.mean_vectors import mean_vectors
+
+if TYPE_CHECKING:  # help and refusals answer without it
+    import pandas as pd
 
 
 class ListingVectors(NamedTuple):
@@ -18,7 +19,9 @@ class ListingVectors(NamedTuple):
     img: Vectors
 
 
-def embed_listings(encoder: Encoder, table: pd.DataFrame, listing: ListingConfig) -> ListingVectors:
+def embed_listings(
+    encoder: Encoder, table: "pd.DataFrame", listing: ListingConfig
+) -> ListingVectors:
     """The vectors of a table's rows; of several images the mean, unless ``listing`` says otherwise.
 
     Raises UserError naming an image that cannot be read or a column that is missing.

@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from upath import UPath
 
 from vitrina.catalog.column_types import FLOAT, INTEGER
@@ -20,6 +20,9 @@ from vitrina.config.text import BY_TITLE, ListingConfig
 from vitrina.errors import UserError
 from vitrina.store.fingerprint import file_fingerprint, fingerprint
 from vitrina.store.paths import to_path
+
+if TYPE_CHECKING:  # help and refusals answer without it
+    import pandas as pd
 
 logger = logging.getLogger(__name__)
 STATS_BATCH_ROWS = 5_000
@@ -125,9 +128,11 @@ def naming_table(table: UPath) -> Iterator[None]:
 
 
 def rows_of(
-    frame: pd.DataFrame, nm_dtype: npt.DTypeLike, listing: ListingConfig = BY_TITLE
+    frame: "pd.DataFrame", nm_dtype: npt.DTypeLike, listing: ListingConfig = BY_TITLE
 ) -> Rows:
     """The rows of a frame; images of unknown hash are hashed from their files."""
+    import pandas as pd
+
     texts = TextTemplate.parse(listing.text).render(frame)
     images = listing_images(frame, listing.several_images)
     nm = frame[NM]

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.sparse import csr_array  # type: ignore[import-untyped]  # ships no types
 
 from vitrina.evaluation.measurement import DEPTHS, DIRECTIONS, LABEL, QUERY_KINDS, Metrics
 
@@ -126,6 +125,8 @@ def _of_classes(
 
 def _totals(codes: np.ndarray, classes: int, weights: Weights) -> npt.NDArray[np.float64]:
     """The weight of each class in each replicate: (replicates, classes)."""
+    from scipy.sparse import csr_array  # type: ignore[import-untyped]  # ships no types
+
     ones = np.ones(len(codes), weights.dtype)
     member = csr_array((ones, (np.arange(len(codes)), codes)), shape=(len(codes), classes))
     return np.asarray(weights @ member, np.float64)

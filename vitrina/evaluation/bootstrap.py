@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr, stdtrit  # type: ignore[import-untyped]  # ships no types
 
 from vitrina.results import Interval
 
@@ -54,5 +53,7 @@ def percentile_interval(
 
 def expanded_tail(products: int, confidence: float) -> float:
     """The fraction of replicates to leave out at each end."""
+    from scipy.special import ndtr, stdtrit  # type: ignore[import-untyped]  # ships no types
+
     quantile = stdtrit(products - 1, (1 - confidence) / 2)
     return float(ndtr(np.sqrt(products / (products - 1)) * quantile))

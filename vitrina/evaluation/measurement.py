@@ -1,13 +1,16 @@
 """The evaluation of one model: metrics, row counts, examples, and the figures behind them."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from pydantic import Field
 
 from vitrina.config.parameters import Parameters
+
+if TYPE_CHECKING:  # help and refusals answer without it
+    import pandas as pd
 
 Metrics = dict[str, float]
 DIRECTIONS = ("text_to_image", "image_to_text")
@@ -50,10 +53,10 @@ class Measured:
     metrics: Metrics
     counts: dict[str, int]
     examples: tuple[Example, ...]
-    figures: dict[str, pd.DataFrame]
+    figures: "dict[str, pd.DataFrame]"
 
 
-def resampled_units(figures: pd.DataFrame) -> npt.NDArray[np.int64]:
+def resampled_units(figures: "pd.DataFrame") -> npt.NDArray[np.int64]:
     """What the rows of a table of figures are drawn by: their products, or each query by itself."""
     if PRODUCT in figures:
         return figures[PRODUCT].to_numpy(np.int64)

@@ -3,15 +3,16 @@
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from vitrina.catalog.processed_table import NM
 from vitrina.config.evaluation import EvaluateConfig, MeasureConfig
 from vitrina.errors import UserError
 from vitrina.evaluation.measurement import PRODUCT, QUERY, ROW, Measurement
 from vitrina.results import MetricIntervals
+
+if TYPE_CHECKING:  # help and refusals answer without it
+    import pandas as pd
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ def evaluation(
     }
 
 
-def side_by_side(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+def side_by_side(before: "pd.DataFrame", after: "pd.DataFrame") -> "pd.DataFrame":
     """The ranks of each held-out listing or query by both models, from their tables of figures."""
     what = [name for name in (ROW, NM, PRODUCT, QUERY) if name in after]
     ranks = [str(name) for name in after if str(name).endswith("_rank")]

@@ -8,7 +8,6 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from vitrina.store.file_info import FileInfo
 
@@ -20,6 +19,8 @@ CHUNK = 2_000  # names hashed at a time
 
 def hash_texts(texts: Sequence[str]) -> Hashes:
     """64-bit hashes, equal on all machines; file names that are not valid UTF-8 are allowed."""
+    import pandas as pd  # here, for help and refusals answer without it
+
     encoded = [text.encode("utf-8", "surrogateescape") for text in texts]
     hashes: Hashes = pd.util.hash_array(np.array(encoded, dtype=object), categorize=False)
     return hashes

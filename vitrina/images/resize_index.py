@@ -20,7 +20,6 @@ from typing import NamedTuple, Self
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from upath import UPath
 
@@ -170,14 +169,16 @@ class ResizeIndex:
 
 def _read(parts: Iterable[UPath], columns: Sequence[str]) -> list[pa.Table]:
     """The parts' rows; those of an older version lack what is known of fetched images."""
-    tables = [pa.schema([SCHEMA.field(name) for name in columns]).empty_table()]
+    schema = pa.schema([SCHEMA.field(name) for name in columns])
+    tables = [schema.empty_table()]
     for part in parts:
-        with local_read(part) as local:
-            rows = pq.read_table(local, columns=list(columns), schema=SCHEMA)
-        for name in OF_FETCHED.keys() & set(columns):
-            filled = pc.fill_null(rows[name], OF_FETCHED[name])
-            rows = rows.set_column(rows.schema.get_field_index(name), SCHEMA.field(name), filled)
-        tables.append(rows)
+        # Not read_table, which imports pyarrow.dataset: 30 ms in a run that finds everything done.
+        with local_read(part) as local, pq.ParquetFile(local) as file:
+            rows = file.read(list(columns))
+        for name in OF_FETCHED.keys() & set(columns) - set(rows.schema.names):
+            default = pa.scalar(OF_FETCHED[name], SCHEMA.field(name).type)
+            rows = rows.append_column(name, pa.repeat(default, len(rows)))
+        tables.append(rows.select(list(columns)).cast(schema))
     return tables
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 
 
@@ -71,5 +70,7 @@ def id_numbers(nm: pa.Array) -> npt.NDArray[np.int64]:
 
 def text_hashes(texts: pa.Array) -> npt.NDArray[np.int64]:
     """64-bit hashes of texts, none of which is null."""
+    import pandas as pd  # here, for help and refusals answer without it
+
     values = np.asarray(texts.to_pylist(), dtype=object)
     return pd.util.hash_array(values, categorize=False).view(np.int64)

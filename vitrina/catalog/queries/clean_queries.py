@@ -4,9 +4,9 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 from upath import UPath
 
@@ -24,6 +24,9 @@ from vitrina.results import QueriesResult, TableRef
 from vitrina.store.artifacts import Artifact
 from vitrina.store.files import atomic_write
 from vitrina.store.fingerprint import file_fingerprint
+
+if TYPE_CHECKING:  # help and refusals answer without it
+    import pandas as pd
 
 logger = logging.getLogger(__name__)
 
@@ -120,7 +123,7 @@ class _Cleaner:
         self.rows_in = 0
         self.reasons: Counter[str] = Counter()
 
-    def parts(self, source: CatalogSource) -> Iterator[pd.DataFrame]:
+    def parts(self, source: CatalogSource) -> Iterator["pd.DataFrame"]:
         """The kept rows: query, nm, weight."""
         for batch in source.batches(ROWS):
             self.rows_in += batch.rows.num_rows + len(batch.malformed)
@@ -128,7 +131,9 @@ class _Cleaner:
                 self.reasons[QueryRejection.MALFORMED_ROW] += len(batch.malformed)
             yield self._cleaned(batch.rows)
 
-    def _cleaned(self, rows: pa.RecordBatch) -> pd.DataFrame:
+    def _cleaned(self, rows: pa.RecordBatch) -> "pd.DataFrame":
+        import pandas as pd
+
         names = rows.schema.names
         query = rows.column(names.index(self.config.query_column))
         nm = rows.column(names.index(self.config.query_nm_column))
@@ -148,6 +153,8 @@ class _Cleaner:
         return frame[kept]
 
     def _weights(self, rows: pa.RecordBatch) -> np.ndarray:
+        import pandas as pd
+
         if self.config.query_weight_column not in rows.schema.names:
             return np.ones(rows.num_rows)
         column = rows.column(rows.schema.names.index(self.config.query_weight_column))
@@ -174,8 +181,10 @@ def _ids(column: pa.Array) -> list[str]:
     return ["" if nm is None else str(nm) for nm in parsed]
 
 
-def _added_up(parts: Iterator[pd.DataFrame]) -> pd.DataFrame:
+def _added_up(parts: Iterator["pd.DataFrame"]) -> "pd.DataFrame":
     """The sum of the weights of each query and listing, sorted; equal rows are soon folded."""
+    import pandas as pd
+
     total = pd.DataFrame({QUERY: [], NM: [], WEIGHT: []})
     waiting: list[pd.DataFrame] = []
     for part in parts:
@@ -185,6 +194,8 @@ def _added_up(parts: Iterator[pd.DataFrame]) -> pd.DataFrame:
     return _folded([total, *waiting])
 
 
-def _folded(parts: list[pd.DataFrame]) -> pd.DataFrame:
+def _folded(parts: list["pd.DataFrame"]) -> "pd.DataFrame":
+    import pandas as pd
+
     together = pd.concat([part for part in parts if len(part)] or parts[:1])
     return together.groupby([QUERY, NM], sort=True)[[WEIGHT]].sum().reset_index()

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from tests.support.command_line import FLOWS, command
+from tests.support.command_line import FLOWS, command, servers_of
 from tests.support.processes import eventually
 from vitrina.demo.catalog import draw_catalog
 
@@ -52,17 +51,6 @@ def wait_for_training(output: Path) -> None:
         lambda: list(output.glob("train/*/ruCLIP_model_epoch1.pth")), 120, "a checkpoint", 0.1
     )
     time.sleep(0.5)  # into the next epoch
-
-
-def servers_of(parent: int) -> list[str]:
-    """The temporary servers that a process has started and that still run."""
-    found = subprocess.run(
-        ["pgrep", "-f", f"server_process [0-9]+ {parent}$"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return found.stdout.split()
 
 
 def ended(child: pexpect.spawn, seconds: float) -> str:

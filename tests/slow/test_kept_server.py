@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,6 +55,9 @@ def test_commands_use_the_kept_server_and_it_outlives_them(home: Path, tmp_path:
     assert url in preprocess(tmp_path / "shop")
     runs = httpx.post(f"{url}/api/flow_runs/filter", json={}, trust_env=False).json()
     assert [one["state"]["name"] for one in runs] == ["Completed"]
+    logged = httpx.post(f"{url}/api/logs/filter", json={}, trust_env=False).json()
+    names = {one["name"].split(".")[0] for one in logged}
+    assert {"prefect", "vitrina"} <= names  # Prefect's own lines and those of the stages
     assert httpx.get(url, trust_env=False, follow_redirects=True).is_success  # the UI
 
     os.kill(int(told.split("process ")[1].split(",")[0]), 9)
@@ -63,3 +67,25 @@ def test_commands_use_the_kept_server_and_it_outlives_them(home: Path, tmp_path:
     assert server("stop") == "Stopped.\n"
     assert server("stop") == "No server was running.\n"
     assert not (home / "vitrina-server.json").exists()
+
+
+@pytest.mark.usefixtures("home")
+def test_answers_wait_for_no_acknowledgement() -> None:
+    """Nagle's algorithm would hold up the answers on a kept connection until the kernel's 40 ms.
+
+    The first answers on a connection are acknowledged at once.
+    """
+    url = f"{server('start').split()[1]}/api/admin/version"
+    with httpx.Client(trust_env=False) as client:
+        kept = [_seconds(client, url) for _ in range(12)]
+    new = []
+    for _ in range(12):
+        with httpx.Client(trust_env=False) as client:
+            new.append(_seconds(client, url))
+    assert min(kept[2:]) < min(new) + 0.03
+
+
+def _seconds(client: httpx.Client, url: str) -> float:
+    begin = time.perf_counter()
+    assert client.get(url).is_success
+    return time.perf_counter() - begin

@@ -1,13 +1,16 @@
 """The temporary Prefect server of a command, in surroundings that hinder it."""
 
 import sqlite3
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.support.command_line import command
-from tests.support.processes import free_port
+from tasks.orchestration.server_start import TEMPORARY, start_server
+from tests.support.command_line import FLOWS, command, servers_of
+from tests.support.processes import eventually, free_port
 from vitrina.demo.catalog import draw_catalog
 
 pytestmark = pytest.mark.slow
@@ -90,3 +93,30 @@ def test_a_home_that_cannot_be_written_is_told_in_seconds(
     assert done.returncode == 2, done.stderr
     assert str(tmp_path / "home") in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_known_database_is_taken_as_it_is(tmp_path: Path) -> None:
+    """No migration is looked for, and no block type compared, in a copy of the stored one."""
+    with (tmp_path / "log").open("w+b") as log:
+        server = start_server(
+            {**TEMPORARY, "PREFECT_HOME": str(tmp_path), "PYTHONPROFILEIMPORTTIME": "1"}, log=log
+        )
+        try:
+            server.wait()
+        finally:
+            server.stop()
+        log.seek(0)
+        imported = {line.rpartition(b"|")[2].strip().decode() for line in log}
+    assert "prefect.server.api.server" in imported
+    assert not imported & {"alembic", "prefect_ray"}
+
+
+def test_a_refused_input_leaves_no_server(arguments: list[str], tmp_path: Path) -> None:
+    """It starts while the input is checked, and ends with the command."""
+    line = [sys.executable, str(FLOWS / "data_preprocessing.py"), *arguments]
+    line[line.index("--file_path") + 1] = str(tmp_path / "absent.parquet")
+    refused = subprocess.Popen(line, stderr=subprocess.PIPE, text=True)
+    told = refused.communicate(timeout=SECONDS)[1]
+    assert refused.returncode == 2
+    assert told == f"error: {tmp_path / 'absent.parquet'} does not exist.\n"
+    eventually(lambda: not servers_of(refused.pid), 5, "the server's end")

@@ -14,3 +14,14 @@ def command(
     """A script of ``flows/`` run to its end, by Python with these options of its own."""
     line = [sys.executable, *python, str(FLOWS / script), *map(str, arguments)]
     return subprocess.run(line, capture_output=True, text=True, timeout=280, check=False)
+
+
+def servers_of(parent: int) -> list[str]:
+    """The temporary servers that a process has started and that still run."""
+    found = subprocess.run(
+        ["pgrep", "-f", f"server_process [0-9]+ {parent}$"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return found.stdout.split()

@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 from tasks.orchestration import new_database
-from tasks.orchestration.new_database import DATABASE, REGISTERED, copy_new_database
+from tasks.orchestration.new_database import (
+    DATABASE,
+    REGISTERED,
+    copy_new_database,
+    is_complete,
+)
 
 
 @pytest.fixture
@@ -70,3 +75,34 @@ def test_the_environment_stores_what_its_prefect_makes() -> None:
         }
     assert "flow_run" in tables
     assert filled <= {"alembic_version", "block_schema", "block_schema_reference", "block_type"}
+
+
+@pytest.mark.parametrize(
+    ("version", "registered", "expected"),
+    [("one", True, True), ("other", True, False), ("one", False, False), (None, True, False)],
+)
+def test_a_database_is_complete_if_its_version_is_that_of_the_stored_one(
+    home: Path, version: str | None, registered: bool, expected: bool
+) -> None:
+    """And if its home says that the block types are registered; with no version it is not."""
+    home.mkdir()
+    for path, own in (
+        (new_database.stored_database() / DATABASE, "one"),
+        (home / DATABASE, version),
+    ):
+        path.unlink(missing_ok=True)
+        with closing(sqlite3.connect(path)) as database, database:
+            if own:
+                database.execute("CREATE TABLE alembic_version (version_num VARCHAR(32))")
+                database.execute("INSERT INTO alembic_version VALUES (?)", (own,))
+    if registered:
+        (home / REGISTERED).write_text("registered")
+    assert is_complete(home / DATABASE) == expected
+
+
+def test_a_database_that_is_no_sqlite_is_not_complete(home: Path) -> None:
+    """Prefect says then what is wrong with it."""
+    home.mkdir()
+    (home / DATABASE).write_text("no database")
+    (home / REGISTERED).write_text("registered")
+    assert not is_complete(home / DATABASE)

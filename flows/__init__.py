@@ -5,7 +5,8 @@ import logging
 from tasks.orchestration.worker_pipe import outlive_worker
 
 # A run says what its stages do, on a terminal and in the Prefect UI alike.
-for name in ("vitrina", "tasks", "flows"):
+LOGGERS = ("vitrina", "tasks", "flows")
+for name in LOGGERS:
     logging.getLogger(name).setLevel(logging.INFO)
 
 outlive_worker()

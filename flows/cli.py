@@ -5,6 +5,7 @@ Nothing here imports Prefect: help and refusals answer at once.
 
 import argparse
 import difflib
+import inspect
 import io
 import os
 import re
@@ -53,6 +54,7 @@ def parse(
         if demo:
             file, arguments = _config_file(arguments, demo)
         default = from_file(model, file) if file else tyro.MISSING
+        _describe_groups(model)
         with redirect_stderr(message):
             return tyro.cli(
                 model,
@@ -70,6 +72,15 @@ def parse(
         if not stop.code:  # --help
             raise
         refuse(_reason(stop, message.getvalue()))
+
+
+def _describe_groups(model: type[Parameters]) -> None:
+    """Give each group the description of its class; to find it, tyro would parse the sources."""
+    for field in model.model_fields.values():
+        kind = field.annotation
+        if field.description is None and isinstance(kind, type) and issubclass(kind, Parameters):
+            field.description = inspect.getdoc(kind)
+            _describe_groups(kind)
 
 
 def _config_file(arguments: Sequence[str], demo: Path) -> tuple[UPath | None, list[str]]:

@@ -13,10 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from flows.cli import parse, print_help, refuse
-from flows.command import Command
-from flows.run import no_gc
-from flows.short_help import short_help
+from flows.no_gc import no_gc
+
+with no_gc():
+    from flows.cli import parse, print_help, refuse
+    from flows.command import Command
+    from flows.short_help import short_help
 
 HELP_ALL = ("--help-all", "--help_all")
 COMMANDS = {

@@ -3,8 +3,8 @@
 import logging
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TypeVar
+from contextlib import ExitStack, contextmanager
+from typing import Any, TypeVar
 
 from prefect.exceptions import TerminationSignal
 from prefect.logging.configuration import setup_logging
@@ -15,6 +15,7 @@ from prefect.settings import (
     temporary_settings,
 )
 
+from flows import LOGGERS
 from flows.run import end_interrupted
 from tasks.orchestration.local_server import LocalServer, connected
 from vitrina.errors import UserError
@@ -28,31 +29,32 @@ def in_prefect(
 ) -> Result:
     """The flow's result. SIGTERM ends the process with 143."""
     try:
-        with prefect_logs(), connected(server), no_heartbeats():
+        with prefect_logs(), connected(server, no_heartbeats()):
             return flow(config)
     except TerminationSignal:
         end_interrupted(128 + signal.SIGTERM)
 
 
-@contextmanager
-def no_heartbeats() -> Iterator[None]:
-    """Emit no heartbeats, unless the user has set how often.
+def no_heartbeats() -> dict[Any, None]:
+    """The setting by which no heartbeats are emitted; none if the user has set how often.
 
     Whoever started the command sees it end; stopping the heartbeats would hold it up for a second.
     Deployed runs, which the crash watch is for, do not come here.
     """
     if "heartbeat_frequency" in get_current_settings().flows.model_fields_set:
-        yield
-        return
-    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-        yield
+        return {}
+    return {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
 
 
 @contextmanager
 def prefect_logs() -> Iterator[None]:
     """Our log lines beside Prefect's, and no traceback of a user's mistake or interruption."""
-    with temporary_settings({PREFECT_LOGGING_EXTRA_LOGGERS: "vitrina,tasks,flows"}):
-        setup_logging(incremental=False)
+    with ExitStack() as stack:
+        if not set(LOGGERS) <= set(PREFECT_LOGGING_EXTRA_LOGGERS.value()):
+            # Prefect was imported before `run.before_prefect`, which is in time for a command.
+            extra = {PREFECT_LOGGING_EXTRA_LOGGERS: ",".join(LOGGERS)}
+            stack.enter_context(temporary_settings(extra))
+            setup_logging(incremental=False)
         # Not the handlers: a run replaces them.
         for name in ("prefect.flow_runs", "prefect.task_runs"):
             logging.getLogger(name).addFilter(_log_filter)

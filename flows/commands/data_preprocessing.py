@@ -4,26 +4,24 @@ python flows/data_preprocessing.py --file_path catalog.parquet --base_image_path
     --processed_data_path processed --processed_images_path resized --default_image_size 384 384
 """
 
+from typing import TYPE_CHECKING
+
 from flows.command import Command
 from flows.run import Work, run_flow
-from tasks.orchestration.executor import check_executor
-from vitrina.catalog.cleaning import check_catalog
-from vitrina.catalog.processed_writer import CSV, REJECTED, TABLE
-from vitrina.catalog.source.parts import catalog_paths, check_not_read_from, name_of
 from vitrina.config.catalog import CleanConfig
 from vitrina.config.images import ResizeConfig
 from vitrina.config.scripts import DataPreprocessingConfig
-from vitrina.images.image_folders import ImageFolders
-from vitrina.images.places.open_place import check_place
-from vitrina.images.resize_index import INDEX_FOLDER
-from vitrina.reporting.sections import rows_section, show_sections
-from vitrina.results import ResizeResult
-from vitrina.store.artifacts import MANIFEST, check_output
 from vitrina.store.paths import to_path
 
+if TYPE_CHECKING:
+    from vitrina.images.image_folders import ImageFolders
+    from vitrina.results import ResizeResult
 
-def image_folders(config: DataPreprocessingConfig) -> ImageFolders:
+
+def image_folders(config: DataPreprocessingConfig) -> "ImageFolders":
     """Where the images are and where they go."""
+    from vitrina.images.image_folders import ImageFolders
+
     return ImageFolders(
         originals=config.base_image_path,
         resized=config.processed_images_path,
@@ -33,6 +31,15 @@ def image_folders(config: DataPreprocessingConfig) -> ImageFolders:
 
 def check(config: DataPreprocessingConfig) -> None:
     """Validate the input before anything is written."""
+    # Here, for help and the refusal of an option need none of it.
+    from tasks.orchestration.executor import check_executor
+    from vitrina.catalog.cleaning import check_catalog
+    from vitrina.catalog.processed_writer import CSV, REJECTED, TABLE
+    from vitrina.catalog.source.parts import catalog_paths, check_not_read_from, name_of
+    from vitrina.images.places.open_place import check_place
+    from vitrina.images.resize_index import INDEX_FOLDER
+    from vitrina.store.artifacts import MANIFEST, check_output
+
     check_executor(config.executor)
     catalog, processed = catalog_paths(config.file_path), to_path(config.processed_data_path)
     resizing = config.part(ResizeConfig)
@@ -44,7 +51,7 @@ def check(config: DataPreprocessingConfig) -> None:
     check_output(to_path(config.processed_images_path), INDEX_FOLDER)
 
 
-def load() -> Work[DataPreprocessingConfig, ResizeResult]:
+def load() -> "Work[DataPreprocessingConfig, ResizeResult]":
     """The flow."""
     from flows.data_preprocessing import data_preprocessing
 
@@ -53,7 +60,10 @@ def load() -> Work[DataPreprocessingConfig, ResizeResult]:
 
 def main(config: DataPreprocessingConfig) -> None:
     """Preprocess, and show the rows kept and rejected."""
-    show_sections(rows_section(run_flow(load, config, check)))
+    result = run_flow(load, config, check)
+    from vitrina.reporting.sections import rows_section, show_sections
+
+    show_sections(rows_section(result))
 
 
 FIRST = (

@@ -4,21 +4,18 @@ python flows/generate_embeddings.py --fine_tuned_model_path model/ruCLIP_model_e
     --processed_data_csv processed/processed_data.csv --output_path embeddings.npz --batch_size 32
 """
 
+from typing import TYPE_CHECKING
+
 from upath import UPath
 
 from flows.command import Command
 from flows.run import Work, run_flow
-from tasks.orchestration.executor import check_executor
-from vitrina.catalog.processed_table import check_table
-from vitrina.catalog.text_template import check_text
 from vitrina.config.scripts import GenerateEmbeddingsConfig
 from vitrina.config.text import TITLE_ONLY
-from vitrina.model.folder import listing_text
-from vitrina.model.source import available_model, cache_folder, check_model, open_checkpoint
-from vitrina.reporting.sections import embeddings_section, show_sections
-from vitrina.results import EmbedResult
-from vitrina.store.artifacts import check_output
 from vitrina.store.paths import to_path
+
+if TYPE_CHECKING:
+    from vitrina.results import EmbedResult
 
 
 def manifest_name(npz: UPath) -> str:
@@ -31,6 +28,9 @@ def models_text(config: GenerateEmbeddingsConfig) -> str:
 
     Raises UserError if there is no such model; nothing is downloaded.
     """
+    from vitrina.model.folder import listing_text
+    from vitrina.model.source import available_model, cache_folder, check_model, open_checkpoint
+
     if config.fine_tuned_model_path is not None:
         return open_checkpoint(config.fine_tuned_model_path, config.model).text
     check_model(config.model)
@@ -40,6 +40,12 @@ def models_text(config: GenerateEmbeddingsConfig) -> str:
 
 def check(config: GenerateEmbeddingsConfig) -> None:
     """Validate the input before anything is written."""
+    # Here, for help and the refusal of an option need none of it.
+    from tasks.orchestration.executor import check_executor
+    from vitrina.catalog.processed_table import check_table
+    from vitrina.catalog.text_template import check_text
+    from vitrina.store.artifacts import check_output
+
     check_executor(config.executor)
     table = to_path(config.processed_data_csv)
     check_table(table)
@@ -49,7 +55,7 @@ def check(config: GenerateEmbeddingsConfig) -> None:
     check_output(output.parent, manifest_name(output))
 
 
-def load() -> Work[GenerateEmbeddingsConfig, EmbedResult]:
+def load() -> "Work[GenerateEmbeddingsConfig, EmbedResult]":
     """The flow."""
     from flows.generate_embeddings import generate_embeddings
 
@@ -58,7 +64,10 @@ def load() -> Work[GenerateEmbeddingsConfig, EmbedResult]:
 
 def main(config: GenerateEmbeddingsConfig) -> None:
     """Embed, and show what was computed."""
-    show_sections(embeddings_section(run_flow(load, config, check)))
+    result = run_flow(load, config, check)
+    from vitrina.reporting.sections import embeddings_section, show_sections
+
+    show_sections(embeddings_section(result))
 
 
 FIRST = (

@@ -8,40 +8,47 @@
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flows.command import Command
 from flows.run import Work, run_flow
-from tasks.orchestration.executor import check_executor, check_launcher
-from vitrina.catalog.cleaning import check_catalog
-from vitrina.catalog.column_names import check_named
-from vitrina.catalog.processed_writer import TABLE
-from vitrina.catalog.queries.clean_queries import open_queries
-from vitrina.catalog.source.parts import catalog_paths, check_not_read_from, name_of
-from vitrina.catalog.text_template import TextTemplate
 from vitrina.config.pipeline import PipelineConfig
 from vitrina.config.queries import QueryTableConfig
-from vitrina.demo.catalog import SCHEMA
-from vitrina.evaluation.summary import check_labels
-from vitrina.images.image_folders import ImageFolders, resized_folder
-from vitrina.images.places.open_place import check_place
-from vitrina.index.columns import check_columns
-from vitrina.model.source import check_model
-from vitrina.results import PipelineResult
-from vitrina.store.artifacts import LAYOUT_FILE, check_layout, check_output
 from vitrina.store.paths import to_path
-from vitrina.training.train import check_processes
+
+if TYPE_CHECKING:
+    from vitrina.images.image_folders import ImageFolders
+    from vitrina.results import PipelineResult
 
 DEMO = Path(__file__).parents[1] / "demo.yaml"
 
 
-def image_folders(config: PipelineConfig, catalog: tuple[str, ...], images: str) -> ImageFolders:
+def image_folders(config: PipelineConfig, catalog: tuple[str, ...], images: str) -> "ImageFolders":
     """Where the images are and where they go; the demo's are drawn first."""
+    from vitrina.images.image_folders import ImageFolders, resized_folder
+
     resized = resized_folder(config.output, images, config.resize)
     return ImageFolders(originals=images, resized=resized, catalog=catalog)
 
 
 def check(config: PipelineConfig) -> None:
     """Validate the input before anything is written."""
+    # Here, for help and the refusal of an option need none of it.
+    from tasks.orchestration.executor import check_executor, check_launcher
+    from vitrina.catalog.cleaning import check_catalog
+    from vitrina.catalog.column_names import check_named
+    from vitrina.catalog.processed_writer import TABLE
+    from vitrina.catalog.queries.clean_queries import open_queries
+    from vitrina.catalog.source.parts import catalog_paths, check_not_read_from, name_of
+    from vitrina.catalog.text_template import TextTemplate
+    from vitrina.demo.catalog import SCHEMA
+    from vitrina.evaluation.summary import check_labels
+    from vitrina.images.places.open_place import check_place
+    from vitrina.index.columns import check_columns
+    from vitrina.model.source import check_model
+    from vitrina.store.artifacts import LAYOUT_FILE, check_layout, check_output
+    from vitrina.training.train import check_processes
+
     check_executor(config.executor)
     if not config.training_deployment:
         check_launcher(config.train)
@@ -69,7 +76,7 @@ def check(config: PipelineConfig) -> None:
     check_output(to_path(config.output), LAYOUT_FILE)
 
 
-def load() -> Work[PipelineConfig, PipelineResult]:
+def load() -> "Work[PipelineConfig, PipelineResult]":
     """The flow."""
     from flows.pipeline import pipeline
 

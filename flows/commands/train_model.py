@@ -4,15 +4,11 @@ python flows/train_model.py --processed_data_path processed/processed_data.csv
     --model_save_path model --num_epochs 2 --batch_size 32 --lr 1e-6
 """
 
+from typing import TYPE_CHECKING
+
 from flows.command import Command
 from flows.commands.data_preprocessing import check as check_preprocessing
 from flows.run import Work, run_flow
-from tasks.orchestration.executor import check_launcher
-from vitrina.catalog.cleaning import check_catalog
-from vitrina.catalog.processed_table import check_table
-from vitrina.catalog.queries.clean_queries import open_queries
-from vitrina.catalog.source.parts import catalog_paths, name_of
-from vitrina.catalog.text_template import TextTemplate, check_text
 from vitrina.config.catalog import CleanConfig
 from vitrina.config.images import ResizeConfig
 from vitrina.config.queries import (
@@ -24,14 +20,10 @@ from vitrina.config.queries import (
 from vitrina.config.scripts import DataPreprocessingConfig, TrainModelConfig
 from vitrina.config.training import TrainConfig
 from vitrina.errors import UserError
-from vitrina.images.image_folders import ImageFolders
-from vitrina.images.places.open_place import would_overwrite
-from vitrina.model.source import check_model
-from vitrina.reporting.sections import show_sections, training_section
-from vitrina.results import QueriesResult, TrainResult
-from vitrina.store.artifacts import MANIFEST, check_output
 from vitrina.store.paths import exists, to_path
-from vitrina.training.train import check_base, check_processes
+
+if TYPE_CHECKING:
+    from vitrina.results import QueriesResult, TrainResult
 
 
 def preprocessing(config: TrainModelConfig) -> DataPreprocessingConfig:
@@ -40,6 +32,9 @@ def preprocessing(config: TrainModelConfig) -> DataPreprocessingConfig:
     The resized images go to the folder ``images`` beside the table, or to ``resized`` if that one
     holds the original images.
     """
+    from vitrina.images.image_folders import ImageFolders
+    from vitrina.images.places.open_place import would_overwrite
+
     folder = to_path(config.processed_data_path).parent
     if not config.file_path or config.base_image_path is None:
         raise UserError(
@@ -58,7 +53,7 @@ def preprocessing(config: TrainModelConfig) -> DataPreprocessingConfig:
     )
 
 
-def search_queries(cleaned: QueriesResult | None, config: QueryConfig) -> SearchQueries | None:
+def search_queries(cleaned: "QueriesResult | None", config: QueryConfig) -> SearchQueries | None:
     """The cleaned queries with what they are used for; None without any."""
     if cleaned is None:
         return None
@@ -70,6 +65,17 @@ def search_queries(cleaned: QueriesResult | None, config: QueryConfig) -> Search
 
 def check(config: TrainModelConfig) -> None:
     """Validate the input before anything is written."""
+    # Here, for help and the refusal of an option need none of it.
+    from tasks.orchestration.executor import check_launcher
+    from vitrina.catalog.cleaning import check_catalog
+    from vitrina.catalog.processed_table import check_table
+    from vitrina.catalog.queries.clean_queries import open_queries
+    from vitrina.catalog.source.parts import catalog_paths, name_of
+    from vitrina.catalog.text_template import TextTemplate, check_text
+    from vitrina.model.source import check_model
+    from vitrina.store.artifacts import MANIFEST, check_output
+    from vitrina.training.train import check_base, check_processes
+
     check_launcher(config.part(TrainConfig))
     check_processes(config.part(TrainConfig))
     table = to_path(config.processed_data_path)
@@ -90,7 +96,7 @@ def check(config: TrainModelConfig) -> None:
     check_output(folder, MANIFEST)
 
 
-def load() -> Work[TrainModelConfig, TrainResult]:
+def load() -> "Work[TrainModelConfig, TrainResult]":
     """The flow."""
     from flows.train_model import train_model
 
@@ -99,7 +105,10 @@ def load() -> Work[TrainModelConfig, TrainResult]:
 
 def main(config: TrainModelConfig) -> None:
     """Train, and show the epochs."""
-    show_sections(training_section(run_flow(load, config, check)))
+    result = run_flow(load, config, check)
+    from vitrina.reporting.sections import show_sections, training_section
+
+    show_sections(training_section(result))
 
 
 FIRST = (

@@ -13,7 +13,8 @@ from flows.short_help import FILES
 from tests.support.command_line import FLOWS
 from vitrina.config.parameters import Parameters
 
-HEAVY = ("prefect", "torch", "sklearn", "matplotlib")
+HEAVY = ("prefect", "torch", "sklearn", "matplotlib", "pandas", "scipy", "fastapi", "httpx")
+TABLES = ("numpy", "pyarrow")  # what a look at the input needs, and nothing before it
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -86,14 +87,37 @@ def test_a_misspelt_command_is_answered_with_the_nearest(
     ],
 )
 def test_help_and_refusals_import_nothing_heavy(script: str, options: str) -> None:
-    """Neither Prefect nor torch: a person waits for the answer."""
+    """Neither Prefect nor torch nor pandas: a person waits for the answer."""
+    imported = imports(script, options, code=0 if options == "--help" else 2)
+    assert "tyro" in imported
+    assert not imported & set(HEAVY)
+
+
+@pytest.mark.parametrize(
+    ("script", "options"),
+    [
+        *((f"{name}.py", "--help") for name in ("pipeline", "data_preprocessing", "train_model")),
+        ("generate_embeddings.py", "--help"),
+        ("pipeline.py", "--demo --train.lr 5"),
+        ("train_model.py", "--processed_data_path absent.csv"),
+    ],
+)
+def test_help_and_a_refused_option_import_nothing_that_reads_tables(
+    script: str, options: str
+) -> None:
+    """That comes once the options are known to be right."""
+    imported = imports(script, options, code=0 if options == "--help" else 2)
+    assert "tyro" in imported
+    assert not imported & {*HEAVY, *TABLES}
+
+
+def imports(script: str, options: str, code: int) -> set[str]:
+    """The modules that a script imports, which is to end with this exit code."""
     line = [sys.executable, "-X", "importtime", str(FLOWS / script), *options.split()]
     done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == (0 if options == "--help" else 2), done.stderr[-2000:]
-    imported = {
+    assert done.returncode == code, done.stderr[-2000:]
+    return {
         row.rpartition("|")[2].strip()
         for row in done.stderr.splitlines()
         if row.startswith("import time:")
     }
-    assert "tyro" in imported
-    assert not imported & set(HEAVY)

@@ -5,7 +5,8 @@ python -m benchmarks.start --rounds 1
 
 Whole commands, as a user runs them: help, a refusal, and data_preprocessing.py where nothing is to
 do: the first time in a new PREFECT_HOME, then with its database there, then with a kept server.
-The plain way is a Prefect flow with one empty task, which starts Prefect's own temporary server.
+The plain way is a Prefect flow with one empty task, which starts Prefect's own temporary server, or
+uses the kept one.
 """
 
 import os
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from json import loads
 from pathlib import Path
 
 import tyro
@@ -42,8 +44,11 @@ class Shell:
         self.folder = folder
         self.home = folder / "prefect"
 
-    def seconds(self, command: Sequence[str], expected: int = 0) -> float:
-        """How long a command takes. RuntimeError unless it ends with the expected exit code."""
+    def seconds(self, command: Sequence[str], expected: int = 0, api: str = "") -> float:
+        """How long a command takes, with the Prefect server ``api`` if it names one.
+
+        Raises RuntimeError unless it ends with the expected exit code.
+        """
         environment = {
             **os.environ,
             "PREFECT_HOME": str(self.home),
@@ -51,6 +56,8 @@ class Shell:
             "WANDB_MODE": "disabled",
         }
         environment.pop("PREFECT_API_URL", None)
+        if api:
+            environment["PREFECT_API_URL"] = api
         begin = time.perf_counter()
         ran = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
         seconds = time.perf_counter() - begin
@@ -93,9 +100,16 @@ def measure(folder: Path, rounds: int) -> dict[str, list[float]]:
     }
     _in_turns(alone, rounds, found)
     shell.seconds([*server, "start", "--port", "0"])
+    kept = loads((shell.home / "vitrina-server.json").read_text(encoding="utf-8"))
+    with_server: dict[str, Callable[[], float]] = {
+        "nothing to do, kept server": lambda: shell.seconds(work),
+        "an empty flow of Prefect, kept server": lambda: shell.seconds(
+            [sys.executable, str(plain)], api=kept["url"]
+        ),
+    }
     try:
         shell.seconds(work)
-        _in_turns({"nothing to do, kept server": lambda: shell.seconds(work)}, rounds, found)
+        _in_turns(with_server, rounds, found)
     finally:
         shell.seconds([*server, "stop"])
     return found
@@ -118,8 +132,6 @@ def findings(found: dict[str, list[float]]) -> Findings:
         "nothing to do, no server": 4,
         "first start, nothing to do": 8,
     }
-    ours, plain = found["nothing to do, no server"], found["an empty flow of Prefect, no server"]
-    ratios = tuple(one / other for one, other in zip(ours, plain, strict=True))
     return Findings(
         workload=f"data_preprocessing.py on {PRODUCTS} listings of the demo; whole commands, "
         "Python's start included.",
@@ -128,14 +140,24 @@ def findings(found: dict[str, list[float]]) -> Findings:
                 Figure(name=name, values=tuple(found[name]), unit="s", at_most=goal)
                 for name, goal in goals.items()
             ),
-            Figure(
-                name="nothing to do, relative to an empty flow of Prefect",
-                values=ratios,
-                at_most=1,
+            *(
+                Figure(
+                    name=f"nothing to do, relative to an empty flow of Prefect, {server}",
+                    values=_ratios(
+                        found[f"nothing to do, {server}"],
+                        found[f"an empty flow of Prefect, {server}"],
+                    ),
+                    at_most=1,
+                )
+                for server in ("no server", "kept server")
             ),
         ),
         bars=(bars("Time of a command", "s", found),),
     )
+
+
+def _ratios(ours: Sequence[float], plain: Sequence[float]) -> tuple[float, ...]:
+    return tuple(one / other for one, other in zip(ours, plain, strict=True))
 
 
 def main(rounds: int = 5, json: Path | None = None) -> None:

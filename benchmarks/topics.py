@@ -37,7 +37,15 @@ TOPICS = (
         "A second run",
         ("--rows", "24", "--rounds", "1", "--products", "80", "--epochs", "1"),
     ),
-    Topic("start", "Quick answers", ("--rounds", "1")),
+    Topic(
+        "start",
+        "Quick answers",
+        ("--rounds", "1"),
+        {
+            "nothing to do, kept server": "Most of it is Prefect's own: importing it, and running "
+            "a flow. The bars have both.",
+        },
+    ),
     Topic(
         "overhead",
         "Prefect and shards",

@@ -1,14 +1,19 @@
 """``vitrina server``: one server for all commands, found without an export."""
 
+import asyncio
+import logging
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
+from prefect.logging.clients import PrefectLogsSubscriber
 
 from tests.support.command_line import FLOWS, command
 from vitrina.demo.catalog import draw_catalog
@@ -83,6 +88,26 @@ def test_answers_wait_for_no_acknowledgement() -> None:
         with httpx.Client(trust_env=False) as client:
             new.append(_seconds(client, url))
     assert min(kept[2:]) < min(new) + 0.03
+
+
+def test_it_streams_the_lines_of_a_log(home: Path) -> None:
+    """So that who watches a deployed run sees what its stages say."""
+    assert not home.exists()
+    api = f"{server('start').split()[1]}/api"
+    line = {
+        "name": "vitrina.store.stage",
+        "level": logging.INFO,
+        "message": "clean: found",
+        "timestamp": datetime.now(UTC).isoformat(),
+        "flow_run_id": str(uuid4()),
+    }
+
+    async def streamed() -> str:
+        async with PrefectLogsSubscriber(api_url=api) as logs:
+            httpx.post(f"{api}/logs/", json=[line], trust_env=False).raise_for_status()
+            return (await anext(logs)).message
+
+    assert asyncio.run(asyncio.wait_for(streamed(), 60)) == "clean: found"
 
 
 def _seconds(client: httpx.Client, url: str) -> float:

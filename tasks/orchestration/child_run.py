@@ -79,6 +79,7 @@ def _start(deployment: str, config: Parameters) -> FlowRun:
     try:
         child = run_deployment(
             deployment,
+            flow_run_name=runtime.flow_run.name,  # which says what all this is about
             parameters={"config": config.model_dump(mode="json")},
             timeout=0,
             # A request that is sent again, because its answer was lost, starts no second child.

@@ -81,12 +81,14 @@ def wish(tmp_path: Path) -> Wish:
 
 
 def test_waits_for_the_child_and_passes_the_parameters(connected: Server, wish: Wish) -> None:
-    """The parent returns when the child has completed; the child gets the same config."""
+    """The parent returns when the child has completed; the child gets the same config, and name."""
+    name = "catalog.parquet 2026-11-27 02:05"
     with set_states(connected, Completed) as seen:
-        caller(CHILD, wish)
+        caller.with_options(flow_run_name=name)(CHILD, wish)
     with connected.client() as client:
         child = client.read_flow_run(seen[0])
     assert child.parameters == {"config": wish.model_dump()}
+    assert child.name == name
     assert child.parent_task_run_id is not None
 
 

@@ -30,3 +30,11 @@ def test_parameters_may_be_validated_already() -> None:
     """As in a run in this process."""
     config = PipelineConfig.model_validate({"catalog": "demo", "images": "demo"})
     assert name_of_run({"config": config}, TIME) == "demo 2026-11-27 02:05"
+
+
+def test_a_child_keeps_the_name_that_its_parent_gave_it() -> None:
+    """Of the user's catalogue, not of the file that the child reads; one that Prefect made goes."""
+    reads = {"config": {"processed_data_csv": "resize/latest/processed_data.parquet"}}
+    parent = "catalog.parquet 2026-11-26 23:59"
+    assert name_of_run(reads, TIME, parent) == parent
+    assert name_of_run(reads, TIME, "gray-fox") == "processed_data.parquet 2026-11-27 02:05"

@@ -17,11 +17,11 @@ from vitrina.config.text import BY_TITLE, ListingConfig
 from vitrina.config.training import TrainConfig
 from vitrina.evaluation.metrics import retrieval_metrics
 from vitrina.model.model import RuCLIP, load_folder
-from vitrina.model.text_input import pad
 from vitrina.model.tiny import make_tiny
 from vitrina.model.tokenize import tokenize
 from vitrina.store.paths import to_path
 from vitrina.training.checkpoints import RunFolder
+from vitrina.training.chunked_features import chunked_text_features
 from vitrina.training.data.pairs import pairs_from
 from vitrina.training.data.pixels import pixels_of
 from vitrina.training.data.queries import TrainingQueries
@@ -30,7 +30,7 @@ from vitrina.training.fine_tune import fine_tune
 from vitrina.training.frozen_features import text_features
 from vitrina.training.loop import TrainingRun
 from vitrina.training.towers import TrainingTowers
-from vitrina.training.validation import CHUNK, HeldOut, Validation
+from vitrina.training.validation import HeldOut, Validation
 
 Split = np.ndarray
 Metrics = dict[str, float]
@@ -111,11 +111,9 @@ def text_vectors(model: RuCLIP, texts: Sequence[str]) -> np.ndarray:
     """Features of texts, float32 (texts, dim) of unit length."""
     towers = TrainingTowers(model, TrainConfig(), CPU)
     ids = tokenize(model.tokenizer, list(texts))
-    parts = [
-        text_features(towers, pad(ids[first : first + CHUNK]), CPU)
-        for first in range(0, len(ids), CHUNK)
-    ]
-    return torch.cat(parts).numpy()
+    return chunked_text_features(
+        towers, ids, lambda padded: text_features(towers, padded, CPU)
+    ).numpy()
 
 
 def untrained(table: pd.DataFrame, folder: Path, seed: int) -> Metrics:

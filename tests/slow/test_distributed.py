@@ -1,11 +1,15 @@
 """Several processes that share each batch learn what one process learns."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from tests.support.processes import ROOT
 from tests.support.several_images import with_more_images
 from tests.support.small_training import catalogue, records, small_model, weights_of
 from tests.support.typed_queries import USE, cleaned_queries
@@ -98,6 +102,55 @@ def test_two_processes_give_the_loss_curve_of_one(
     # Muon makes its updates orthogonal in bfloat16, which widens the rounding of sums.
     tolerance = 1e-2 if changes.get("optimizer") == "muon" else 1e-4
     assert_same_course(tmp_path / "one", tmp_path / "two", tolerance)
+
+
+MINED = """
+import sys
+import numpy as np
+from pathlib import Path
+from vitrina.training.hard_negatives.mining import Miner
+from vitrina.training.processes.torchrun import main
+
+out, mine = Path(sys.argv[2]), Miner.mine
+
+def kept(miner, epoch, learner):
+    mined = mine(miner, epoch, learner)
+    np.save(out / f"{miner.world.size}-{miner.world.rank}-{epoch}.npy", mined.rows)
+    return mined
+
+Miner.mine = kept
+main(sys.argv[1:2])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("table")
+def test_processes_mine_hard_negatives_together(tmp_path: Path) -> None:
+    """Every process has the same order in every epoch; in the first it is that of one process."""
+    script = tmp_path / "mined.py"
+    script.write_text(MINED)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    for processes in (1, 2):
+        file = tmp_path / f"{processes}.json"
+        changes = {"hard_negatives": 0.5, "hard_negative_rows": 41, "processes": processes}
+        asked = request(tmp_path, f"of-{processes}", typed=True, **changes)
+        file.write_text(asked.model_dump_json())
+        command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+        options = [str(script), str(file), str(tmp_path)]
+        subprocess.run(
+            [sys.executable, *(command if processes > 1 else []), *options],
+            env=environment,
+            check=True,
+        )
+    for epoch in range(3):
+        ranks = [np.load(tmp_path / f"2-{rank}-{epoch}.npy") for rank in range(2)]
+        assert np.array_equal(*ranks)
+        assert len(np.unique(ranks[0])) == len(ranks[0])
+    alone = np.load(tmp_path / "1-0-0.npy")
+    assert np.array_equal(alone, np.load(tmp_path / "2-0-0.npy"))
+    assert not np.array_equal(alone, np.load(tmp_path / "1-0-1.npy"))
+    for name in ("of-1", "of-2"):
+        assert values(tmp_path / name, "loss")[-1] < 0.9 * values(tmp_path / name, "loss")[0]
 
 
 @pytest.mark.slow

@@ -182,6 +182,23 @@ def test_more_processes_than_rows_of_a_batch_are_refused() -> None:
         TrainConfig(batch_size=4, processes=5)
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"same_products": "spread"}, "both decide the order of the rows"),
+        ({"batch_size": 8, "hard_negatives": 0.1}, "less than a pair: set hard_negatives to at"),
+        ({"hard_negatives": 1.5}, "less than or equal to 1"),
+        ({"hard_negative_rows": 1}, "greater than or equal to 2"),
+    ],
+)
+def test_hard_negatives_that_cannot_be_are_refused(changes: dict[str, Any], said: str) -> None:
+    """Before anything is read, with what to set; off, they forbid nothing."""
+    TrainConfig(hard_negatives=0.5)
+    TrainConfig(same_products="spread")
+    with pytest.raises(ValidationError, match=said):
+        TrainConfig.model_validate({"hard_negatives": 0.5, **changes})
+
+
 def test_a_training_on_a_full_disk_resumes_when_there_is_room(train: Train, tmp_path: Path) -> None:
     """The checkpoint is named, no half of one stays, and the weights are those of one run."""
     config = small_config(num_epochs=1)

@@ -40,10 +40,24 @@ RESUMABLE = TrainConfig(
 LAST = "ruCLIP_model_epoch2.pth"
 
 
-@pytest.fixture(scope="module", params=["titles", "queries"])
-def queries(request: pytest.FixtureRequest, table: pd.DataFrame) -> TrainingQueries | None:
-    """No queries, and queries for the listings to learn from as well."""
-    return small_queries(table, ROWS) if request.param == "queries" else None
+@pytest.fixture(scope="module", params=["titles", "queries", "hard negatives"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """What a training learns from, and in what order."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module")
+def queries(kind: str, table: pd.DataFrame) -> TrainingQueries | None:
+    """Queries for the listings to learn from, if it is not from titles alone."""
+    return None if kind == "titles" else small_queries(table, ROWS)
+
+
+@pytest.fixture(scope="module")
+def resumable(kind: str) -> TrainConfig:
+    """With hard negatives the order of an epoch also follows from the weights at its start."""
+    mined = {"hard_negatives": 0.5, "hard_negative_rows": 20} if kind == "hard negatives" else {}
+    return RESUMABLE.model_copy(update=mined)
 
 
 @pytest.fixture
@@ -58,13 +72,14 @@ def whole(
     table: pd.DataFrame,
     base_folder: Path,
     queries: TrainingQueries | None,
+    resumable: TrainConfig,
 ) -> Path:
     """The folder of a training that nothing interrupted."""
     folder = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VITRINA_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
         model = load_folder(base_folder)
-        small_fine_tune(table[:ROWS], table[ROWS:], model, folder, RESUMABLE, queries=queries)
+        small_fine_tune(table[:ROWS], table[ROWS:], model, folder, resumable, queries=queries)
     return folder
 
 
@@ -154,12 +169,13 @@ def test_killed_in_mid_epoch_it_resumes_from_its_last_checkpoint_to_equal_weight
     base_folder: Path,
     resume: Train,
     queries: TrainingQueries | None,
+    resumable: TrainConfig,
     whole: Path,
     tmp_path: Path,
 ) -> None:
     """kill -9 after step 7 of 8, checkpoint at step 6: resumed there, equal to the bit."""
     table.to_parquet(tmp_path / "table.parquet")
-    (tmp_path / "config.json").write_text(RESUMABLE.model_dump_json())
+    (tmp_path / "config.json").write_text(resumable.model_dump_json())
     command = [sys.executable, "-c", KILLED, str(tmp_path), str(base_folder)]
     command.append("queries" if queries else "titles")
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}  # as here: sums depend on it
@@ -171,7 +187,7 @@ def test_killed_in_mid_epoch_it_resumes_from_its_last_checkpoint_to_equal_weight
     assert (out / "resume.pth").exists()
     assert not (out / LAST).exists()
     steps: list[int] = []
-    resume(out, RESUMABLE, on_step=lambda step, _steps: steps.append(step))
+    resume(out, resumable, on_step=lambda step, _steps: steps.append(step))
     assert steps == [7, 8]
     assert not (out / "resume.pth").exists()
     assert_equal_trainings(out, whole)
@@ -183,7 +199,7 @@ class CancelledError(BaseException):
 
 @pytest.mark.parametrize("at", [1, 4, 5])
 def test_a_cancelled_run_saves_its_last_step(
-    resume: Train, whole: Path, tmp_path: Path, at: int
+    resume: Train, resumable: TrainConfig, whole: Path, tmp_path: Path, at: int
 ) -> None:
     """A BaseException between steps: the last step is saved, the error raised, the rest resumed."""
 
@@ -192,9 +208,9 @@ def test_a_cancelled_run_saves_its_last_step(
             raise CancelledError
 
     with pytest.raises(CancelledError):
-        resume(tmp_path, RESUMABLE, on_step=cancel)
+        resume(tmp_path, resumable, on_step=cancel)
     steps: list[int] = []
-    resume(tmp_path, RESUMABLE, on_step=lambda step, _steps: steps.append(step))
+    resume(tmp_path, resumable, on_step=lambda step, _steps: steps.append(step))
     assert steps == list(range(at + 1, 9))
     assert_equal_trainings(tmp_path, whole)
 
@@ -202,6 +218,7 @@ def test_a_cancelled_run_saves_its_last_step(
 @pytest.mark.parametrize(("owner", "method"), [(Validation, "run"), (RunFolder, "save")])
 def test_interrupted_at_the_end_of_an_epoch_nothing_of_it_is_skipped(
     resume: Train,
+    resumable: TrainConfig,
     whole: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -221,14 +238,18 @@ def test_interrupted_at_the_end_of_an_epoch_nothing_of_it_is_skipped(
     with monkeypatch.context() as patch:
         patch.setattr(owner, method, cancelled)
         with pytest.raises(CancelledError):
-            resume(tmp_path, RESUMABLE)
-    resume(tmp_path, RESUMABLE)
+            resume(tmp_path, resumable)
+    resume(tmp_path, resumable)
     assert_equal_trainings(tmp_path, whole)
     assert validated_epochs(tmp_path) == [0, 1, 2]
 
 
 def test_an_update_that_was_cut_in_two_is_not_saved(
-    resume: Train, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    resume: Train,
+    resumable: TrainConfig,
+    whole: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Cancelled amid the optimiser's step, the half-moved weights do not reach a checkpoint."""
     original, calls = torch.optim.AdamW.step, []
@@ -243,19 +264,21 @@ def test_an_update_that_was_cut_in_two_is_not_saved(
     with monkeypatch.context() as patch:
         patch.setattr(torch.optim.AdamW, "step", cut)
         with pytest.raises(CancelledError):
-            resume(tmp_path, RESUMABLE)
+            resume(tmp_path, resumable)
     saved = torch.load(tmp_path / "resume.pth", weights_only=True)
     assert saved["progress"]["step"] == 2
-    resume(tmp_path, RESUMABLE)
+    resume(tmp_path, resumable)
     assert_equal_trainings(tmp_path, whole)
 
 
-def test_a_finished_training_is_not_trained_again(resume: Train, tmp_path: Path) -> None:
+def test_a_finished_training_is_not_trained_again(
+    resume: Train, resumable: TrainConfig, tmp_path: Path
+) -> None:
     """Started once more, it takes no step and returns the same progress."""
-    first = resume(tmp_path, RESUMABLE)
+    first = resume(tmp_path, resumable)
     before = weights_of(tmp_path, LAST)
     steps: list[int] = []
-    second = resume(tmp_path, RESUMABLE, on_step=lambda step, _steps: steps.append(step))
+    second = resume(tmp_path, resumable, on_step=lambda step, _steps: steps.append(step))
     assert second == first
     assert steps == []
     after = weights_of(tmp_path, LAST)

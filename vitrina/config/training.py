@@ -60,6 +60,18 @@ class TrainConfig(Parameters, title="Training"):
         description="Listings with the same title or image: mask (not used as negatives of each "
         "other), spread (also put into different batches) or negatives (ordinary negatives).",
     )
+    hard_negatives: Annotated[float, Field(ge=0, le=1)] = Field(
+        0,
+        description="Share of each batch that is groups of listings which the model confuses, "
+        "mined anew in each epoch; listings of one product or with a common query are not grouped. "
+        "0 turns it off.",
+    )
+    hard_negative_rows: int = Field(
+        50_000,
+        ge=2,
+        description="Training rows among which hard negatives are mined at most: a new sample in "
+        "each epoch. Each costs a forward pass of both towers.",
+    )
     optimizer: Literal["auto", "adamw", "muon"] = Field(
         "auto",
         description="adamw; muon, for the matrices of the towers' blocks, which learns several "
@@ -186,6 +198,22 @@ class TrainConfig(Parameters, title="Training"):
             raise ValueError(
                 f"{self.processes} processes cannot share a batch of {self.batch_size} pairs: set "
                 "processes to at most batch_size"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _hard_negatives_fit_the_batches(self) -> Self:
+        if not self.hard_negatives:
+            return self
+        if self.same_products == "spread":
+            raise ValueError(
+                "hard_negatives and same_products 'spread' both decide the order of the rows: set "
+                "same_products to 'mask', or hard_negatives to 0"
+            )
+        if round(self.hard_negatives * self.batch_size) < 2:
+            raise ValueError(
+                f"hard_negatives {self.hard_negatives:g} of a batch of {self.batch_size} is less "
+                f"than a pair: set hard_negatives to at least {2 / self.batch_size:g}"
             )
         return self
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,7 +15,7 @@ from vitrina.config.training import TrainConfig
 from vitrina.model.model import RuCLIP
 from vitrina.training import gradcache
 from vitrina.training.checkpoints import Progress, on_cpu
-from vitrina.training.data.batches import Batch, QueryBatch
+from vitrina.training.data.batches import Batch, MinedOrder, QueryBatch
 from vitrina.training.data.pixels import Pixels
 from vitrina.training.distributed import World
 from vitrina.training.ema import MovingAverage
@@ -58,6 +59,7 @@ class Learner:
         self.shared = world.wrap(self.towers)
         self.optimizer = make_optimizer(self.clip, config)
         self.average = MovingAverage(self.clip, config.ema_decay) if config.ema_decay else None
+        self.order: MinedOrder | None = None  # with hard negatives: that of the current epoch
         self.frozen_images: FrozenImageFeatures | None = None
         self.frozen_texts: FrozenTextFeatures | None = None
 
@@ -154,6 +156,9 @@ class Learner:
         content["optimizer_state_dict"] = on_cpu(self.optimizer.state_dict())
         if self.average:
             content["live_state_dict"] = self.weights()
+        if self.order:
+            rows = torch.from_numpy(self.order.rows.astype(np.int32))
+            content["order"] = {"epoch": self.order.epoch, "rows": rows}
         return content
 
     def weights(self) -> Weights:
@@ -169,3 +174,5 @@ class Learner:
         self.clip.load_state_dict(content.get("live_state_dict", kept))
         self.optimizer.load_state_dict(content["optimizer_state_dict"])
         self.progress = Progress(**content["progress"])
+        if order := content.get("order"):
+            self.order = MinedOrder(order["epoch"], order["rows"].numpy().astype(np.int64))

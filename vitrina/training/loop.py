@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -31,6 +32,7 @@ from vitrina.training.data.pairs import pairs_from
 from vitrina.training.data.pixels import shared_pixels
 from vitrina.training.data.queries import QuerySampler, TrainingQueries
 from vitrina.training.distributed import World
+from vitrina.training.hard_negatives.mining import Miner
 from vitrina.training.learner import Learner
 from vitrina.training.loss_monitor import LossMonitor
 from vitrina.training.tracking import MetricsFile, NoTracker, Tracker
@@ -79,6 +81,9 @@ class TrainingLoop:
         pixels = shared_pixels([pairs, validated.pairs], self.model, config.cache_gb)
         sampler = QuerySampler(queries.trained, pairs.groups) if queries else None
         self.batches = BatchDataset(pairs, pixels[0], self.model, config, run.world, sampler)
+        self.miner: Miner | None = None
+        if config.hard_negatives:
+            self.miner = Miner(pairs, pixels[0], self.model, config, run.world, queries)
         self.validation: Validation | None = None
         if len(validated.pairs):
             self.validation = Validation(validated, pixels[1], self.model, run.world)
@@ -123,9 +128,29 @@ class TrainingLoop:
         if self.progress.stopped or not remaining:
             return
         self.learner.compute_frozen(self.batches.pixels)
+        for steps in self._known_steps(remaining):
+            self._run_known_steps(steps)
+            if self.progress.stopped:
+                return
+
+    def _known_steps(self, remaining: range) -> Iterator[range]:
+        """The steps, as far as their order is known: with hard negatives an epoch at a time."""
+        if self.miner is None:
+            yield remaining
+            return
+        per_epoch = self.batches.per_epoch
+        while remaining:
+            epoch = remaining.start // per_epoch
+            if self.learner.order is None or self.learner.order.epoch != epoch:
+                self.learner.order = self.miner.mine(epoch, self.learner)
+            self.batches.use_order(self.learner.order)
+            yield range(remaining.start, (epoch + 1) * per_epoch)
+            remaining = range((epoch + 1) * per_epoch, remaining.stop)
+
+    def _run_known_steps(self, steps: range) -> None:
         workers = worker_count(self.config.num_workers, self.device)
         self.monitor.restart()
-        for batch in loader(self.batches, remaining, workers, pin=self.device.type == "cuda"):
+        for batch in loader(self.batches, steps, workers, pin=self.device.type == "cuda"):
             rate = self.learner.rate
             self.monitor.add(batch.rows, self.learner.step(batch))
             self.run.on_step(self.progress.step, len(self.batches))

@@ -15,7 +15,6 @@ from vitrina.config.parameters import RankingMetric
 from vitrina.config.queries import ListingKind
 from vitrina.config.text import BY_TITLE, ListingConfig
 from vitrina.config.training import TrainConfig
-from vitrina.embedding.mean_vectors import mean_vectors
 from vitrina.errors import UserError
 from vitrina.evaluation.aggregate import query_metrics_of, retrieval_metrics_of
 from vitrina.evaluation.comparison import score
@@ -28,16 +27,14 @@ from vitrina.evaluation.query_ranks import (
 )
 from vitrina.evaluation.query_sample import sampled_queries
 from vitrina.model.model import RuCLIP
-from vitrina.model.text_input import pad
 from vitrina.model.tokenize import tokenize
+from vitrina.training.chunked_features import chunked_text_features, listing_image_features
 from vitrina.training.data.pairs import Pairs, pairs_from
 from vitrina.training.data.pixels import Pixels
 from vitrina.training.data.queries import TrainingQueries, within
 from vitrina.training.distributed import World
-from vitrina.training.frozen_features import image_features, joined_features, text_features
+from vitrina.training.frozen_features import image_features, text_features
 from vitrina.training.towers import TrainingTowers
-
-CHUNK = 64
 
 
 @dataclass(frozen=True)
@@ -146,29 +143,22 @@ class Validation:
         self, towers: TrainingTowers, ids: Sequence[list[int]], device: torch.device
     ) -> np.ndarray:
         """Features of all texts, of which each process computes its part."""
-        own = range(len(ids))[self.world.local_slice(len(ids))]
-        parts = [
-            text_features(towers, pad([ids[row] for row in chunk]), device)
-            for chunk in _chunks(own)
-        ]
-        features = self.world.gather(joined_features(parts, towers).to(device), len(ids))
-        found: np.ndarray = features.cpu().numpy()
+        own = ids[self.world.local_slice(len(ids))]
+        part = chunked_text_features(
+            towers, own, lambda padded: text_features(towers, padded, device)
+        )
+        found: np.ndarray = self.world.gather(part.to(device), len(ids)).cpu().numpy()
         return found
 
     def _image(self, towers: TrainingTowers, own: range, device: torch.device) -> Tensor:
         if self._frozen is not None:
             return self._frozen
-        images, starts = self.images.of(own)
-        chunks = [
-            image_features(towers, self.pixels.stack(images[chunk].tolist()), device)
-            for chunk in _chunks(range(len(images)))
-        ]
-        each = joined_features(chunks, towers)
-        features = torch.from_numpy(mean_vectors(each.numpy(), starts))
+        features = listing_image_features(
+            towers,
+            self.images,
+            own,
+            lambda images: image_features(towers, self.pixels.stack(images), device),
+        )
         if towers.frozen == "image":
             self._frozen = features
         return features
-
-
-def _chunks(rows: range) -> list[range]:
-    return [rows[first : first + CHUNK] for first in range(0, len(rows), CHUNK)]

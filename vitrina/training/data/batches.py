@@ -1,7 +1,8 @@
 """The batches of a training by step number; a batch is the same in any process.
 
-Order, texts, images and augmentation follow from the seed, the epoch and the row. Neither the
-number of worker processes nor a restart in mid-epoch changes a batch.
+Order, texts, images and augmentation follow from the seed, the epoch and the row; with hard
+negatives the order also from the model. Neither the number of worker processes nor a restart in
+mid-epoch changes a batch.
 """
 
 import functools
@@ -39,6 +40,13 @@ class QueryBatch(NamedTuple):
     relevant: Tensor  # bool (batch, batch): whether a listing (column) is relevant to a query
 
 
+class MinedOrder(NamedTuple):
+    """The order of an epoch, from 0, that a model decided: int64 (rows,)."""
+
+    epoch: int
+    rows: sampler.Indices
+
+
 class Batch(NamedTuple):
     """One step: pixels and ids of this process's part, and what the whole batch is of."""
 
@@ -69,6 +77,7 @@ class BatchDataset(Dataset[Batch]):
         self.pairs, self.pixels, self.tokenizer = pairs, pixels, model.tokenizer
         self.config, self.world, self.queries = config, world, queries
         self.augments = augments(config, model)
+        self.mined: MinedOrder | None = None  # with hard negatives: the order of one epoch
         self.per_epoch = sampler.steps_per_epoch(len(pairs), config.batch_size)
         self.order = functools.lru_cache(maxsize=2)(self._order)
 
@@ -78,6 +87,11 @@ class BatchDataset(Dataset[Batch]):
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self.order = functools.lru_cache(maxsize=2)(self._order)
+
+    def use_order(self, mined: MinedOrder) -> None:
+        """Take the rows of one epoch in this order."""
+        self.mined = mined
+        self.order.cache_clear()
 
     def __len__(self) -> int:
         return self.per_epoch * self.config.num_epochs
@@ -108,6 +122,10 @@ class BatchDataset(Dataset[Batch]):
         )
 
     def _order(self, epoch: int) -> sampler.Indices:
+        if self.config.hard_negatives:
+            if self.mined is None or self.mined.epoch != epoch:
+                raise LookupError(f"the hard negatives of epoch {epoch} are not mined")
+            return self.mined.rows
         if self.config.same_products == "spread":
             return sampler.spread(self.pairs.groups, self.config.seed, epoch)
         return sampler.shuffled(len(self.pairs), self.config.seed, epoch)

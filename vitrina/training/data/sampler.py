@@ -37,3 +37,8 @@ def batch(order: Indices, step: int, steps: int) -> Indices:
     """The rows of one step of an epoch; batch sizes differ by at most one, so none is tiny."""
     rows = len(order)
     return order[step * rows // steps : (step + 1) * rows // steps]
+
+
+def batch_sizes(rows: int, steps: int) -> list[int]:
+    """The number of rows of each step of an epoch."""
+    return [(step + 1) * rows // steps - step * rows // steps for step in range(steps)]

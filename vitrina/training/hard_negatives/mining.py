@@ -1,0 +1,114 @@
+"""Mining: the listings that the current model confuses, and an order that puts them together."""
+
+import logging
+
+import numpy as np
+from torch import Tensor
+
+from vitrina.config.training import TrainConfig
+from vitrina.model.model import RuCLIP
+from vitrina.model.tokenize import tokenize
+from vitrina.training.chunked_features import chunked_text_features, listing_image_features
+from vitrina.training.data import sampler
+from vitrina.training.data.batches import MinedOrder
+from vitrina.training.data.pairs import Pairs
+from vitrina.training.data.pixels import Pixels
+from vitrina.training.data.queries import TrainingQueries
+from vitrina.training.distributed import World
+from vitrina.training.frozen_features import image_features, text_features
+from vitrina.training.hard_negatives.false_negatives import REASONS, KnownMatches
+from vitrina.training.hard_negatives.groups import groups_of_neighbours
+from vitrina.training.hard_negatives.neighbours import NONE, Neighbours, find_neighbours
+from vitrina.training.hard_negatives.order import grouped_order
+from vitrina.training.learner import Learner
+
+NEIGHBOURS = 32  # of a listing, from which groups are made
+GROUP = 8  # listings at most
+
+logger = logging.getLogger(__name__)
+
+
+class Miner:
+    """Decides the order of each epoch by the model at its start.
+
+    It is the same in every process: they share the work and exchange vectors and neighbours. With
+    n rows it takes 8 × dim × n bytes for the vectors and about 600 × n for the neighbours.
+    """
+
+    def __init__(
+        self,
+        pairs: Pairs,
+        pixels: Pixels,
+        model: RuCLIP,
+        config: TrainConfig,
+        world: World,
+        queries: TrainingQueries | None = None,
+    ) -> None:
+        self.pairs, self.pixels, self.tokenizer = pairs, pixels, model.tokenizer
+        self.config, self.world = config, world
+        self.matches = KnownMatches.of(pairs.groups, queries.trained if queries else None)
+
+    def mine(self, epoch: int, learner: Learner) -> MinedOrder:
+        """The order of an epoch: a pure function of its number, the seed and the weights."""
+        random = np.random.default_rng((self.config.seed, epoch))
+        rows = np.arange(len(self.pairs))
+        if len(rows) > self.config.hard_negative_rows:
+            rows = np.sort(random.choice(rows, self.config.hard_negative_rows, replace=False))
+        found = self._neighbours(rows, learner)
+        steps = sampler.steps_per_epoch(len(self.pairs), self.config.batch_size)
+        order = grouped_order(
+            (rows[group] for group in groups_of_neighbours(found.nearest.numpy(), GROUP, random)),
+            sampler.batch_sizes(len(self.pairs), steps),
+            self.config.hard_negatives,
+            random,
+        )
+        _log(epoch, found)
+        return MinedOrder(epoch, order)
+
+    def _neighbours(self, rows: sampler.Indices, learner: Learner) -> Neighbours:
+        """Those of some rows, on the CPU; each process finds them for its part."""
+        count, own = len(rows), self.world.local_slice(len(rows))
+        image, text = (
+            self.world.gather(part.to(learner.device), count)
+            for part in self._features(rows[own], learner)
+        )
+        found = find_neighbours(image, text, self.matches.part(rows), NEIGHBOURS, own)
+        kept_out = self.world.gather(found.kept_out[None], self.world.size).sum(dim=0)
+        return Neighbours(self.world.gather(found.nearest, count).cpu(), kept_out.cpu())
+
+    def _features(self, rows: sampler.Indices, learner: Learner) -> tuple[Tensor, Tensor]:
+        """Features of images and texts, each float32 (rows, dim); a frozen tower's are known."""
+        towers, device = learner.towers, learner.device
+        images, texts = learner.frozen_images, learner.frozen_texts
+        return (
+            listing_image_features(
+                towers,
+                self.pairs.images,
+                rows.tolist(),
+                lambda some: (
+                    images.features[some]
+                    if images
+                    else image_features(towers, self.pixels.stack(some), device)
+                ),
+            ),
+            chunked_text_features(
+                towers,
+                tokenize(self.tokenizer, [self.pairs.text(row) for row in rows.tolist()]),
+                lambda ids: texts.of(ids) if texts else text_features(towers, ids, device),
+            ),
+        )
+
+
+def _log(epoch: int, found: Neighbours) -> None:
+    kept_out = ", ".join(
+        f"{count:,} {reason}"
+        for reason, count in zip(REASONS, found.kept_out.tolist(), strict=True)
+        if count
+    )
+    logger.info(
+        "train: hard negatives of epoch %d: %s neighbours of %s listings; nearer ones kept out: %s",
+        epoch + 1,
+        f"{int((found.nearest != NONE).sum()):,}",
+        f"{len(found.nearest):,}",
+        kept_out or "none",
+    )

@@ -32,7 +32,8 @@ def ten_million(results: Mapping[str, Result]) -> str:
         "answers after 20 ms. Fetching is resizing too, where images are at URLs. The time of "
         "duplicates is estimated from the number of comparisons, as if nothing else took time: "
         f"a listing is compared with {NEAR_CELLS * ROWS_PER_CELL:,} others, and above "
-        f"{MAX_CELLS * ROWS_PER_CELL:,} listings with one in {MAX_CELLS // NEAR_CELLS} of all.",
+        f"{MAX_CELLS * ROWS_PER_CELL:,} listings with one in {MAX_CELLS // NEAR_CELLS} of all."
+        + _busy(results),
         _hours(rates),
         _storage(rates),
         _requests(),
@@ -40,6 +41,17 @@ def ten_million(results: Mapping[str, Result]) -> str:
         _bottleneck(rates, machine.memory_gb),
     ]
     return "\n\n".join(parts)
+
+
+def _busy(results: Mapping[str, Result]) -> str:
+    """Which results other work on the machine has made slower; empty if none."""
+    names = [name for name in NEEDED if results[name].load_before > results[name].machine.cores]
+    if not names:
+        return ""
+    return (
+        f" Measured while other programs used the machine, so that hours are at most those below: "
+        f"{', '.join(names)}."
+    )
 
 
 def hours(rates: Mapping[str, Mapping[str, float]]) -> dict[str, float]:

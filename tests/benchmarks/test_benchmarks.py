@@ -242,6 +242,14 @@ def test_ten_million_listings_are_estimated_from_the_rates() -> None:
     assert "Memory is no bottleneck: clean needs the most, 1.18 GB." in text
 
 
+def test_rates_of_a_busy_machine_are_marked() -> None:
+    """Its rates are lower than they would be, so the hours are at most those of the page."""
+    results = all_needed()
+    assert "other programs" not in scale.ten_million(results)
+    results["index"] = results["index"].model_copy(update={"load_before": 2.5})
+    assert "at most those below: index." in scale.ten_million(results)
+
+
 def test_ten_million_listings_need_all_rates() -> None:
     """Without a result nothing is estimated, and the page says what is missing."""
     missing = "fetch, embed, train, index, duplicates, memory"

@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help run test test-fast test-pythons check-pythons docs reference bench deploy clean
+.PHONY: help run test test-fast test-nodes test-pythons check-pythons docs reference bench deploy clean
 help:
 	@echo 'make run    set up, then run the whole pipeline on the embedded demo (ARGS="--help" for options)'
 	@echo 'make test   set up, then lint, type-check and test, with servers, workers and a browser'
 	@echo 'make test-fast  without those, in three minutes instead of twenty'
+	@echo 'make test-nodes  two Ray nodes, one of which is killed at work: minutes, which make test leaves out'
 	@echo 'make test-pythons  the fast tests on each Python from 3.11 to 3.13 that is installed here'
 	@echo 'make docs   set up, then build the documentation into build/docs; a broken link fails'
 	@echo 'make bench  set up, then measure every speed claim and write docs/benchmarks.md (forty minutes)'
@@ -20,7 +21,10 @@ run: $(VENV)/.installed
 	$(BIN)/python flows/pipeline.py $(ARGS)
 
 test: test-fast
-	$(PYTEST) -m slow $(ARGS)
+	$(PYTEST) -m 'slow and not nodes' $(ARGS)
+
+test-nodes: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -m nodes $(ARGS)
 
 test-fast: $(VENV)/.installed-test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -8,7 +8,6 @@ timed on the smaller catalogue: its time grows with the square. Each search runs
 own, whose peak memory (getrusage) includes the libraries.
 """
 
-import math
 import tempfile
 import time
 from pathlib import Path
@@ -198,7 +197,6 @@ def findings(
         rates={
             "seconds": best.seconds,
             "rows": large,
-            "exponent of time": math.log(best.seconds / by_rows[small].seconds, large / small),
             "bytes of memory": best.peak,
             "bytes of memory per row": max(
                 0.0, (best.peak - by_rows[small].peak) / (large - small)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from benchmarks.formats import formatted, table
 from benchmarks.results import Result
+from vitrina.duplicates.cells import MAX_CELLS, NEAR_CELLS, ROWS_PER_CELL, cell_count
 
 ROWS = 10_000_000
 NEEDED = ("resize", "fetch", "embed", "train", "index", "duplicates", "memory")
@@ -14,7 +15,6 @@ LISTED = 1_000  # names in the answer to one S3 LIST request
 BATCH_ROWS = 2_000  # rows of an embedding shard, and of a part of the index of images
 # Rows of the table of hours that stand for another one.
 INSTEAD = ("embed, one template", "fetch and resize", "index, nothing changed")
-EXPONENT = "exponent of time"
 KEYS = 2 * 20 + 8  # bytes of a row besides its vectors: two hashes and the id
 
 
@@ -29,9 +29,11 @@ def ten_million(results: Mapping[str, Result]) -> str:
         f"Estimated from the rates above, for machines of {machine.cores} cores like the one they "
         "were measured on; no run of this size was made. The rates are for full-size weights and "
         "images of 900 × 1,200, that of clean for short texts, that of fetching for a server that "
-        "answers after 20 ms. Fetching is resizing too, where images are at URLs. Duplicates "
-        f"grow with the number of listings to the power {rates['duplicates'][EXPONENT]:.2f}, as "
-        "between the two catalogues that were measured.",
+        "answers after 20 ms. Fetching is resizing too, where images are at URLs. The time of "
+        "duplicates is estimated from the number of comparisons, as if nothing else took time: "
+        f"a listing is compared with {NEAR_CELLS * ROWS_PER_CELL:,} others, and above "
+        f"{MAX_CELLS * ROWS_PER_CELL:,} listings with one in {MAX_CELLS // NEAR_CELLS} of all."
+        + _busy(results),
         _hours(rates),
         _storage(rates),
         _requests(),
@@ -39,6 +41,17 @@ def ten_million(results: Mapping[str, Result]) -> str:
         _bottleneck(rates, machine.memory_gb),
     ]
     return "\n\n".join(parts)
+
+
+def _busy(results: Mapping[str, Result]) -> str:
+    """Which results other work on the machine has made slower; empty if none."""
+    names = [name for name in NEEDED if results[name].load_before > results[name].machine.cores]
+    if not names:
+        return ""
+    return (
+        f" Measured while other programs used the machine, so that hours are at most those below: "
+        f"{', '.join(names)}."
+    )
 
 
 def hours(rates: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
@@ -58,8 +71,14 @@ def hours(rates: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     }
     found = {name: ROWS / rate / 3_600 for name, rate in per_second.items()}
     pairs = rates["duplicates"]
-    found["duplicates"] = pairs["seconds"] * (ROWS / pairs["rows"]) ** pairs[EXPONENT] / 3_600
+    more = comparisons(ROWS) / comparisons(int(pairs["rows"]))
+    found["duplicates"] = pairs["seconds"] * more / 3_600
     return found
+
+
+def comparisons(rows: int) -> float:
+    """How many pairs of listings a search for duplicates compares, if all cells are equal."""
+    return rows * NEAR_CELLS * rows / cell_count(rows)
 
 
 def memory(rates: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
@@ -154,8 +173,8 @@ def _bottleneck(rates: Mapping[str, Mapping[str, float]], memory_gb: int) -> str
     parts = [
         f"The bottleneck is {slowest}: {formatted(100 * share)}% of the hours. It is limited by "
         "arithmetic, so it needs GPUs or more machines, not another design. By default a stage "
-        "runs in one process on one machine; on [a Ray cluster](how-to/scale.md), resize, train "
-        "and embed use several. Without Ray, split the table by rows and give each part its own "
+        "runs in one process on one machine; on [a Ray cluster](how-to/scale.md), fetch, resize, "
+        "train and embed use several. Without Ray, split the table by rows and give each part its own "
         "output."
     ]
     if over:

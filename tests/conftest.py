@@ -37,6 +37,10 @@ hypothesis.settings.load_profile("tests")
 # runs beside them, and embedding ten rows on a busy machine takes ten seconds instead of one half.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
+# Before Ray is started anywhere: its workers are no slower than what they are tested beside. By
+# default they are nice (15), and hardly get a core while another file's tests run.
+os.environ.setdefault("RAY_worker_niceness", "0")
+
 pytest_plugins = ["tests.support.servers"]  # loaded after this file: it imports Prefect
 
 

@@ -95,7 +95,6 @@ RATES = {
     "duplicates": {
         "seconds": 100.0,
         "rows": 100_000.0,
-        "exponent of time": 1.5,
         "bytes of memory": 4e8,
         "bytes of memory per row": 50.0,
     },
@@ -231,7 +230,8 @@ def test_ten_million_listings_are_estimated_from_the_rates() -> None:
     hours = scale.hours(rates)
     assert hours["resize"] == pytest.approx(10_000_000 / 230 / 3600)
     assert hours["embed, one template"] == pytest.approx(10_000_000 * (1 / 5 + 1 / 300) / 3600)
-    assert hours["duplicates"] == pytest.approx(100 * 100**1.5 / 3600)
+    # 390 cells of 256 listings were measured; 10 million are in the most cells that there are.
+    assert hours["duplicates"] == pytest.approx(100 * 100**2 * 390 / 1024 / 3600)
     assert scale.memory(rates) == {
         "clean": pytest.approx(2e8 + 9_800_000 * 100),
         "index": pytest.approx(5e8 + 9_900_000 * 20),
@@ -240,6 +240,14 @@ def test_ten_million_listings_are_estimated_from_the_rates() -> None:
     text = markdown(results)
     assert "The bottleneck is train, one epoch" in text
     assert "Memory is no bottleneck: clean needs the most, 1.18 GB." in text
+
+
+def test_rates_of_a_busy_machine_are_marked() -> None:
+    """Its rates are lower than they would be, so the hours are at most those of the page."""
+    results = all_needed()
+    assert "other programs" not in scale.ten_million(results)
+    results["index"] = results["index"].model_copy(update={"load_before": 2.5})
+    assert "at most those below: index." in scale.ten_million(results)
 
 
 def test_ten_million_listings_need_all_rates() -> None:

@@ -40,9 +40,14 @@ def cell_blocks(
         yield from ((others, one) for one in _blocks(rows[members[0]], block))
 
 
+def cell_count(rows: int) -> int:
+    """How many cells a clustering of so many rows has."""
+    return int(np.clip(rows // ROWS_PER_CELL, NEAR_CELLS, MAX_CELLS))
+
+
 def nearest_cells(read: Callable[[Rows], Cosines], rows: Rows) -> npt.NDArray[np.int32]:
     """The nearest cells of each row, the nearest one first, int32 (rows, NEAR_CELLS)."""
-    count = int(np.clip(len(rows) // ROWS_PER_CELL, NEAR_CELLS, MAX_CELLS))
+    count = cell_count(len(rows))
     sample = np.sort(np.random.default_rng(0).permutation(rows)[: count * SAMPLE_PER_CELL])
     clustering = KMeans(count, init="random", n_init=1, max_iter=ITERATIONS, random_state=0)
     centres = clustering.fit(read(sample)).cluster_centers_

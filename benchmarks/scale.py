@@ -174,8 +174,8 @@ def _bottleneck(rates: Mapping[str, Mapping[str, float]], memory_gb: int) -> str
         f"The bottleneck is {slowest}: {formatted(100 * share)}% of the hours. It is limited by "
         "arithmetic, so it needs GPUs or more machines, not another design. By default a stage "
         "runs in one process on one machine; on [a Ray cluster](how-to/scale.md), fetch, resize, "
-        "train and embed use several. Without Ray, split the table by rows and give each part its own "
-        "output."
+        "train and embed use several. Without Ray, split the table by rows and give each part its "
+        "own output."
     ]
     if over:
         stages = ", ".join(f"{stage} ({formatted(size / 1e9)} GB)" for stage, size in over.items())

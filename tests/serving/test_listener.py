@@ -1,5 +1,6 @@
 """Where is listened, and who is let in."""
 
+import asyncio
 import socket
 
 import pytest
@@ -43,3 +44,24 @@ def test_a_port_that_is_taken_is_said() -> None:
             bound_socket("127.0.0.1", port)
     with pytest.raises(UserError, match="cannot be listened on"):
         bound_socket("no.such.host.invalid", 0)
+
+
+def test_answers_are_sent_at_once() -> None:
+    """Without Nagle's algorithm, which holds each back until the one before is acknowledged."""
+
+    async def has_no_delay() -> bool:
+        found: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+        def accept(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            option = (socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            found.set_result(bool(writer.get_extra_info("socket").getsockopt(*option)))
+            writer.close()
+
+        with bound_socket("127.0.0.1", 0) as listening:
+            server = await asyncio.start_server(accept, sock=listening)
+            async with server:
+                _, writer = await asyncio.open_connection(*listening.getsockname())
+                writer.close()
+                return await found
+
+    assert asyncio.run(has_no_delay())

@@ -11,6 +11,7 @@ python -m benchmarks.recipe fields       fields left out of the text while train
 python -m benchmarks.recipe images       the first image of a listing, or all of them
 python -m benchmarks.recipe queries      queries with clicks, on queries that were never seen
 python -m benchmarks.recipe query_options  one option of queries changed at a time
+python -m benchmarks.recipe hard_negatives  batches with listings that the model confuses
 python -m benchmarks.recipe compact      vectors cut to their first numbers (Matryoshka)
 
 Each prints a Markdown table of mean ± standard deviation over the seeds. The data is a demo
@@ -32,6 +33,7 @@ import tyro
 from benchmarks.ablation import ablation, knowing_half, masking, old_and_new, tuning
 from benchmarks.compact import compact
 from benchmarks.demo_table import processed_demo
+from benchmarks.hard_negatives import hard_negatives
 from benchmarks.listing_ablation import field_dropout, several_images
 from benchmarks.optimizers import optimizers
 from benchmarks.query_recipe import queries, query_options
@@ -158,6 +160,7 @@ COMPARISONS = {
     "unseen": unseen,
     "forgetting": forgetting,
     "optimizer": optimizers,
+    "hard_negatives": hard_negatives,
     "compact": compact,
     "fields": field_dropout,
     "images": several_images,
@@ -174,6 +177,7 @@ What = Literal[
     "unseen",
     "forgetting",
     "optimizer",
+    "hard_negatives",
     "compact",
     "fields",
     "images",

@@ -32,7 +32,7 @@ class Miner:
     """Decides the order of each epoch by the model at its start.
 
     It is the same in every process: they share the work and exchange vectors and neighbours. With
-    n rows it takes 8 × dim × n bytes for the vectors and about 600 × n for the neighbours.
+    n rows it takes 8 × dim × n bytes for the vectors, about 500 × n for the neighbours, and 100 MB.
     """
 
     def __init__(

@@ -96,6 +96,6 @@ def bound_socket(host: str, port: int) -> socket.socket:
             f"{host}:{port} cannot be listened on: {error.strerror or error}. Choose another "
             "--port or --host."
         ) from error
-    # Made anew from its descriptor, it knows that its protocol is TCP, and asyncio then switches off
+    # Made anew from its descriptor, it knows that its protocol is TCP. asyncio then switches off
     # Nagle's algorithm, which holds up every answer on a kept connection by 40 ms.
     return socket.socket(fileno=server.detach())

@@ -42,7 +42,8 @@ def test_the_image_runs_as_a_user_without_rights() -> None:
     names = [name for name, _ in instructions()]
     assert of_kind("USER")[-1] not in ("root", "0")
     assert names.index("USER") > max(i for i, name in enumerate(names) if name == "FROM")
-    assert "/home/vitrina/.cache" in of_kind("RUN")[-1]
+    (making,) = (run for run in of_kind("RUN") if "useradd" in run)
+    assert "/home/vitrina/.cache" in making
 
 
 def test_the_image_is_small() -> None:
@@ -54,7 +55,9 @@ def test_the_image_is_small() -> None:
         assert "apt-get install" not in run or "--no-install-recommends" in run
     order = [argument for name, argument in instructions() if name in ("RUN", "COPY")]
     dependencies = next(i for i, one in enumerate(order) if "TORCH_INDEX" in one)
-    assert dependencies < order.index("tasks tasks")
+    packages = order.index("--from=build /opt/venv /opt/venv")
+    assert dependencies < packages < order.index("tasks tasks")  # code is of the last stage alone
+    assert order.count("tasks tasks") == 1
 
 
 def test_what_torch_cannot_be_imported_without_stays_in_the_image() -> None:
@@ -62,6 +65,15 @@ def test_what_torch_cannot_be_imported_without_stays_in_the_image() -> None:
     (run,) = (run for run in of_kind("RUN") if "strip" in run)
     assert "torch/bin -type f ! -name torch_shm_manager -delete" in run
     assert 'rm -rf "$packages"/torch/bin' not in run
+
+
+def test_an_edit_of_the_readme_installs_nothing_again() -> None:
+    """The stage with the dependencies does not copy it, though pyproject.toml names it."""
+    text = (FOLDER / "Dockerfile").read_text()
+    build, _, final = text.rpartition("\nFROM ")
+    assert "touch README.md" in build
+    assert not [line for line in build.splitlines() if "COPY" in line and "README" in line]
+    assert "README.md" in final
 
 
 def test_the_image_installs_the_tested_versions() -> None:

@@ -7,15 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from upath import UPath
 
 from tests.support.image_shop import image
 from tests.support.run_results import run_results
 from vitrina.reporting.language import Words
 from vitrina.reporting.rejected_samples import rejected_card, rejected_cards
 from vitrina.results import RejectedExample
+from vitrina.store.files import write_bytes
 
 
-def example(path: Path | str, reason: str) -> RejectedExample:
+def example(path: Path | UPath | str, reason: str) -> RejectedExample:
     """A rejected row."""
     return RejectedExample(nm="7", title="Кружка", source=str(path), reason=reason)
 
@@ -50,12 +52,12 @@ def test_the_part_of_a_truncated_image_that_is_there_is_shown(tmp_path: Path) ->
     ],
 )
 def test_what_is_no_image_is_described(
-    tmp_path: Path, content: bytes | None, reason: str, said: str
+    place: UPath, content: bytes | None, reason: str, said: str
 ) -> None:
     """By its size and how it begins; or that there is no file, also if it went since."""
-    path = tmp_path / "7.jpg"
+    path = place / "7.jpg"
     if content is not None:
-        path.write_bytes(content)
+        write_bytes(path, content)
     card = rejected_card(example(path, reason))
     assert (card.image, card.missing, card.note) == ("", said, str(path))
 

@@ -30,6 +30,7 @@ from vitrina.store.files import (
     listing,
     local_read,
     read_bytes,
+    read_start,
     remove,
     remove_stale_temp_files,
     sizes,
@@ -43,6 +44,13 @@ def test_bytes_come_back_as_written(place: UPath) -> None:
     write_bytes(place / "a" / "ваза.bin", b"12345")
     assert read_bytes(place / "a" / "ваза.bin") == b"12345"
     assert {name: info.size for name, info in listing(place)} == {"a/ваза.bin": 5}
+
+
+@pytest.mark.parametrize("content", [b"", b"1", b"1234", b"12345"])
+def test_the_start_of_a_file_is_read(place: UPath, content: bytes) -> None:
+    """All of a shorter one, also of an empty one."""
+    write_bytes(place / "file", content)
+    assert read_start(place / "file", 4) == content[:4]
 
 
 def test_listing_of_nothing_is_empty(place: UPath) -> None:

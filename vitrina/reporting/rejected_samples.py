@@ -7,7 +7,6 @@ import simplejpeg
 from PIL import Image
 
 from vitrina.catalog.rejection import RejectionReason
-from vitrina.errors import UserError
 from vitrina.images.data_uri import jpeg_uri
 from vitrina.images.decode_image import FORMATS, JPEG_SIGNATURE
 from vitrina.images.load import UNREADABLE
@@ -55,7 +54,7 @@ def _seen(example: RejectedExample, words: Words) -> tuple[str, str]:
         return "", words("no file")
     try:
         data = read_start(to_path(example.source), MAX_BYTES)
-    except UserError:
+    except UNREADABLE:
         return "", words("no file")
     if not data:
         return "", words("empty file")

@@ -10,16 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.stamps import stamps
-from benchmarks.trial import (
-    FROM_SCRATCH,
-    VISIBLE,
-    base_model,
-    by_combination,
-    features,
-    split_of,
-    trained,
-)
+from benchmarks.trial import FROM_SCRATCH, features, trained
+from benchmarks.trial_data import TrialData, drawn_and_real
 from vitrina.catalog.products import product_groups
 from vitrina.config.training import TrainConfig
 from vitrina.evaluation.bootstrap import REPLICATES, percentile_interval, product_weights
@@ -49,41 +41,24 @@ class Measured:
 
 
 def hard_negatives(table: pd.DataFrame, folder: Path, seeds: range) -> str:
-    """Unseen combinations of the demo's colours and kinds, and unseen stamps of Tux Paint.
+    """Equal passes over the demo and over real images.
 
     Intervals are of the difference from the default with the same seed: 95%, by bootstrap over
     products, all seeds together.
     """
-    print("The demo's unseen combinations", flush=True)
-    drawn = _compare(table, folder / "drawn", seeds, by_combination, VISIBLE)
-    print("Tux Paint's stamps", flush=True)
-    real = stamps(folder / "stamps")
-    found = _compare(real, folder / "real", seeds, split_of, ("title",))
-    return "\n".join(
-        [
-            HEAD,
-            "|---" * HEAD.count(" | ") + "|---|",
-            *_lines(f"the demo, {len(table)} rows", drawn),
-            *_lines(f"Tux Paint's stamps, {len(real)} rows", found),
-        ]
-    )
+    lines = [HEAD, "|---" * HEAD.count(" | ") + "|---|"]
+    for data in drawn_and_real(table, folder):
+        lines += _lines(data.name, _compare(data, seeds))
+    return "\n".join(lines)
 
 
-def _compare(
-    table: pd.DataFrame,
-    folder: Path,
-    seeds: range,
-    split_by: Callable[[pd.DataFrame, int], np.ndarray],
-    relevant: Sequence[str],
-) -> dict[str, list[Measured]]:
-    folder.mkdir()
-    found: dict[str, list[Measured]] = {name: [] for name in SETTINGS}
+def _compare(data: TrialData, seeds: range) -> dict[str, list[Measured]]:
+    table, found = data.table, {name: list[Measured]() for name in SETTINGS}
     product = product_groups(table)
-    for seed in seeds:
-        split, base = split_by(table, seed), base_model(table, folder, seed)
+    for seed, split, base in data.trials(seeds):
         is_test = split == "test"
         features(base, table)  # decodes the images, so that no training's time has it
-        groups = table[is_test].groupby(list(relevant)).ngroup().to_numpy()
+        groups = table[is_test].groupby(list(data.relevant)).ngroup().to_numpy()
         for name, changes in SETTINGS.items():
             config = TrainConfig(**{**FROM_SCRATCH, "seed": seed, **changes})
             start = time.process_time()

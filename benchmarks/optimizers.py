@@ -1,25 +1,14 @@
 """The optimizer from random weights, in the same passes over the data, on two kinds of images."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from benchmarks.stamps import stamps
-from benchmarks.trial import (
-    FROM_SCRATCH,
-    VISIBLE,
-    Metrics,
-    base_model,
-    by_combination,
-    markdown,
-    recall,
-    split_of,
-    trained,
-)
+from benchmarks.trial import FROM_SCRATCH, Metrics, markdown, recall, trained
+from benchmarks.trial_data import TrialData, drawn_and_real
 from vitrina.config.training import TrainConfig
 
 ADAMW = "AdamW"
@@ -33,34 +22,21 @@ COLUMNS = [f"recall@{depth}" for depth in (1, 5, 10)]
 
 
 def optimizers(table: pd.DataFrame, folder: Path, seeds: range) -> str:
-    """Unseen combinations of the demo's colours and kinds, and unseen stamps of Tux Paint."""
-    drawn = _compare(table, folder / "drawn", seeds, by_combination, VISIBLE)
-    real = stamps(folder / "stamps")
-    found = _compare(real, folder / "real", seeds, split_of, ("title",))
-    return "\n\n".join(
-        [
-            f"### The demo's unseen combinations, {len(table)} rows",
-            _described(drawn),
-            f"### Tux Paint's stamps, {len(real)} rows",
-            _described(found),
-        ]
-    )
+    """Equal passes over the demo and over real images."""
+    parts = [
+        f"### {data.name}\n\n{_described(_compare(data, seeds))}"
+        for data in drawn_and_real(table, folder)
+    ]
+    return "\n\n".join(parts)
 
 
-def _compare(
-    table: pd.DataFrame,
-    folder: Path,
-    seeds: range,
-    split_by: Callable[[pd.DataFrame, int], np.ndarray],
-    relevant: tuple[str, ...],
-) -> dict[str, list[Metrics]]:
-    folder.mkdir()
+def _compare(data: TrialData, seeds: range) -> dict[str, list[Metrics]]:
     found: dict[str, list[Metrics]] = {name: [] for name in SETTINGS}
-    for seed in seeds:
-        split, base = split_by(table, seed), base_model(table, folder, seed)
+    for seed, split, base in data.trials(seeds):
+        rows = data.table[split == "test"]
         for name, changes in SETTINGS.items():
             config = TrainConfig(**{**FROM_SCRATCH, **changes, "seed": seed})
-            metrics = recall(trained(table, split, base, config), table[split == "test"], relevant)
+            metrics = recall(trained(data.table, split, base, config), rows, data.relevant)
             row = {f"recall@{k}": metrics[f"mean_recall_at_{k}"] for k in (1, 5, 10)}
             found[name].append(row)
             print(f"    {name}, seed {seed}: recall@1 {row['recall@1']:.3f}", flush=True)

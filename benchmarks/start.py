@@ -21,6 +21,7 @@ from pathlib import Path
 import tyro
 
 from benchmarks.results import Figure, Findings, bars, print_figures, write_findings
+from tasks.orchestration.kept_server import RECORD
 from vitrina.demo.catalog import draw_catalog
 
 PRODUCTS = 40
@@ -100,7 +101,7 @@ def measure(folder: Path, rounds: int) -> dict[str, list[float]]:
     }
     _in_turns(alone, rounds, found)
     shell.seconds([*server, "start", "--port", "0"])
-    kept = loads((shell.home / "vitrina-server.json").read_text(encoding="utf-8"))
+    kept = loads((shell.home / RECORD).read_text(encoding="utf-8"))
     with_server: dict[str, Callable[[], float]] = {
         "nothing to do, kept server": lambda: shell.seconds(work),
         "an empty flow of Prefect, kept server": lambda: shell.seconds(

@@ -31,7 +31,7 @@ def image_folders(config: DataPreprocessingConfig) -> "ImageFolders":
 
 def check(config: DataPreprocessingConfig) -> None:
     """Validate the input before anything is written."""
-    # Here, for help and the refusal of an option need none of it.
+    # Imported here: help and the refusal of an option need none of it.
     from tasks.orchestration.executor import check_executor
     from vitrina.catalog.cleaning import check_catalog
     from vitrina.catalog.processed_writer import CSV, REJECTED, TABLE

@@ -40,7 +40,7 @@ def models_text(config: GenerateEmbeddingsConfig) -> str:
 
 def check(config: GenerateEmbeddingsConfig) -> None:
     """Validate the input before anything is written."""
-    # Here, for help and the refusal of an option need none of it.
+    # Imported here: help and the refusal of an option need none of it.
     from tasks.orchestration.executor import check_executor
     from vitrina.catalog.processed_table import check_table
     from vitrina.catalog.text_template import check_text

@@ -33,7 +33,7 @@ def image_folders(config: PipelineConfig, catalog: tuple[str, ...], images: str)
 
 def check(config: PipelineConfig) -> None:
     """Validate the input before anything is written."""
-    # Here, for help and the refusal of an option need none of it.
+    # Imported here: help and the refusal of an option need none of it.
     from tasks.orchestration.executor import check_executor, check_launcher
     from vitrina.catalog.cleaning import check_catalog
     from vitrina.catalog.column_names import check_named

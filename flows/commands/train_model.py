@@ -65,7 +65,7 @@ def search_queries(cleaned: "QueriesResult | None", config: QueryConfig) -> Sear
 
 def check(config: TrainModelConfig) -> None:
     """Validate the input before anything is written."""
-    # Here, for help and the refusal of an option need none of it.
+    # Imported here: help and the refusal of an option need none of it.
     from tasks.orchestration.executor import check_launcher
     from vitrina.catalog.cleaning import check_catalog
     from vitrina.catalog.processed_table import check_table

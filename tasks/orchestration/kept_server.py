@@ -23,6 +23,7 @@ from vitrina.errors import UserError
 
 PORT = 4200  # Prefect's own default, for its UI is remembered by address
 ANSWER_SECONDS = 2.0
+RECORD = "vitrina-server.json"  # in PREFECT_HOME: the server that is kept
 KEPT = {
     **QUIET,
     # On disk: kept in memory, a restart would end the runs of deployments that are in progress.
@@ -43,7 +44,7 @@ class KeptServer(NamedTuple):
 
 
 def _file() -> Path:
-    return prefect_home() / "vitrina-server.json"
+    return prefect_home() / RECORD
 
 
 def log_file() -> Path:

@@ -51,6 +51,8 @@ def test_the_start_of_a_file_is_read(place: UPath, content: bytes) -> None:
     """All of a shorter one, also of an empty one."""
     write_bytes(place / "file", content)
     assert read_start(place / "file", 4) == content[:4]
+    with pytest.raises(UserError, match="does not exist"):
+        read_start(place / "missing", 4)
 
 
 def test_listing_of_nothing_is_empty(place: UPath) -> None:

@@ -83,7 +83,7 @@ class TrainingLoop:
         self.batches = BatchDataset(pairs, pixels[0], self.model, config, run.world, sampler)
         self.miner: Miner | None = None
         if config.hard_negatives:
-            self.miner = Miner(pairs, pixels[0], self.model, config, run.world, queries)
+            self.miner = Miner(self.batches, queries.trained if queries else None)
         self.validation: Validation | None = None
         if len(validated.pairs):
             self.validation = Validation(validated, pixels[1], self.model, run.world)

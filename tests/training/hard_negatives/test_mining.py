@@ -55,7 +55,7 @@ class Mining:
         self.batches = BatchDataset(pairs, pixels, model, config, World())
         self.learner = Learner(trainable_copy(model, config), config, 9, CPU, World())
         self.learner.compute_frozen(pixels)
-        self.miner = Miner(pairs, pixels, model, config, World(), queries)
+        self.miner = Miner(self.batches, queries.trained if queries else None)
 
     def order(self, epoch: int = 0) -> np.ndarray:
         """The rows of an epoch."""

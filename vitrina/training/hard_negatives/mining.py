@@ -5,16 +5,11 @@ import logging
 import numpy as np
 from torch import Tensor
 
-from vitrina.config.training import TrainConfig
-from vitrina.model.model import RuCLIP
+from vitrina.catalog.queries.query_pairs import QueryPairs
 from vitrina.model.tokenize import tokenize
 from vitrina.training.chunked_features import chunked_text_features, listing_image_features
 from vitrina.training.data import sampler
-from vitrina.training.data.batches import MinedOrder
-from vitrina.training.data.pairs import Pairs
-from vitrina.training.data.pixels import Pixels
-from vitrina.training.data.queries import TrainingQueries
-from vitrina.training.distributed import World
+from vitrina.training.data.batches import BatchDataset, MinedOrder
 from vitrina.training.frozen_features import image_features, text_features
 from vitrina.training.hard_negatives.false_negatives import REASONS, KnownMatches
 from vitrina.training.hard_negatives.groups import groups_of_neighbours
@@ -35,31 +30,22 @@ class Miner:
     n rows it takes 8 × dim × n bytes for the vectors, about 500 × n for the neighbours, and 100 MB.
     """
 
-    def __init__(
-        self,
-        pairs: Pairs,
-        pixels: Pixels,
-        model: RuCLIP,
-        config: TrainConfig,
-        world: World,
-        queries: TrainingQueries | None = None,
-    ) -> None:
-        self.pairs, self.pixels, self.tokenizer = pairs, pixels, model.tokenizer
-        self.config, self.world = config, world
-        self.matches = KnownMatches.of(pairs.groups, queries.trained if queries else None)
+    def __init__(self, batches: BatchDataset, queries: QueryPairs | None = None) -> None:
+        self.batches = batches
+        self.matches = KnownMatches.of(batches.pairs.groups, queries)
 
     def mine(self, epoch: int, learner: Learner) -> MinedOrder:
         """The order of an epoch: a pure function of its number, the seed and the weights."""
-        random = np.random.default_rng((self.config.seed, epoch))
-        rows = np.arange(len(self.pairs))
-        if len(rows) > self.config.hard_negative_rows:
-            rows = np.sort(random.choice(rows, self.config.hard_negative_rows, replace=False))
+        config, count = self.batches.config, len(self.batches.pairs)
+        random = np.random.default_rng((config.seed, epoch))
+        rows = np.arange(count)
+        if count > config.hard_negative_rows:
+            rows = np.sort(random.choice(rows, config.hard_negative_rows, replace=False))
         found = self._neighbours(rows, learner)
-        steps = sampler.steps_per_epoch(len(self.pairs), self.config.batch_size)
         order = grouped_order(
             (rows[group] for group in groups_of_neighbours(found.nearest.numpy(), GROUP, random)),
-            sampler.batch_sizes(len(self.pairs), steps),
-            self.config.hard_negatives,
+            sampler.batch_sizes(count, self.batches.per_epoch),
+            config.hard_negatives,
             random,
         )
         _log(epoch, found)
@@ -67,33 +53,34 @@ class Miner:
 
     def _neighbours(self, rows: sampler.Indices, learner: Learner) -> Neighbours:
         """Those of some rows, on the CPU; each process finds them for its part."""
-        count, own = len(rows), self.world.local_slice(len(rows))
+        world, count = self.batches.world, len(rows)
+        own = world.local_slice(count)
         image, text = (
-            self.world.gather(part.to(learner.device), count)
+            world.gather(part.to(learner.device), count)
             for part in self._features(rows[own], learner)
         )
         found = find_neighbours(image, text, self.matches.part(rows), NEIGHBOURS, own)
-        kept_out = self.world.gather(found.kept_out[None], self.world.size).sum(dim=0)
-        return Neighbours(self.world.gather(found.nearest, count).cpu(), kept_out.cpu())
+        kept_out = world.gather(found.kept_out[None], world.size).sum(dim=0)
+        return Neighbours(world.gather(found.nearest, count).cpu(), kept_out.cpu())
 
     def _features(self, rows: sampler.Indices, learner: Learner) -> tuple[Tensor, Tensor]:
         """Features of images and texts, each float32 (rows, dim); a frozen tower's are known."""
-        towers, device = learner.towers, learner.device
+        batches, towers, device = self.batches, learner.towers, learner.device
         images, texts = learner.frozen_images, learner.frozen_texts
         return (
             listing_image_features(
                 towers,
-                self.pairs.images,
+                batches.pairs.images,
                 rows.tolist(),
                 lambda some: (
                     images.features[some]
                     if images
-                    else image_features(towers, self.pixels.stack(some), device)
+                    else image_features(towers, batches.pixels.stack(some), device)
                 ),
             ),
             chunked_text_features(
                 towers,
-                tokenize(self.tokenizer, [self.pairs.text(row) for row in rows.tolist()]),
+                tokenize(batches.tokenizer, [batches.pairs.text(row) for row in rows.tolist()]),
                 lambda ids: texts.of(ids) if texts else text_features(towers, ids, device),
             ),
         )

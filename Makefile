@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help run test test-fast test-nodes test-pythons check-pythons docs reference bench deploy clean
+.PHONY: help run test test-fast test-nodes test-pythons check-pythons test-image docs reference bench deploy clean
 help:
 	@echo 'make run    set up, then run the whole pipeline on the embedded demo (ARGS="--help" for options)'
 	@echo 'make test   set up, then lint, type-check and test, with servers, workers and a browser'
 	@echo 'make test-fast  without those, in three minutes instead of twenty'
 	@echo 'make test-nodes  two Ray nodes, one of which is killed at work: minutes, which make test leaves out'
 	@echo 'make test-pythons  the fast tests on each Python from 3.11 to 3.13 that is installed here'
+	@echo 'make test-image  build the container image with buildah, and run each service of compose.yaml in it'
 	@echo 'make docs   set up, then build the documentation into build/docs; a broken link fails'
 	@echo 'make bench  set up, then measure every speed claim and write docs/benchmarks.md (forty minutes)'
 	@echo 'make deploy put work pools and deployments on the Prefect server of PREFECT_API_URL'
@@ -28,14 +29,14 @@ test-nodes: $(VENV)/.installed-test
 
 test-fast: $(VENV)/.installed-test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
-	$(PYTEST) -m 'not slow' $(ARGS)
+	$(PYTEST) -m 'not slow and not image' $(ARGS)
 
 # Each in an environment of its own, which is kept.
 test-pythons:
 	@set -e; for python in $$(.ci/pythons); do \
 	    version=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
 	    $(MAKE) --no-print-directory PYTHON=$$python VENV=.venv-$$version .venv-$$version/.installed-test; \
-	    .venv-$$version/bin/python -m pytest --numprocesses 2 --dist loadfile -m 'not slow' $(ARGS); \
+	    .venv-$$version/bin/python -m pytest --numprocesses 2 --dist loadfile -m 'not slow and not image' $(ARGS); \
 	done
 
 # The other Pythons, without an installation, which brings the gigabytes of torch: all code compiles, and
@@ -50,6 +51,10 @@ check-pythons:
 	    $$install --dry-run --no-build-isolation youtokentome '.[test]'; \
 	    echo "$$($$python --version): the code compiles, the pins resolve"; \
 	done
+
+# As root; the first time it downloads Debian and all packages, and takes a quarter of an hour.
+test-image: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -m image $(ARGS)
 
 docs: reference
 	$(BIN)/sphinx-build -W --keep-going -q docs build/docs

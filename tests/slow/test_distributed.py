@@ -115,7 +115,8 @@ out, mine = Path(sys.argv[2]), Miner.mine
 
 def kept(miner, epoch, learner):
     mined = mine(miner, epoch, learner)
-    np.save(out / f"{miner.world.size}-{miner.world.rank}-{epoch}.npy", mined.rows)
+    world = miner.batches.world
+    np.save(out / f"{world.size}-{world.rank}-{epoch}.npy", mined.rows)
     return mined
 
 Miner.mine = kept

@@ -84,16 +84,16 @@ def test_batches_have_more_neighbours_than_at_random(
     """Each row once; of its three neighbours a listing finds far more in its batch."""
     monkeypatch.setattr(mining, "NEIGHBOURS", 3)
     monkeypatch.setattr(mining, "GROUP", 2)
-    mined, random = [], []
-    for seed in range(5):
+    at_random = 3 * 7 / (ROWS - 1)  # seven others in a batch of eight
+    found = []
+    for seed in range(20):
         config = MINED.model_copy(update={"seed": seed, "hard_negatives": 1})
         one = Mining(table, trained, config)
         nearest = one.miner._neighbours(np.arange(ROWS), one.learner).nearest.numpy()
         order = one.order()
         assert sorted(order.tolist()) == list(range(ROWS))
-        mined.append(neighbours_beside(nearest, order))
-        random.append(neighbours_beside(nearest, sampler.shuffled(ROWS, seed, 0)))
-    assert np.mean(mined) > 1.3 * np.mean(random)
+        found.append(neighbours_beside(nearest, order))
+    assert np.mean(found) > 1.25 * at_random
 
 
 def test_the_order_follows_from_seed_epoch_and_weights(table: pd.DataFrame, model: RuCLIP) -> None:

@@ -28,6 +28,7 @@ from vitrina.store.paths import is_local, to_path
 
 # On S3 an image waits for two requests, which take many times as long as resizing it.
 S3_THREADS_PER_CORE, MAX_S3_THREADS = 16, 64
+TOGETHER = 4  # images to a task: each end of one wakes the main thread, which holds the workers up
 WAITING = 2  # images that the catalogue holds, for each thread
 NO_CATALOG = CatalogImages((), "")
 
@@ -115,7 +116,7 @@ class ResizePool:
 
         Raises the first error that is not about a single image.
         """
-        futures: dict[Future[ResizeOutcome], int] = {}
+        jobs: list[tuple[int, ResizeJob]] = []
         held: list[tuple[int, ResizeJob, CatalogImage]] = []
         for position, step in enumerate(steps):
             if not isinstance(step, ResizeJob):
@@ -123,10 +124,17 @@ class ResizePool:
             elif step.held:
                 held.append((position, step, step.held))
             else:
-                futures[self.threads.submit(self.resizer, step)] = position
+                jobs.append((position, step))
+        futures = [
+            self.threads.submit(self._run_some, jobs[start : start + TOGETHER])
+            for start in range(0, len(jobs), TOGETHER)
+        ]
         yield from self._run_held(held)
         for future in as_completed(futures):
-            yield futures[future], future.result()
+            yield from future.result()
+
+    def _run_some(self, jobs: Sequence[tuple[int, ResizeJob]]) -> list[tuple[int, ResizeOutcome]]:
+        return [(position, self.resizer(job)) for position, job in jobs]
 
     def _run_held(self, jobs: Sequence[tuple[int, ResizeJob, CatalogImage]]) -> Outcomes:
         """The outcomes of images that the catalogue holds, of which few are in memory at a time."""

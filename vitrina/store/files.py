@@ -130,14 +130,16 @@ def atomic_write(path: UPath, size: int = 0) -> Iterator[Path]:
     if is_local(path):
         target = Path(path.path)
         with as_user_error(path):
-            target.parent.mkdir(parents=True, exist_ok=True)
+            if not target.parent.is_dir():  # one call where most files are written
+                target.parent.mkdir(parents=True, exist_ok=True)
         temp_file = temp_file_beside(target)
         try:
             with disk_errors_as_user_errors(path, temp_file, size):
                 yield temp_file
                 temp_file.replace(target)
-        finally:
+        except BaseException:
             _discard(temp_file)
+            raise
         return
     with tempfile.TemporaryDirectory(prefix="vitrina-") as scratch:
         local = Path(scratch) / path.name
@@ -187,8 +189,8 @@ def read_bytes(path: UPath) -> bytes:
     """The content of a file, in one request. UserError if it is missing or access is denied."""
     if is_local(path):
         local = regular_file(path)
-        with as_user_error(path):
-            return local.read_bytes()
+        with as_user_error(path), local.open("rb", buffering=0) as file:
+            return file.read()
     with as_user_error(path):
         # With more requests at a time s3fs first asks for the size.
         content: bytes = path.fs.cat_file(path.path, max_concurrency=1)

@@ -3,7 +3,14 @@
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    FIRST_EXCEPTION,
+    Future,
+    ThreadPoolExecutor,
+    as_completed,
+    wait,
+)
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -28,7 +35,7 @@ from vitrina.store.paths import is_local, to_path
 
 # On S3 an image waits for two requests, which take many times as long as resizing it.
 S3_THREADS_PER_CORE, MAX_S3_THREADS = 16, 64
-TOGETHER = 4  # images to a task: each end of one wakes the main thread, which holds the workers up
+PAUSE = 0.5  # seconds between looks at what is done: to be woken by each image holds the threads up
 WAITING = 2  # images that the catalogue holds, for each thread
 NO_CATALOG = CatalogImages((), "")
 
@@ -116,7 +123,7 @@ class ResizePool:
 
         Raises the first error that is not about a single image.
         """
-        jobs: list[tuple[int, ResizeJob]] = []
+        futures: dict[Future[ResizeOutcome], int] = {}
         held: list[tuple[int, ResizeJob, CatalogImage]] = []
         for position, step in enumerate(steps):
             if not isinstance(step, ResizeJob):
@@ -124,17 +131,12 @@ class ResizePool:
             elif step.held:
                 held.append((position, step, step.held))
             else:
-                jobs.append((position, step))
-        futures = [
-            self.threads.submit(self._run_some, jobs[start : start + TOGETHER])
-            for start in range(0, len(jobs), TOGETHER)
-        ]
+                futures[self.threads.submit(self.resizer, step)] = position
         yield from self._run_held(held)
-        for future in as_completed(futures):
-            yield from future.result()
-
-    def _run_some(self, jobs: Sequence[tuple[int, ResizeJob]]) -> list[tuple[int, ResizeOutcome]]:
-        return [(position, self.resizer(job)) for position, job in jobs]
+        while futures:
+            done = wait(futures, PAUSE, FIRST_EXCEPTION).done
+            for future in sorted(done, key=_has_failed):
+                yield futures.pop(future), future.result()
 
     def _run_held(self, jobs: Sequence[tuple[int, ResizeJob, CatalogImage]]) -> Outcomes:
         """The outcomes of images that the catalogue holds, of which few are in memory at a time."""
@@ -147,6 +149,10 @@ class ResizePool:
                     yield waiting.pop(future), future.result()
         for future in as_completed(waiting):
             yield waiting[future], future.result()
+
+
+def _has_failed(future: Future[ResizeOutcome]) -> bool:
+    return future.exception() is not None
 
 
 @contextmanager

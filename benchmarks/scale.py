@@ -158,8 +158,8 @@ def _memory(rates: Mapping[str, Mapping[str, float]], memory_gb: int) -> str:
     ]
     text = (
         "Peak memory of one process that holds the whole table, extrapolated linearly from "
-        f"{measured:,.0f} rows, of index and duplicates from {rates['index']['rows']:,.0f}; the "
-        f"machine has {memory_gb} GB."
+        f"{measured:,.0f} rows, of index (without mapped files) and duplicates from "
+        f"{rates['index']['rows']:,.0f}; the machine has {memory_gb} GB."
     )
     return f"{text}\n\n" + table(("memory", "bytes per row", "GB at 10 million"), rows)
 

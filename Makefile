@@ -9,7 +9,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 help:
 	@echo 'make run    set up, then run the whole pipeline on the embedded demo (ARGS="--help" for options)'
 	@echo 'make test   set up, then lint, type-check and test, with servers, workers and a browser'
-	@echo 'make test-fast  without those, in three minutes instead of twenty'
+	@echo 'make test-fast  without those, in seven minutes instead of thirty'
 	@echo 'make test-nodes  two Ray nodes, one of which is killed at work: minutes, which make test leaves out'
 	@echo 'make test-pythons  the fast tests on each Python from 3.11 to 3.13 that is installed here'
 	@echo 'make test-image  build the container image with buildah, and run each service of compose.yaml in it'

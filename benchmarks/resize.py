@@ -234,7 +234,7 @@ def measure(folder: Path, images: int, rounds: int) -> dict[str, Measured]:
     cpu: dict[str, list[float]] = {name: [] for name in VARIANTS}
     for number in range(rounds + 1):
         for name, variant in VARIANTS.items():
-            out = _written(folder, name, number)
+            out = _output_folder(folder, name, number)
             out.mkdir(parents=True)
             start, start_cpu = time.perf_counter(), time.process_time()
             variant(catalog if number else warm, out)
@@ -245,14 +245,14 @@ def measure(folder: Path, images: int, rounds: int) -> dict[str, Measured]:
         name: Measured(
             seconds[name],
             cpu[name],
-            similarity(catalog, _written(folder, name, rounds)),
-            mean_size(_written(folder, name, rounds)),
+            similarity(catalog, _output_folder(folder, name, rounds)),
+            mean_size(_output_folder(folder, name, rounds)),
         )
         for name in VARIANTS
     }
 
 
-def _written(folder: Path, variant: str, number: int) -> Path:
+def _output_folder(folder: Path, variant: str, number: int) -> Path:
     """Where a variant writes in a round; 0 is the one that warms up."""
     return folder / str(number) / variant
 

@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_EXCEPTION, Future
 from pathlib import Path
 
 import botocore.exceptions
@@ -56,6 +57,21 @@ def test_a_failure_of_the_store_rejects_no_image(
     second = shop.run()
     assert second.images_resized == 3
     assert second.reasons == {}
+
+
+def test_outcomes_before_an_error_are_taken() -> None:
+    """However they come out of the set of those that are done."""
+    futures: dict[Future[ResizeOutcome], int] = {}
+    for position in range(20):
+        futures[future := Future()] = position
+        if position == 17:
+            future.set_exception(OSError("the disk is gone"))
+        else:
+            future.set_result(ResizeOutcome(str(position), 0, 1, "hash", ""))
+    outcomes = resize_pool._taken(futures, FIRST_EXCEPTION)
+    assert [next(outcomes)[0] for _ in range(17)] == list(range(17))
+    with pytest.raises(OSError, match="the disk is gone"):
+        next(outcomes)
 
 
 def test_requests_to_s3_are_concurrent_and_decoding_is_limited(

@@ -3,14 +3,7 @@
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    FIRST_EXCEPTION,
-    Future,
-    ThreadPoolExecutor,
-    as_completed,
-    wait,
-)
+from concurrent.futures import FIRST_COMPLETED, FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -35,7 +28,7 @@ from vitrina.store.paths import is_local, to_path
 
 # On S3 an image waits for two requests, which take many times as long as resizing it.
 S3_THREADS_PER_CORE, MAX_S3_THREADS = 16, 64
-PAUSE = 0.5  # seconds between looks at what is done: to be woken by each image holds the threads up
+PAUSE = 0.5  # seconds between looks at what is done: waking up for each image slows the threads
 WAITING = 2  # images that the catalogue holds, for each thread
 NO_CATALOG = CatalogImages((), "")
 
@@ -134,9 +127,7 @@ class ResizePool:
                 futures[self.threads.submit(self.resizer, step)] = position
         yield from self._run_held(held)
         while futures:
-            done = wait(futures, PAUSE, FIRST_EXCEPTION).done
-            for future in sorted(done, key=_has_failed):
-                yield futures.pop(future), future.result()
+            yield from _taken(futures, FIRST_EXCEPTION)
 
     def _run_held(self, jobs: Sequence[tuple[int, ResizeJob, CatalogImage]]) -> Outcomes:
         """The outcomes of images that the catalogue holds, of which few are in memory at a time."""
@@ -144,15 +135,17 @@ class ResizePool:
         images = self.held.read([image for *_, image in jobs])
         for (position, job, _), data in zip(jobs, images, strict=True):
             waiting[self.threads.submit(self.resizer.resize, job, data)] = position
-            if len(waiting) >= WAITING * self.count:
-                for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-                    yield waiting.pop(future), future.result()
-        for future in as_completed(waiting):
-            yield waiting[future], future.result()
+            while len(waiting) >= WAITING * self.count:
+                yield from _taken(waiting, FIRST_COMPLETED)
+        while waiting:
+            yield from _taken(waiting, FIRST_EXCEPTION)
 
 
-def _has_failed(future: Future[ResizeOutcome]) -> bool:
-    return future.exception() is not None
+def _taken(futures: dict[Future[ResizeOutcome], int], when: str) -> Outcomes:
+    """Take out the outcomes that are there, in order; raises the first error on its turn."""
+    done = wait(futures, PAUSE, when).done
+    for future in sorted(done, key=futures.__getitem__):
+        yield futures.pop(future), future.result()
 
 
 @contextmanager

@@ -130,7 +130,7 @@ def atomic_write(path: UPath, size: int = 0) -> Iterator[Path]:
     if is_local(path):
         target = Path(path.path)
         with as_user_error(path):
-            if not target.parent.is_dir():  # one call where most files are written
+            if not target.parent.is_dir():  # mkdir alone would cost each file two system calls
                 target.parent.mkdir(parents=True, exist_ok=True)
         temp_file = temp_file_beside(target)
         try:

@@ -7,6 +7,7 @@ python -m benchmarks.recipe masking      same_products, where many titles are eq
 python -m benchmarks.recipe unseen       combinations of colour and kind that were never trained on
 python -m benchmarks.recipe forgetting   recall of old products after fine-tuning on new ones
 python -m benchmarks.recipe optimizer    AdamW and Muon, on the demo and on real pictures
+python -m benchmarks.recipe precision    float32 and bfloat16, on the demo and on real pictures
 python -m benchmarks.recipe fields       fields left out of the text while training
 python -m benchmarks.recipe images       the first image of a listing, or all of them
 python -m benchmarks.recipe queries      queries with clicks, on queries that were never seen
@@ -35,8 +36,8 @@ from benchmarks.compact import compact
 from benchmarks.demo_table import processed_demo
 from benchmarks.hard_negatives import hard_negatives
 from benchmarks.listing_ablation import field_dropout, several_images
-from benchmarks.optimizers import optimizers
 from benchmarks.query_recipe import queries, query_options
+from benchmarks.settings import optimizers, precisions
 from benchmarks.trial import (
     FROM_SCRATCH,
     VISIBLE,
@@ -160,6 +161,7 @@ COMPARISONS = {
     "unseen": unseen,
     "forgetting": forgetting,
     "optimizer": optimizers,
+    "precision": precisions,
     "hard_negatives": hard_negatives,
     "compact": compact,
     "fields": field_dropout,
@@ -177,6 +179,7 @@ What = Literal[
     "unseen",
     "forgetting",
     "optimizer",
+    "precision",
     "hard_negatives",
     "compact",
     "fields",

@@ -18,6 +18,7 @@ import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from vitrina.model.attention import dot_product_attention
 from vitrina.model.linear_layers import QUICK_GELU
 from vitrina.model.model import ruclip
 
@@ -78,7 +79,7 @@ def _block(block: Block, x: Tensor, mask: Tensor | None) -> Tensor:
     attention, batch, length = block.attn, x.shape[0], x.shape[1]
     qkv = F.linear(block.ln_1(x), attention.in_proj_weight, attention.in_proj_bias)
     query, key, value = qkv.view(batch, length, 3, attention.num_heads, -1).permute(2, 0, 3, 1, 4)
-    attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+    attended = dot_product_attention(query, key, value, mask)
     x = x + attention.out_proj(attended.transpose(1, 2).reshape(x.shape))
     return x + _mlp(block, block.ln_2(x))
 
@@ -94,12 +95,9 @@ def _last_block(block: Block, x: Tensor, mask: Tensor | None, position: Tensor |
     query = F.linear(normed[rows, position], weight[:width], bias[:width])
     key_value = F.linear(normed, weight[width:], bias[width:])
     key, value = key_value.view(batch, length, 2, attention.num_heads, -1).permute(2, 0, 3, 1, 4)
-    attended = F.scaled_dot_product_attention(
-        query.view(batch, attention.num_heads, 1, -1),
-        key,
-        value,
-        attn_mask=None if mask is None else mask[position][:, None, None, :],
-    )
+    query = query.view(batch, attention.num_heads, 1, -1)
+    seen = None if mask is None else mask[position][:, None, None, :]
+    attended = dot_product_attention(query, key, value, seen)
     token: Tensor = x[rows, position] + attention.out_proj(attended.reshape(batch, width))
     return token + _mlp(block, block.ln_2(token))
 

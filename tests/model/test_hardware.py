@@ -11,7 +11,7 @@ import torch
 from vitrina.config.embedding import EmbedConfig
 from vitrina.config.evaluation import EvaluateConfig
 from vitrina.config.training import TrainConfig
-from vitrina.model import hardware
+from vitrina.model import hardware, processor
 from vitrina.model.device import choose
 from vitrina.model.hardware import device_type, embedding_arithmetic, training_arithmetic
 
@@ -106,6 +106,19 @@ def test_on_a_cpu_auto_and_float32_are_the_same(machine: Machine) -> None:
     for train in (TrainConfig(), TrainConfig(device="cpu"), TrainConfig(precision="float32")):
         assert training_arithmetic(train) == "cpu float32"
     assert embedding_arithmetic(EmbedConfig(precision="int8")) == "cpu int8"
+    assert training_arithmetic(TrainConfig(precision="bfloat16")) == "cpu bfloat16"
+
+
+@pytest.mark.parametrize("faster", [False, True])
+def test_on_a_cpu_training_uses_bfloat16_where_it_is_faster(
+    faster: bool, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """auto follows the processor; what is named is done anywhere."""
+    machine(False, False)
+    monkeypatch.setattr(processor, "prefers_bfloat16", lambda: faster)
+    for config in (TrainConfig(), TrainConfig(device="cpu")):
+        assert training_arithmetic(config) == ("cpu bfloat16" if faster else "cpu float32")
+    assert training_arithmetic(TrainConfig(precision="float32")) == "cpu float32"
     assert training_arithmetic(TrainConfig(precision="bfloat16")) == "cpu bfloat16"
 
 

@@ -29,22 +29,21 @@ def flags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flags]:
 
 
 @pytest.mark.parametrize(
-    ("listed", "units", "has_matrix_units"),
+    ("listed", "units"),
     [
-        ("flags : fpu avx512f avx512_bf16 amx_bf16 amx_tile", ("amx_bf16", "avx512_bf16"), True),
-        ("flags : fpu avx512f avx512_bf16", ("avx512_bf16",), False),
-        ("flags : fpu avx2 avx512f", (), False),
-        ("Features : fp asimd bf16 i8mm", ("bf16",), False),
-        ("", (), False),
+        ("flags : fpu avx512f avx512_bf16 amx_bf16 amx_tile", ("amx_bf16", "avx512_bf16")),
+        ("flags : fpu avx512f avx512_bf16", ("avx512_bf16",)),
+        ("flags : fpu avx2 avx512f", ()),
+        ("Features : fp asimd bf16 i8mm", ("bf16",)),
+        ("", ()),
     ],
 )
 def test_units_are_read_from_the_processor_s_flags(
-    listed: str, units: tuple[str, ...], has_matrix_units: bool, flags: Flags
+    listed: str, units: tuple[str, ...], flags: Flags
 ) -> None:
     """x86 and Arm name them differently; a name that only contains one is none."""
     flags(listed)
     assert processor.bfloat16_units() == units
-    assert processor.has_matrix_units() == has_matrix_units
 
 
 def test_a_machine_that_does_not_list_them_has_none(flags: Flags, tmp_path: Path) -> None:

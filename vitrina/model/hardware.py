@@ -62,10 +62,7 @@ def training_precision(config: TrainConfig) -> Literal["float32", "bfloat16"]:
     """The precision that a training computes with on this machine."""
     if config.precision != "auto":
         return config.precision
-    device = device_type(config.device)
-    # On a CPU, autocast pays for its casts only with units that are much faster than float32.
-    pays = processor.has_matrix_units() if device == "cpu" else True
-    return "bfloat16" if pays and prefers_bfloat16(device) else "float32"
+    return "bfloat16" if prefers_bfloat16(device_type(config.device)) else "float32"
 
 
 def prefers_bfloat16(device: str) -> bool:

@@ -22,7 +22,6 @@ logger = logging.getLogger(__name__)
 CPUINFO = Path("/proc/cpuinfo")
 UNITS = ("amx_bf16", "avx512_bf16", "avx_ne_convert", "bf16")
 """Linux's names: Intel's matrix units, AVX-512's and AVX2's dot products, Arm's."""
-MATRIX_UNITS = ("amx_bf16",)
 ISA_LIMIT = "ONEDNN_MAX_CPU_ISA"
 ISAS = ("BF16", "FP16", "AMX", "AVX10", "VNNI_2")  # parts of its values that allow bfloat16
 LEAST_GAIN = 1.3  # a smaller one is lost to the casts around the products
@@ -77,11 +76,6 @@ def bfloat16_gain() -> float:
 def prefers_bfloat16() -> bool:
     """Whether products in bfloat16 are clearly faster on this processor."""
     return bfloat16_gain() >= LEAST_GAIN
-
-
-def has_matrix_units() -> bool:
-    """Whether the processor has units for whole tiles of bfloat16, ten times as fast as float32."""
-    return any(unit in MATRIX_UNITS for unit in bfloat16_units())
 
 
 def _processor_name() -> str:

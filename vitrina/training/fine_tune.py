@@ -10,6 +10,7 @@ from vitrina.model.model import RuCLIP
 from vitrina.training.checkpoints import Progress
 from vitrina.training.data.queries import TrainingQueries
 from vitrina.training.data.sampler import steps_per_epoch
+from vitrina.training.kept_memory import kept_memory
 from vitrina.training.loop import TrainingLoop, TrainingRun
 
 
@@ -37,7 +38,8 @@ def fine_tune(
     training = TrainingLoop(table, held_out, model, config, run, listing, queries)
     training.start()
     try:
-        training.run_steps()
+        with kept_memory():
+            training.run_steps()
     except BaseException as error:
         training.save_interrupted()
         if isinstance(error, torch.OutOfMemoryError):

@@ -134,7 +134,7 @@ def compare_training(model: RuCLIP, table: pd.DataFrame, device: Device, repeats
     rounds = []
     for _ in range(repeats):
         first, *later = train.ours(model, table, config)
-        original = train.original(model, table, config.batch_size, device)
+        original = train.original(model, table, config.batch_size, device)[0]
         begin = time.perf_counter()
         products()
         seconds = time.perf_counter() - begin

@@ -40,9 +40,9 @@ RESUMABLE = TrainConfig(
 LAST = "ruCLIP_model_epoch2.pth"
 
 
-@pytest.fixture(scope="module", params=["titles", "queries", "hard negatives"])
+@pytest.fixture(scope="module", params=["titles", "bfloat16", "queries", "hard negatives"])
 def kind(request: pytest.FixtureRequest) -> str:
-    """What a training learns from, and in what order."""
+    """What a training learns from, in what order, or in what arithmetic."""
     name: str = request.param
     return name
 
@@ -50,14 +50,17 @@ def kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def queries(kind: str, table: pd.DataFrame) -> TrainingQueries | None:
     """Queries for the listings to learn from, if it is not from titles alone."""
-    return None if kind == "titles" else small_queries(table, ROWS)
+    return small_queries(table, ROWS) if kind in ("queries", "hard negatives") else None
 
 
 @pytest.fixture(scope="module")
 def resumable(kind: str) -> TrainConfig:
     """With hard negatives the order of an epoch also follows from the weights at its start."""
-    mined = {"hard_negatives": 0.5, "hard_negative_rows": 20} if kind == "hard negatives" else {}
-    return RESUMABLE.model_copy(update=mined)
+    changes: dict[str, dict[str, Any]] = {
+        "hard negatives": {"hard_negatives": 0.5, "hard_negative_rows": 20},
+        "bfloat16": {"precision": "bfloat16"},
+    }
+    return RESUMABLE.model_copy(update=changes.get(kind, {}))
 
 
 @pytest.fixture

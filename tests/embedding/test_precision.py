@@ -19,6 +19,7 @@ from vitrina.embedding.precision import (
     random_probes,
 )
 from vitrina.errors import UserError
+from vitrina.model import hardware
 from vitrina.model.model import RuCLIP, load_folder
 
 CPU = torch.device("cpu")
@@ -74,7 +75,7 @@ def test_auto_is_bfloat16_only_if_native_and_near(
         assert (half.precision, exact.precision) == ("bfloat16", "float32")
         return Comparison(cosine, 2.0)
 
-    monkeypatch.setattr(precision_module, "NARROW", 0)  # the model of the tests is
+    monkeypatch.setattr(hardware, "NARROW", 0)  # the model of the tests is
     monkeypatch.setattr(precision_module, "prefers_bfloat16", lambda _device: native)
     monkeypatch.setattr(precision_module, "compare", measured)
     # "meta" stands for a GPU: nothing is computed.
@@ -91,7 +92,7 @@ def test_auto_on_a_cpu_is_chosen_by_the_user_s_own_rows(
     """The line names the cosine on them, and the vectors are those of bfloat16 to the bit."""
     for module in (precision_module, embedder_module):
         monkeypatch.setattr(module, "prefers_bfloat16", lambda _device: True)
-    monkeypatch.setattr(precision_module, "NARROW", 0)  # the model of the tests is
+    monkeypatch.setattr(hardware, "NARROW", 0)  # the model of the tests is
     auto, half = Embedder(model, CPU, 8), Embedder(model, CPU, 8, precision="bfloat16")
     auto.sample(TITLES, images)
     with caplog.at_level("INFO"):

@@ -13,9 +13,16 @@ from vitrina.config.evaluation import EvaluateConfig
 from vitrina.config.training import TrainConfig
 from vitrina.model import hardware, processor
 from vitrina.model.device import choose
-from vitrina.model.hardware import device_type, embedding_arithmetic, training_arithmetic
+from vitrina.model.hardware import (
+    device_type,
+    embedding_arithmetic,
+    training_arithmetic,
+    training_precision,
+)
+from vitrina.model.tiny import TINY
 
 Machine = Callable[[bool, bool], None]
+BASE = 768  # the width of ruclip-vit-base's image tower
 
 
 @pytest.fixture
@@ -113,11 +120,15 @@ def test_on_a_cpu_auto_and_float32_are_the_same(machine: Machine) -> None:
 def test_on_a_cpu_training_uses_bfloat16_where_it_is_faster(
     faster: bool, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """auto follows the processor; what is named is done anywhere."""
+    """auto follows the processor and the model's width; what is named is done anywhere."""
     machine(False, False)
     monkeypatch.setattr(processor, "prefers_bfloat16", lambda: faster)
     for config in (TrainConfig(), TrainConfig(device="cpu")):
-        assert training_arithmetic(config) == ("cpu bfloat16" if faster else "cpu float32")
+        assert training_arithmetic(config) == ("cpu auto" if faster else "cpu float32")
+        assert training_precision(config, BASE) == ("bfloat16" if faster else "float32")
+        assert training_precision(config, TINY["vision_width"]) == "float32"
+    named = TrainConfig(precision="bfloat16")
+    assert training_precision(named, TINY["vision_width"]) == "bfloat16"
     assert training_arithmetic(TrainConfig(precision="float32")) == "cpu float32"
     assert training_arithmetic(TrainConfig(precision="bfloat16")) == "cpu bfloat16"
 
@@ -132,10 +143,12 @@ def test_on_an_older_gpu_auto_and_float32_are_the_same(machine: Machine) -> None
 
 
 def test_on_a_gpu_with_bfloat16_training_uses_it(machine: Machine) -> None:
-    """auto and bfloat16 are the same training; float32 is another."""
+    """The key names what is asked for, for the model's width is not known yet."""
     machine(True, True)
-    for config in (TrainConfig(), TrainConfig(device="cuda", precision="bfloat16")):
-        assert training_arithmetic(config) == "cuda bfloat16"
+    assert training_arithmetic(TrainConfig()) == "cuda auto"
+    assert training_precision(TrainConfig(), BASE) == "bfloat16"
+    assert training_precision(TrainConfig(), TINY["vision_width"]) == "float32"
+    assert training_arithmetic(TrainConfig(precision="bfloat16")) == "cuda bfloat16"
     assert training_arithmetic(TrainConfig(precision="float32")) == "cuda float32"
     assert training_arithmetic(TrainConfig(device="cpu")) == "cpu float32"
 

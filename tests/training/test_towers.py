@@ -88,6 +88,7 @@ def test_auto_is_bfloat16_only_on_a_gpu_that_computes_it_natively(
     autocasts: bool,
 ) -> None:
     """A CPU or a GPU that emulates bfloat16 trains in float32, unless bfloat16 is asked for."""
+    monkeypatch.setattr(hardware, "NARROW", 0)  # the model of the tests is
     monkeypatch.setattr(hardware, "has_native_bfloat16", lambda: native)
     config = TrainConfig(device=device, precision=precision)
     assert TrainingTowers(own_model, config, CPU).autocasts is autocasts

@@ -11,7 +11,7 @@ import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from torch import Tensor
 
 from vitrina.errors import UserError
-from vitrina.model.hardware import prefers_bfloat16
+from vitrina.model.hardware import is_narrow, prefers_bfloat16
 from vitrina.model.inference_towers import ComputeTarget, ImageTower, Prefix, TextTower
 from vitrina.model.linear_layers import Int8Linear, LinearKind, OneDnnLinear, TorchLinear
 from vitrina.model.model import ruclip
@@ -24,7 +24,6 @@ Precision = Literal["auto", "float32", "bfloat16", "int8"]
 # auto computes in bfloat16 only if all probes' vectors keep a cosine above this to float32.
 MIN_COSINE = 0.999
 PROBES = 8  # images, and as many texts
-NARROW = 256  # the width of ruclip-vit-base is 768, that of the demo's model 64
 
 
 class Probes(NamedTuple):
@@ -67,7 +66,7 @@ def make_inference_towers(
     if precision != "auto":
         return _towers(clip, device, precision, compiled)
     exact = _towers(clip, device, "float32", compiled)
-    if not prefers_bfloat16(device.type) or is_narrow(clip):
+    if not prefers_bfloat16(device.type) or is_narrow(clip.visual.transformer.width):
         return exact
     half = _towers(clip, device, "bfloat16", compiled)
     comparison = compare(half, exact, probes or random_probes(clip), device)
@@ -80,11 +79,6 @@ def make_inference_towers(
         "bfloat16" if keeps else "float32",
     )
     return half if keeps else exact
-
-
-def is_narrow(clip: ruclip.CLIP) -> bool:
-    """Whether a model's matrices are so small that casting costs more than bfloat16 saves."""
-    return int(clip.visual.transformer.width) < NARROW
 
 
 class Comparison(NamedTuple):

@@ -19,6 +19,7 @@ from vitrina.model import processor
 
 Device = Literal["auto", "cpu", "cuda"]
 NVIDIA_DRIVER = "libcuda.so.1"
+NARROW = 256  # the width of ruclip-vit-base is 768, that of the demo's model 64
 ON_WORKERS = "on each worker"  # the resolved precision is not known on this machine
 
 
@@ -36,8 +37,23 @@ def embedding_arithmetic(config: EmbedConfig | EvaluateConfig) -> str:
     allow (:func:`vitrina.embedding.precision.make_inference_towers`). Without a GPU here, the
     precision on ``cuda`` is up to the workers of a cluster.
     """
-    device = device_type(config.device)
     precision = config.precision if isinstance(config, EmbedConfig) else "auto"
+    return _arithmetic(device_type(config.device), precision)
+
+
+def training_arithmetic(config: TrainConfig) -> str:
+    """Device and precision of a training, such as ``cpu float32``.
+
+    ``auto`` after the device stands for bfloat16, or for float32 if the model is narrow. Without a
+    GPU here, what ``auto`` means is up to the workers of a cluster.
+    """
+    on_ray = config.processes > 1 and config.launcher == "ray"
+    if config.device == "auto" and on_ray and not has_gpu():
+        return f"auto {config.precision} {ON_WORKERS}"
+    return _arithmetic(device_type(config.device), config.precision)
+
+
+def _arithmetic(device: str, precision: str) -> str:
     if precision != "auto":
         return f"{device} {precision}"
     if device == "cuda" and not has_gpu():
@@ -45,24 +61,17 @@ def embedding_arithmetic(config: EmbedConfig | EvaluateConfig) -> str:
     return f"{device} auto" if prefers_bfloat16(device) else f"{device} float32"
 
 
-def training_arithmetic(config: TrainConfig) -> str:
-    """Device and precision of a training, such as ``cuda bfloat16``.
-
-    Without a GPU here, what ``auto`` means is up to the workers of a cluster.
-    """
-    on_ray = config.processes > 1 and config.launcher == "ray"
-    if config.device == "auto" and on_ray and not has_gpu():
-        return f"auto {config.precision} {ON_WORKERS}"
-    if config.device == "cuda" and config.precision == "auto" and not has_gpu():
-        return f"cuda auto {ON_WORKERS}"
-    return f"{device_type(config.device)} {training_precision(config)}"
-
-
-def training_precision(config: TrainConfig) -> Literal["float32", "bfloat16"]:
-    """The precision that a training computes with on this machine."""
+def training_precision(config: TrainConfig, width: int) -> Literal["float32", "bfloat16"]:
+    """The precision that a model whose image tower has this width is trained in here."""
     if config.precision != "auto":
         return config.precision
-    return "bfloat16" if prefers_bfloat16(device_type(config.device)) else "float32"
+    prefers = prefers_bfloat16(device_type(config.device)) and not is_narrow(width)
+    return "bfloat16" if prefers else "float32"
+
+
+def is_narrow(width: int) -> bool:
+    """Whether matrices are so small that casting costs more than bfloat16 saves."""
+    return width < NARROW
 
 
 def prefers_bfloat16(device: str) -> bool:

@@ -103,6 +103,8 @@ class TrainingLoop:
     def start(self) -> None:
         """Resume from the last checkpoint, or write the first files of a new training."""
         run_folder = self.run.run_folder
+        precision = "bfloat16" if self.learner.towers.autocasts else "float32"
+        logger.info("train: computing in %s on %s", precision, self.device)
         checkpoint, _ = run_folder.read_state()
         if checkpoint:
             self.learner.restore(run_folder.load(checkpoint))

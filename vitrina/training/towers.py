@@ -24,7 +24,8 @@ class TrainingTowers(nn.Module):
         self.mean, self.std = model.mean, model.std
         self.frozen: Frozen = config.freeze
         self.recomputes = config.gradient_checkpointing
-        self.autocasts = training_precision(config) == "bfloat16"
+        width = model.clip.visual.transformer.width
+        self.autocasts = training_precision(config, width) == "bfloat16"
         for name, parameter in self.clip.named_parameters():
             tower = "image" if name.startswith("visual.") else "text"
             parameter.requires_grad_(name == "logit_scale" or tower != self.frozen)

@@ -126,8 +126,8 @@ class TrainConfig(Parameters, title="Training"):
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto",
-        description="Arithmetic of the towers; auto is bfloat16 on GPUs and CPUs that compute it "
-        "natively and faster, elsewhere and for small models float32.",
+        description="Arithmetic of the towers; auto is bfloat16 where the GPU or CPU computes it "
+        "natively and faster, except for small models; otherwise float32.",
     )
     chunk_size: int = Field(
         0, ge=0, description="GradCache: pairs in memory at a time, same gradients; 0 means all."

@@ -12,9 +12,9 @@ def dot_product_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tenso
     dtype. ``mask``: bool, True where a query attends to a key, broadcast to (batch, heads, queries,
     keys); each query attends to at least one key.
 
-    In bfloat16 on a CPU, the backward pass of torch's fused kernel takes 3 to 6 times as long as
-    two products. They round the scores to bfloat16, as eager attention does; inference, which has
-    little to gain, keeps them in float32.
+    In bfloat16 on a CPU it is two plain products: forward and backward, torch's fused kernel takes
+    3 to 6 times as long. The products round the scores to bfloat16; inference, which has little to
+    gain, uses the fused kernel, which keeps them in float32.
     """
     if query.device.type != "cpu" or query.dtype != torch.bfloat16:
         return F.scaled_dot_product_attention(query, key, value, attn_mask=mask)

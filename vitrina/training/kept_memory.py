@@ -7,15 +7,15 @@ from contextlib import contextmanager
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4  # of glibc's malloc.h
 NEVER = -1
 USUAL = {M_MMAP_MAX: 65_536, M_MMAP_THRESHOLD: 32 << 20, M_TRIM_THRESHOLD: 64 << 20}
-"""glibc's own number of mappings, and the sizes that it comes to in a process with large blocks."""
+"""glibc's default, and the thresholds that it adapts to in a process with large blocks."""
 
 
 @contextmanager
 def kept_memory() -> Iterator[None]:
     """Keep freed memory in the process within the block, and give it back at its end.
 
-    glibc gives each block of more than 32 MB back to the system, and a step has many of them: to
-    fault their pages in again took a seventh of a step in float32, 32 pairs of
+    glibc returns each block of more than 32 MB to the system when it is freed, and a step has many
+    of them: faulting their pages in again took a seventh of a float32 step of 32 pairs with
     ruclip-vit-base-patch32-384. The peak stays the same. Without glibc this does nothing.
     """
     libc = ctypes.CDLL(None)
